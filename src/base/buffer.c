@@ -1,0 +1,101 @@
+/*
+ * Growth doubles, so that appending is linear. One byte above the maximum is always allowed in the
+ * capacity: the NUL of buffer_cstr().
+ */
+#include "base/buffer.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+void buffer_done(struct buffer *b)
+{
+	free(b->data);
+	b->data = NULL;
+	b->len = b->cap = 0;
+}
+
+static int reserve(struct buffer *b, size_t n)
+{
+	size_t want, cap;
+	char *data;
+
+	if (n <= b->cap - b->len)
+		return 0;
+	want = b->len + n;
+	cap = b->cap < 128 ? 128 : b->cap;
+	while (cap < want)
+		cap *= 2;
+	data = realloc(b->data, cap);
+	if (!data)
+		return -ENOMEM;
+	b->data = data;
+	b->cap = cap;
+	return 0;
+}
+
+int buffer_reserve(struct buffer *b, size_t n)
+{
+	if (n > b->max - b->len)
+		return -E2BIG;
+	return reserve(b, n);
+}
+
+int buffer_append(struct buffer *b, const void *p, size_t n)
+{
+	int r;
+
+	if (n == 0)
+		return 0;
+	r = buffer_reserve(b, n);
+	if (r < 0)
+		return r;
+	memcpy(b->data + b->len, p, n);
+	b->len += n;
+	return 0;
+}
+
+int buffer_append_slice(struct buffer *b, struct slice s)
+{
+	return buffer_append(b, s.p, s.n);
+}
+
+int buffer_append_str(struct buffer *b, const char *s)
+{
+	return buffer_append(b, s, strlen(s));
+}
+
+int buffer_append_char(struct buffer *b, char c)
+{
+	return buffer_append(b, &c, 1);
+}
+
+int buffer_printf(struct buffer *b, const char *format, ...)
+{
+	va_list ap;
+	int n, r;
+
+	va_start(ap, format);
+	n = vsnprintf(NULL, 0, format, ap);
+	va_end(ap);
+	if (n < 0)
+		return -EINVAL;
+	if ((size_t)n > b->max - b->len)
+		return -E2BIG;
+	r = reserve(b, (size_t)n + 1);
+	if (r < 0)
+		return r;
+	va_start(ap, format);
+	(void)vsnprintf(b->data + b->len, (size_t)n + 1, format, ap);
+	va_end(ap);
+	b->len += (size_t)n;
+	return 0;
+}
+
+char *buffer_cstr(struct buffer *b)
+{
+	if (reserve(b, 1) < 0)
+		return NULL;
+	b->data[b->len] = '\0';
+	return b->data;
+}

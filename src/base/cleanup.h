@@ -1,0 +1,48 @@
+/* Clean-up by attribute: a variable marked AUTO_x gives back what it holds when it leaves scope. */
+#pragma once
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define CLEANUP(func) __attribute__((cleanup(func)))
+
+static inline void auto_free_cleanup(void *p)
+{
+	free(*(void **)p);
+}
+
+static inline void auto_close_cleanup(const int *fd)
+{
+	if (*fd >= 0)
+		(void)close(*fd);
+}
+
+static inline void auto_file_cleanup(FILE **f)
+{
+	if (*f)
+		(void)fclose(*f);
+}
+
+#define AUTO_FREE  CLEANUP(auto_free_cleanup)
+#define AUTO_CLOSE CLEANUP(auto_close_cleanup)
+#define AUTO_FILE  CLEANUP(auto_file_cleanup)
+
+/* Gives the pointer and leaves NULL behind, so that its AUTO_x variable frees nothing. */
+#define TAKE_PTR(p)                                                                                \
+	__extension__({                                                                            \
+		__typeof__(p) take_ptr_ = (p);                                                     \
+		(p) = NULL;                                                                        \
+		take_ptr_;                                                                         \
+	})
+
+/* The same for a file descriptor; -1 stays behind. */
+static inline int take_fd(int *fd)
+{
+	int r = *fd;
+
+	*fd = -1;
+	return r;
+}
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))

@@ -1,0 +1,29 @@
+/*
+ * Messages of the programs themselves, on standard error: "<N>" priorities where that goes to the
+ * journal (JOURNAL_STREAM), the program's name otherwise. Control characters are escaped. Only
+ * command/ and deliver/ log above debug.
+ */
+#pragma once
+
+#include <syslog.h>
+
+struct error;
+
+/* Takes the program's name (kept, not copied) and looks for JOURNAL_STREAM. */
+void log_init(const char *program);
+
+/* Messages above this priority (LOG_EMERG is the lowest) are not written. Default LOG_NOTICE. */
+void log_set_max_level(int level);
+int log_max_level(void);
+
+void log_write(int level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Writes an error as "file:line:column: text". */
+void log_error_struct(int level, const struct error *err);
+
+#define log_crit(...)	 log_write(LOG_CRIT, __VA_ARGS__)
+#define log_error(...)	 log_write(LOG_ERR, __VA_ARGS__)
+#define log_warning(...) log_write(LOG_WARNING, __VA_ARGS__)
+#define log_notice(...)	 log_write(LOG_NOTICE, __VA_ARGS__)
+#define log_info(...)	 log_write(LOG_INFO, __VA_ARGS__)
+#define log_debug(...)	 log_write(LOG_DEBUG, __VA_ARGS__)

@@ -1,0 +1,19 @@
+/*
+ * The protocol of sd_notify(3): one datagram to $NOTIFY_SOCKET. Written here since the sender does
+ * not link libsystemd.
+ */
+#pragma once
+
+#include <stdint.h>
+
+/*
+ * Sends @format, e.g. "READY=1\nSTATUS=…". 0 also where nobody asked (NOTIFY_SOCKET unset);
+ * -errno of socket(2) or sendmsg(2).
+ */
+int notify_send(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/*
+ * Half of WATCHDOG_USEC, in microseconds: how often "WATCHDOG=1" is due. 0: no watchdog, or it is
+ * meant for another process (WATCHDOG_PID).
+ */
+uint64_t notify_watchdog_usec(void);

@@ -1,0 +1,55 @@
+/* Digit by digit with an overflow check before each step; strtoul(3) takes too much. */
+#include "base/number.h"
+
+#include <errno.h>
+
+static int parse(struct slice s, unsigned base, uint64_t max, uint64_t *ret)
+{
+	uint64_t v = 0;
+
+	if (s.n == 0)
+		return -EINVAL;
+	for (size_t i = 0; i < s.n; i++) {
+		unsigned char c = (unsigned char)s.p[i];
+		unsigned d;
+
+		if (c >= '0' && c <= '9')
+			d = c - '0';
+		else if (base == 16 && (c | 0x20) >= 'a' && (c | 0x20) <= 'f')
+			d = (c | 0x20) - 'a' + 10;
+		else
+			return -EINVAL;
+		if (v > (max - d) / base || d > max)
+			return -ERANGE;
+		v = v * base + d;
+	}
+	*ret = v;
+	return 0;
+}
+
+int number_parse_u64(struct slice s, uint64_t max, uint64_t *ret)
+{
+	return parse(s, 10, max, ret);
+}
+
+int number_parse_hex(struct slice s, uint64_t max, uint64_t *ret)
+{
+	return parse(s, 16, max, ret);
+}
+
+int number_parse_i64(struct slice s, int64_t *ret)
+{
+	uint64_t v;
+	int r;
+
+	if (s.n > 0 && s.p[0] == '-') {
+		r = parse(slice_from(s, 1), 10, INT64_MAX, &v);
+		if (r == 0)
+			*ret = -(int64_t)v;
+		return r;
+	}
+	r = parse(s, 10, INT64_MAX, &v);
+	if (r == 0)
+		*ret = (int64_t)v;
+	return r;
+}

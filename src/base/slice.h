@@ -1,0 +1,44 @@
+/*
+ * A run of bytes that somebody else owns. Text from outside is a slice: no NUL is promised, any
+ * byte may occur. An absent value has p == NULL; an empty one has p != NULL and n == 0.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+struct slice {
+	const char *p;
+	size_t n;
+};
+
+#define SLICE_LITERAL(s) ((struct slice){(s), sizeof(s) - 1})
+
+static inline struct slice slice_of(const char *s)
+{
+	return (struct slice){s, s ? strlen(s) : 0};
+}
+
+static inline bool slice_eq(struct slice a, struct slice b)
+{
+	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+}
+
+static inline bool slice_eq_str(struct slice a, const char *s)
+{
+	return slice_eq(a, slice_of(s));
+}
+
+static inline bool slice_starts_with(struct slice a, const char *prefix)
+{
+	size_t n = strlen(prefix);
+
+	return a.n >= n && memcmp(a.p, prefix, n) == 0;
+}
+
+/* The part of @a behind its first @n bytes; @n must not exceed a.n. */
+static inline struct slice slice_from(struct slice a, size_t n)
+{
+	return (struct slice){a.p + n, a.n - n};
+}

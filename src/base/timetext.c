@@ -1,0 +1,372 @@
+/*
+ * gmtime_r(3), localtime_r(3) and mktime(3) do the calendar; what is added is the forms. Parsing
+ * consumes a slice from its left.
+ */
+#include "base/timetext.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "base/cleanup.h"
+#include "base/number.h"
+
+static void broken_down(uint64_t usec, bool local, struct tm *ret)
+{
+	time_t t = (time_t)(usec / USEC_PER_SEC);
+
+	if (!(local ? localtime_r(&t, ret) : gmtime_r(&t, ret)))
+		memset(ret, 0, sizeof(*ret));
+}
+
+/* glibc's strftime(3) gives an empty text when it does not fit; these always do. */
+static char *format(const char *form, const struct tm *tm, char ret[TIMETEXT_MAX])
+{
+	ret[strftime(ret, TIMETEXT_MAX, form, tm)] = '\0';
+	return ret;
+}
+
+char *timetext_rfc3339(uint64_t usec, char ret[TIMETEXT_MAX])
+{
+	char day[TIMETEXT_MAX];
+	struct tm tm;
+
+	broken_down(usec, false, &tm);
+	(void)snprintf(ret, TIMETEXT_MAX, "%.30s.%06uZ", format("%Y-%m-%dT%H:%M:%S", &tm, day),
+		       (unsigned)(usec % USEC_PER_SEC));
+	return ret;
+}
+
+char *timetext_local(uint64_t usec, char ret[TIMETEXT_MAX])
+{
+	struct tm tm;
+
+	broken_down(usec, true, &tm);
+	return format("%Y-%m-%d %H:%M:%S %z %Z", &tm, ret);
+}
+
+char *timetext_utc(uint64_t usec, char ret[TIMETEXT_MAX])
+{
+	struct tm tm;
+
+	broken_down(usec, false, &tm);
+	return format("%Y-%m-%d %H:%M:%S UTC", &tm, ret);
+}
+
+char *timetext_rfc5322(uint64_t usec, char ret[TIMETEXT_MAX])
+{
+	/* Names in English whatever the locale. */
+	static const char days[7][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+	static const char months[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+					   "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+	char clock[TIMETEXT_MAX];
+	struct tm tm;
+
+	broken_down(usec, true, &tm);
+	(void)snprintf(ret, TIMETEXT_MAX, "%s, %d %s %d %.20s", days[tm.tm_wday % 7], tm.tm_mday,
+		       months[tm.tm_mon % 12], tm.tm_year + 1900,
+		       format("%H:%M:%S %z", &tm, clock));
+	return ret;
+}
+
+char *timetext_duration(uint64_t usec, char ret[TIMETEXT_MAX])
+{
+	static const struct {
+		uint64_t usec;
+		const char *name;
+	} units[] = {
+		{USEC_PER_DAY, "d"},	{USEC_PER_HOUR, "h"}, {USEC_PER_MIN, "min"},
+		{USEC_PER_SEC, "s"},	{1000, "ms"},
+	};
+	int n = 0, parts = 0;
+
+	if (usec < 1000) {
+		(void)snprintf(ret, TIMETEXT_MAX, "0s");
+		return ret;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(units) && parts < 2; i++) {
+		uint64_t v = usec / units[i].usec;
+
+		if (v == 0) {
+			if (parts)
+				break;
+			continue;
+		}
+		if (parts && units[i].usec == 1000)
+			break;
+		n += snprintf(ret + n, (size_t)(TIMETEXT_MAX - n), "%s%llu%s", parts ? " " : "",
+			      (unsigned long long)v, units[i].name);
+		usec %= units[i].usec;
+		parts++;
+	}
+	return ret;
+}
+
+static bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+/* Takes exactly @digits digits from the left. */
+static int take_number(struct slice *s, unsigned digits, int *ret)
+{
+	int v = 0;
+
+	if (s->n < digits)
+		return -EINVAL;
+	for (unsigned i = 0; i < digits; i++) {
+		if (!is_digit(s->p[i]))
+			return -EINVAL;
+		v = v * 10 + (s->p[i] - '0');
+	}
+	*s = slice_from(*s, digits);
+	*ret = v;
+	return 0;
+}
+
+static bool take_char(struct slice *s, char c)
+{
+	if (s->n == 0 || s->p[0] != c)
+		return false;
+	*s = slice_from(*s, 1);
+	return true;
+}
+
+/* ".123456": a fraction of a second; digits after the sixth are dropped. */
+static int take_fraction(struct slice *s, uint64_t *ret_usec)
+{
+	uint64_t unit = 100000, usec = 0;
+
+	*ret_usec = 0;
+	if (s->n == 0 || (s->p[0] != '.' && s->p[0] != ','))
+		return 0;
+	*s = slice_from(*s, 1);
+	if (s->n == 0 || !is_digit(s->p[0]))
+		return -EINVAL;
+	while (s->n > 0 && is_digit(s->p[0])) {
+		usec += (uint64_t)(s->p[0] - '0') * unit;
+		unit /= 10;
+		*s = slice_from(*s, 1);
+	}
+	*ret_usec = usec;
+	return 0;
+}
+
+/* "HH:MM[:SS[.frac]]" */
+static int take_clock(struct slice *s, struct tm *tm, uint64_t *ret_usec)
+{
+	*ret_usec = 0;
+	tm->tm_sec = 0;
+	if (take_number(s, 2, &tm->tm_hour) < 0 || !take_char(s, ':') ||
+	    take_number(s, 2, &tm->tm_min) < 0)
+		return -EINVAL;
+	if (take_char(s, ':') &&
+	    (take_number(s, 2, &tm->tm_sec) < 0 || take_fraction(s, ret_usec) < 0))
+		return -EINVAL;
+	if (tm->tm_hour > 23 || tm->tm_min > 59 || tm->tm_sec > 60)
+		return -EINVAL;
+	return 0;
+}
+
+enum zone { ZONE_LOCAL, ZONE_OFFSET };
+
+static int take_zone(struct slice *s, enum zone *ret, int64_t *ret_offset_sec)
+{
+	int hours, minutes = 0, sign;
+
+	*ret = ZONE_OFFSET;
+	*ret_offset_sec = 0;
+	if (s->n == 0) {
+		*ret = ZONE_LOCAL;
+		return 0;
+	}
+	if (slice_eq_str(*s, "Z") || slice_eq_str(*s, "z") || slice_eq_str(*s, " UTC") ||
+	    slice_eq_str(*s, " Z")) {
+		s->n = 0;
+		return 0;
+	}
+	(void)take_char(s, ' ');
+	sign = take_char(s, '+') ? 1 : take_char(s, '-') ? -1 : 0;
+	if (sign == 0 || take_number(s, 2, &hours) < 0)
+		return -EINVAL;
+	(void)take_char(s, ':');
+	if (s->n > 0 && take_number(s, 2, &minutes) < 0)
+		return -EINVAL;
+	if (s->n > 0 || hours > 23 || minutes > 59)
+		return -EINVAL;
+	*ret_offset_sec = sign * (hours * 3600 + minutes * 60);
+	return 0;
+}
+
+static int parse_calendar(struct slice s, uint64_t now_usec, uint64_t *ret)
+{
+	struct tm tm = {0}, given;
+	uint64_t usec = 0;
+	enum zone zone;
+	int64_t offset;
+	time_t t;
+
+	if (s.n > 4 && s.p[4] == '-') {
+		if (take_number(&s, 4, &tm.tm_year) < 0 || !take_char(&s, '-') ||
+		    take_number(&s, 2, &tm.tm_mon) < 0 || !take_char(&s, '-') ||
+		    take_number(&s, 2, &tm.tm_mday) < 0)
+			return -EINVAL;
+		if (tm.tm_year < 1970 || tm.tm_mon < 1 || tm.tm_mon > 12 || tm.tm_mday < 1 ||
+		    tm.tm_mday > 31)
+			return -EINVAL;
+		tm.tm_year -= 1900;
+		tm.tm_mon--;
+		if (s.n > 1 && (s.p[0] == ' ' || s.p[0] == 'T' || s.p[0] == 't') &&
+		    is_digit(s.p[1])) {
+			s = slice_from(s, 1);
+			if (take_clock(&s, &tm, &usec) < 0)
+				return -EINVAL;
+		}
+	} else {
+		broken_down(now_usec, true, &tm);
+		if (take_clock(&s, &tm, &usec) < 0)
+			return -EINVAL;
+	}
+	if (take_zone(&s, &zone, &offset) < 0)
+		return -EINVAL;
+	tm.tm_isdst = -1;
+	given = tm;
+	t = zone == ZONE_LOCAL ? mktime(&tm) : timegm(&tm);
+	/* The 31st of a month with 30 days is a mistake, not the 1st of the next. */
+	if (t == (time_t)-1 || tm.tm_mday != given.tm_mday || t < offset)
+		return -EINVAL;
+	*ret = (uint64_t)(t - offset) * USEC_PER_SEC + usec;
+	return 0;
+}
+
+static uint64_t midnight(uint64_t now_usec, int days)
+{
+	struct tm tm;
+	time_t t;
+
+	broken_down(now_usec, true, &tm);
+	tm.tm_hour = tm.tm_min = tm.tm_sec = 0;
+	tm.tm_mday += days;
+	tm.tm_isdst = -1;
+	t = mktime(&tm);
+	return t < 0 ? 0 : (uint64_t)t * USEC_PER_SEC;
+}
+
+int timetext_parse(struct slice s, uint64_t now_usec, uint64_t *ret)
+{
+	uint64_t v;
+
+	if (slice_eq_str(s, "now"))
+		*ret = now_usec;
+	else if (slice_eq_str(s, "today"))
+		*ret = midnight(now_usec, 0);
+	else if (slice_eq_str(s, "yesterday"))
+		*ret = midnight(now_usec, -1);
+	else if (slice_eq_str(s, "tomorrow"))
+		*ret = midnight(now_usec, 1);
+	else if (s.n > 1 && s.p[0] == '@') {
+		size_t dot = 1;
+		uint64_t usec = 0;
+		struct slice fraction;
+
+		while (dot < s.n && is_digit(s.p[dot]))
+			dot++;
+		fraction = slice_from(s, dot);
+		if (number_parse_u64((struct slice){s.p + 1, dot - 1}, INT64_MAX / USEC_PER_SEC,
+				     &v) < 0 ||
+		    take_fraction(&fraction, &usec) < 0 || fraction.n > 0)
+			return -EINVAL;
+		*ret = v * USEC_PER_SEC + usec;
+	} else if (s.n > 1 && (s.p[0] == '-' || s.p[0] == '+')) {
+		if (timetext_parse_duration(slice_from(s, 1), &v) < 0 || v > INT64_MAX)
+			return -EINVAL;
+		if (s.p[0] == '-')
+			*ret = v > now_usec ? 0 : now_usec - v;
+		else
+			*ret = now_usec + v;
+	} else
+		return parse_calendar(s, now_usec, ret);
+	return 0;
+}
+
+static int unit_usec(struct slice s, uint64_t *ret)
+{
+	static const struct {
+		const char *names;
+		uint64_t usec;
+	} units[] = {
+		{"seconds second sec s", USEC_PER_SEC},
+		{"minutes minute min m", USEC_PER_MIN},
+		{"hours hour hr h", USEC_PER_HOUR},
+		{"days day d", USEC_PER_DAY},
+		{"weeks week w", 7 * USEC_PER_DAY},
+		{"months month M", 2629800 * USEC_PER_SEC}, /* 30.44 days, as systemd.time(7) */
+		{"years year y", 31557600 * USEC_PER_SEC},
+		{"msec ms", 1000},
+		{"usec us", 1},
+	};
+
+	if (s.n == 0) {
+		*ret = USEC_PER_SEC;
+		return 0;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
+		const char *at = units[i].names;
+
+		while (*at) {
+			size_t n = strcspn(at, " ");
+
+			if (slice_eq(s, (struct slice){at, n})) {
+				*ret = units[i].usec;
+				return 0;
+			}
+			at += n + (at[n] == ' ');
+		}
+	}
+	return -EINVAL;
+}
+
+int timetext_parse_duration(struct slice s, uint64_t *ret)
+{
+	uint64_t total = 0;
+	bool any = false;
+
+	if (slice_eq_str(s, "infinity")) {
+		*ret = UINT64_MAX;
+		return 0;
+	}
+	for (;;) {
+		uint64_t v, unit, fraction, part;
+		size_t n = 0;
+		int r;
+
+		while (s.n > 0 && (s.p[0] == ' ' || s.p[0] == '\t'))
+			s = slice_from(s, 1);
+		if (s.n == 0)
+			break;
+		while (n < s.n && is_digit(s.p[n]))
+			n++;
+		r = number_parse_u64((struct slice){s.p, n}, INT64_MAX, &v);
+		if (r < 0)
+			return r;
+		s = slice_from(s, n);
+		if (take_fraction(&s, &fraction) < 0)
+			return -EINVAL;
+		while (s.n > 0 && s.p[0] == ' ')
+			s = slice_from(s, 1);
+		for (n = 0; n < s.n && !is_digit(s.p[n]) && s.p[n] != ' ' && s.p[n] != '\t';)
+			n++;
+		if (unit_usec((struct slice){s.p, n}, &unit) < 0)
+			return -EINVAL;
+		s = slice_from(s, n);
+		if (__builtin_mul_overflow(v, unit, &part) ||
+		    __builtin_add_overflow(part, fraction * (unit / 1000) / 1000, &part) ||
+		    __builtin_add_overflow(total, part, &total) || total > INT64_MAX)
+			return -ERANGE;
+		any = true;
+	}
+	if (!any)
+		return -EINVAL;
+	*ret = total;
+	return 0;
+}

@@ -1,0 +1,30 @@
+/*
+ * The header that a syslog daemon, or journalctl, writes before a message in a log file.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "base/slice.h"
+
+struct syslog_header {
+	uint64_t realtime_usec; /* 0: the line carries no time that can be read */
+	struct slice host;	/* absent where the form has none */
+	struct slice program;	/* "sshd" */
+	struct slice pid;	/* digits; absent where the line has none */
+	struct slice message;	/* all behind the header */
+};
+
+enum syslog_header_e {
+	SYSLOG_HEADER_E_NONE = 1, /* no header of a known form */
+};
+
+/*
+ * Reads the header of @line (without its newline; a CR at the end is not taken into the message).
+ * Forms: RFC 3164 ("Nov  3 04:05:06 host prog[pid]: "), RFC 3339 time instead
+ * ("2026-11-23T04:05:06.123456+01:00 host prog[pid]: "), RFC 5424 ("<38>1 … - [sd] "), busybox
+ * ("Nov  3 04:05:06 host auth.info prog[pid]: "), and the short forms of journalctl -o. A "<PRI>"
+ * before any of them is skipped. @now_usec serves to infer the year of RFC 3164, which is never
+ * later than a day from now. Times without a zone are local. 0 or SYSLOG_HEADER_E_NONE.
+ */
+int syslog_header_parse(struct slice line, uint64_t now_usec, struct syslog_header *ret);

@@ -1,0 +1,79 @@
+/*
+ * Whitelists: who may log in without a mail. The first rule that holds decides, in the order of the
+ * files and of their lines.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/slice.h"
+#include "text/login.h"
+
+struct whitelist;
+
+enum whitelist_e {
+	WHITELIST_E_SYNTAX = 1, /* *err says which line and why */
+};
+
+/* NULL when out of memory. whitelist_free() takes NULL, and gives it. */
+struct whitelist *whitelist_new(void);
+struct whitelist *whitelist_free(struct whitelist *w);
+
+#define AUTO_WHITELIST CLEANUP(whitelist_auto_free)
+static inline void whitelist_auto_free(struct whitelist **w)
+{
+	(void)whitelist_free(*w);
+}
+
+/*
+ * Adds the rules of one whitelist(5) text: any bytes, no NUL needed; @name is copied and names it
+ * in errors and verdicts. @w stays usable only on 0. On WHITELIST_E_SYNTAX, *err names file, line,
+ * column and reason, and @w is to be freed: a file with a fault gives no rule. -ENOMEM.
+ */
+int whitelist_add(struct whitelist *w, struct slice text, const char *name, struct error *err);
+
+/* After the last whitelist_add() and before the first whitelist_judge(). 0 or -ENOMEM. */
+int whitelist_build(struct whitelist *w);
+
+/* The number of rules. */
+size_t whitelist_size(const struct whitelist *w);
+
+/* Why a rule does not hold though it looks as if it might, for explain(1) and mails. */
+enum whitelist_refusal {
+	WHITELIST_REFUSAL_NONE = 0,
+	WHITELIST_REFUSAL_AMBIGUOUS,   /* the address could be read at more than one place */
+	WHITELIST_REFUSAL_MATCH_LIMIT, /* an expression failed by its limit: counts as no match */
+};
+
+struct verdict {
+	bool allowed;
+	const char *file; /* of the deciding rule; lives as long as the whitelist */
+	unsigned line;
+	enum whitelist_refusal refusal; /* where not allowed */
+	unsigned refusal_line;		/* of the expression that ran into its limit */
+	const char *refusal_file;
+};
+
+/* What is judged. */
+struct whitelist_query {
+	const struct login *login; /* LOGIN_ACCEPTED only: nothing else is ever asked */
+	struct slice message;	   /* the login's slices point into it */
+	struct slice host;	   /* absent where not known */
+	uint64_t now_usec;	   /* for until= */
+};
+
+/*
+ * Judges a login. No allocation but inside PCRE2's match (its block is made once). @ret is always
+ * set; a fault inside (an expression that fails) means "not allowed by it".
+ */
+void whitelist_judge(struct whitelist *w, const struct whitelist_query *q, struct verdict *ret);
+
+/*
+ * Calls @warn for each rule that is wider than it looks (an expression without an anchor that is
+ * an address at heart, "from=0.0.0.0/0", an expression that matches the empty text, an expired
+ * until=). For `check`.
+ */
+void whitelist_warnings(const struct whitelist *w, uint64_t now_usec,
+			void (*warn)(const struct error *what, void *userdata), void *userdata);
