@@ -23,8 +23,8 @@ struct network {
 
 /*
  * Takes all of @s as a numeric address: dotted quad without leading zeros or short forms, or IPv6
- * as in RFC 4291, section 2.2, with an optional zone ("%eth0", not empty, no white space), which
- * is ignored. -EINVAL.
+ * as in RFC 4291, section 2.2, with an optional zone ("%eth0", not empty, no white space, no '/'),
+ * which is ignored. -EINVAL.
  */
 int address_parse(struct slice s, struct address *ret);
 
@@ -42,6 +42,6 @@ struct address network_last(const struct network *n);
 /* As memcmp(3). */
 int address_compare(const struct address *a, const struct address *b);
 
-/* Canonical text: RFC 5952, IPv4 as dotted quad. Gives @ret. */
+/* Canonical text: RFC 5952, IPv4 as dotted quad; a network of one address without a prefix. @ret. */
 char *address_format(const struct address *a, char ret[ADDRESS_TEXT_MAX]);
 char *network_format(const struct network *n, char ret[ADDRESS_TEXT_MAX]);
