@@ -56,20 +56,28 @@ const char *alert_kind_name(enum alert_kind kind);
 int alert_kind_parse(struct slice name, enum alert_kind *ret);
 
 /*
- * Appends the block, without CRC and empty line: those are the ledger's. Absent slices, zero
- * counts and false flags are left out. -ENOMEM, -E2BIG.
+ * Appends the block, without CRC and empty line: those are the ledger's. KIND and SEQ come first;
+ * absent slices, zero times and counts and false flags are left out. -ENOMEM, -E2BIG, and @ret is
+ * as before.
  */
 int alert_write(const struct alert *a, struct buffer *ret);
 
+/* Shortens every text to at most @max bytes; where one was longer, the alert is marked as cut. */
+void alert_clip(struct alert *a, size_t max);
+
 /*
- * Reads a block as alert_write() made it. Values are unescaped into @storage (cleared first), to
- * which *ret points: both live together. Unknown keys are skipped, so that an older program reads
+ * Reads a block as alert_write() made it. Values are unescaped into @storage (cleared first; its
+ * maximum is at least the block's length), to which *ret points: both live together. Of a repeated
+ * key the last counts. Unknown keys are skipped, so that an older program reads
  * a newer ledger. -EINVAL where a line is no KEY=value, an escape or number is wrong, or KIND or
  * SEQ is missing; -ENOMEM, -E2BIG.
  */
 int alert_read(struct slice block, struct buffer *storage, struct alert *ret);
 
-/* Appends @s escaped to one line: "\\", "\n", "\r", "\xHH" for other controls, NUL included. */
+/*
+ * Appends @s escaped to one line: "\\", "\n", "\r", "\xHH" for other controls, NUL included. On
+ * failure (-ENOMEM, -E2BIG) @ret is as before, here and below.
+ */
 int alert_escape(struct slice s, struct buffer *ret);
 /* Undoes it. -EINVAL for a wrong escape. */
 int alert_unescape(struct slice s, struct buffer *ret);
