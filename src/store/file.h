@@ -8,10 +8,12 @@
 #include "base/buffer.h"
 #include "base/error.h"
 
+#define FILE_TEMPORARY_SUFFIX ".tmp" /* of file_replace(); a crash may leave one behind */
+
 /*
  * Replaces @name in @dirfd by @content: a temporary file beside it is written, fsync(2)ed, renamed
  * over it, and the directory fsync(2)ed. Mode 0640. The old file stays whole whatever fails.
- * -errno of openat(2), write(2), fsync(2), renameat(2).
+ * -errno of openat(2), write(2), fsync(2), renameat(2); -EINVAL where @name has a slash.
  */
 int file_replace(int dirfd, const char *name, struct slice content);
 
@@ -23,7 +25,8 @@ int file_load(int dirfd, const char *name, struct buffer *ret);
  * is O_DIRECTORY. Where it cannot be written (@create), or not read, *err says so: -errno. When
  * the process is root and the directory belongs to somebody else, and @create, the process becomes
  * that user and the directory's group first, so that no file of root's is left behind; groups
- * systemd-journal and adm, where they exist, stay as supplementary ones.
+ * systemd-journal and adm, where they exist, stay as supplementary ones. /var/lib/loginbell, when
+ * root makes it here, is given to user loginbell and group adm, where they exist.
  */
 int file_open_state(const char *path, bool create, int *ret_dirfd, struct error *err);
 
@@ -31,6 +34,9 @@ int file_open_state(const char *path, bool create, int *ret_dirfd, struct error 
  * written or the process is root, else $XDG_STATE_HOME/loginbell, else ~/.local/state/loginbell.
  * Appends to @ret. -ENOMEM. */
 int file_state_path(struct buffer *ret);
+
+/* The same for commands that only show: /var/lib/loginbell already where it can be read. */
+int file_state_path_shown(struct buffer *ret);
 
 enum file_e {
 	FILE_E_LOCKED = 1, /* *ret_pid is the holder's, 0 where not known */
