@@ -2,13 +2,24 @@
  * Text from outside made safe to show: on a terminal, in a mail, in JSON. Control characters,
  * bidirectional controls (U+202A–202E, U+2066–2069, U+200E/F, U+061C), invisible characters
  * (U+200B–200D, U+2060–2064, U+FEFF, U+00AD, U+034F, U+115F, U+1160, U+17B4/5, U+180B–180F,
- * U+3164, U+FFA0, U+FE00–FE0F, U+E0000–E0FFF, U+FFF9–FFFB, U+2028/9), unassigned non-characters
- * and invalid UTF-8 never pass.
+ * U+2800, U+3164, U+FFA0, U+FE00–FE0F, U+E0000–E0FFF, U+FFF0–FFFB, U+2028/9 and the like),
+ * non-characters and invalid UTF-8 never pass.
  */
 #pragma once
 
+#include <stdint.h>
+
 #include "base/buffer.h"
 #include "base/slice.h"
+
+#define DISPLAY_INVALID UINT32_MAX
+
+/*
+ * Decodes the first character of @s (s.n ≥ 1): gives its length in bytes and sets *ret to its code
+ * point; or to DISPLAY_INVALID, and gives the length of the ill-formed run, which stands for one
+ * U+FFFD (Unicode, section 3.9, maximal subparts).
+ */
+size_t display_decode(struct slice s, uint32_t *ret);
 
 /* Appends @s as valid UTF-8 on one line: what must not pass becomes "\xHH" or "\u{HHHH}". */
 int display_append(struct buffer *ret, struct slice s);
@@ -20,6 +31,8 @@ int display_append(struct buffer *ret, struct slice s);
  */
 int display_append_json(struct buffer *ret, struct slice s);
 
-/* Columns of @s on a terminal, @s being what display_append() made: one per character, two for
- * wide East Asian ones (by range), none for combining marks (wcwidth(3) wants a locale). */
+/*
+ * Columns of @s on a terminal, @s being what display_append() made: one per character, two for
+ * wide East Asian ones (by range), none for combining marks (wcwidth(3) wants a locale).
+ */
 size_t display_width(struct slice s);
