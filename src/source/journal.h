@@ -10,6 +10,3 @@
  */
 int journal_open(const char *directory, const struct source_options *options, struct source **ret,
 		 struct error *err);
-
-/* Whether @position (a position's text) is one of the journal's. */
-bool journal_owns_position(struct slice position);

@@ -47,9 +47,14 @@ enum source_e {
 	SOURCE_E_POSITION = 2,	 /* options->resume is damaged, *err says how */
 };
 
+/* Of source_next(): many records were gone over and none matters; ask again. */
+#define SOURCE_AGAIN 2
+
 /*
  * The next record that may matter: 1 and *ret; 0 where there is none now; -errno. Of *ret only
- * kind and message are set. Records that cannot be logins (login_candidate()) are skipped inside.
+ * kind and message are set. Records that cannot be logins (login_candidate()) are skipped inside;
+ * SOURCE_AGAIN comes now and then in a long run of these, so that the caller can show progress and
+ * feed a watchdog.
  */
 static inline int source_next(struct source *s, struct record *ret)
 {

@@ -1,0 +1,10 @@
+/* The commands: each returns the exit status. */
+#pragma once
+
+#include "command/options.h"
+
+int command_watch(const struct options *options);
+int command_scan(const struct options *options);
+int command_report(const struct options *options);
+int command_explain(const struct options *options);
+int command_check(const struct options *options);

@@ -1,0 +1,171 @@
+/*
+ * For each line, of the command line or of standard input: how it is read, and which rule decides.
+ * A line may be a message alone or have a syslog header.
+ */
+#include <errno.h>
+#include <stdio.h>
+
+#include "base/log.h"
+#include "command/clock.h"
+#include "command/commands.h"
+#include "command/session.h"
+#include "command/table.h"
+#include "text/display.h"
+#include "text/login.h"
+#include "text/syslog_header.h"
+
+#define LINE_MAX_SHOWN ((size_t)1 << 18)
+
+struct explain {
+	struct session session;
+	struct table *table; /* of -o json and export; NULL for people */
+	struct buffer shown;
+};
+
+static void say(struct explain *e, const char *label, struct slice value)
+{
+	if (!value.p)
+		return;
+	buffer_clear(&e->shown);
+	if (display_append(&e->shown, value) == 0)
+		printf("  %-12s %.*s\n", label, (int)e->shown.len,
+		       e->shown.len ? e->shown.data : "");
+}
+
+static void say_fields(struct explain *e, const struct alert *a)
+{
+	char port[16] = "";
+
+	say(e, "host", a->host);
+	say(e, "program", a->program);
+	say(e, "user", a->user);
+	say(e, "from", a->addr);
+	if (a->port_known) {
+		(void)snprintf(port, sizeof(port), "%u", a->port);
+		say(e, "port", slice_of(port));
+	}
+	say(e, "method", a->method);
+	say(e, "key", a->key_type);
+	say(e, "fingerprint", a->fingerprint);
+	say(e, "certificate", a->cert_id);
+	say(e, "serial", a->cert_serial);
+	say(e, "CA", a->ca_fingerprint);
+	if (a->ambiguous)
+		say(e, "note",
+		    SLICE_LITERAL("ambiguous: an address could be read at another place "
+				  "too; no rule may allow it"));
+	if (a->cut)
+		say(e, "note", SLICE_LITERAL("so long that sshd cut it: its end is not trusted"));
+}
+
+static void say_verdict(struct explain *e, const struct judged *j)
+{
+	switch (j->judgement) {
+	case JUDGED_NOTHING:
+		printf("  %-12s no successful login\n", "read as");
+		break;
+	case JUDGED_ALLOWED:
+		printf("  %-12s allowed by %s:%u\n", "verdict", j->verdict.file, j->verdict.line);
+		break;
+	case JUDGED_UNASKED:
+		printf("  %-12s no alert: left out by Methods= or Pattern=\n", "verdict");
+		break;
+	case JUDGED_ALERT:
+		buffer_clear(&e->shown);
+		if (display_append(&e->shown, j->alert.reason) == 0)
+			printf("  %-12s alert: %.*s\n", "verdict", (int)e->shown.len,
+			       e->shown.len ? e->shown.data : "");
+		break;
+	}
+}
+
+static bool is_program(const struct config *c, struct slice name)
+{
+	for (size_t i = 0; i < c->programs.n; i++)
+		if (slice_eq_str(name, c->programs.items[i]))
+			return true;
+	return false;
+}
+
+static int explain_line(struct explain *e, struct slice line)
+{
+	const struct config *c = e->session.config;
+	struct record record = {.message = line,
+				.trusted = true,
+				.identity = line,
+				.source = SLICE_LITERAL("explain")};
+	struct syslog_header header;
+	struct judged judged = {.judgement = JUDGED_NOTHING};
+	bool other_program = false;
+	int r = 0;
+
+	/* A message that is one by itself is not searched for a header. */
+	if (!(login_candidate(line) && slice_starts_with(line, "Accepted ")) &&
+	    syslog_header_parse(line, clock_now(), &header) == 0) {
+		record.message = header.message;
+		record.host = header.host;
+		record.program = header.program;
+		record.realtime_usec = header.realtime_usec;
+		other_program = !is_program(c, header.program);
+	}
+	if (!other_program)
+		r = judge_details(e->session.judge, &record, clock_now(), &judged);
+	if (r < 0)
+		return r;
+	if (e->table)
+		return judged.judgement == JUDGED_NOTHING ? 0 : table_row(e->table, &judged);
+	buffer_clear(&e->shown);
+	r = display_append(&e->shown, line);
+	if (r < 0)
+		return r;
+	printf("%.*s\n", (int)e->shown.len, e->shown.len ? e->shown.data : "");
+	if (other_program)
+		printf("  %-12s not of sshd or Dropbear (Programs=)\n", "read as");
+	else {
+		if (judged.judgement != JUDGED_NOTHING)
+			say_fields(e, &judged.alert);
+		say_verdict(e, &judged);
+	}
+	return 0;
+}
+
+static int explain_input(struct explain *e)
+{
+	AUTO_FREE char *line = NULL;
+	size_t size = 0;
+	ssize_t n;
+	int r = 0;
+
+	while (r == 0 && (n = getline(&line, &size, stdin)) >= 0) {
+		if (n > 0 && line[n - 1] == '\n')
+			n--;
+		r = explain_line(e, (struct slice){line, (size_t)n});
+	}
+	return r < 0 ? r : ferror(stdin) ? -EIO : 0;
+}
+
+int command_explain(const struct options *options)
+{
+	struct explain e = {.shown = BUFFER_INIT(4 * LINE_MAX_SHOWN)};
+	int r = session_init(&e.session, options), k = 0;
+
+	if (r == STATUS_DONE && options->output != OUTPUT_SHORT) {
+		e.table = table_new(options, TABLE_NO_HOST);
+		k = e.table ? 0 : -ENOMEM;
+	}
+	if (r == STATUS_DONE && k == 0) {
+		if (options->arguments[0])
+			for (char **a = options->arguments; *a && k == 0; a++)
+				k = explain_line(&e, slice_of(*a));
+		else
+			k = explain_input(&e);
+	}
+	if (k < 0) {
+		log_error("explain: %s", strerror(-k));
+		r = STATUS_FAILED;
+	}
+	(void)table_free(e.table);
+	buffer_done(&e.shown);
+	session_done(&e.session);
+	return r;
+}

@@ -1,0 +1,497 @@
+/*
+ * Order is the promise: append, sync, then save the position. On any failure the caller opens the
+ * source anew at the saved position; what is then read twice the ledger knows by its id.
+ *
+ * Forged records cost an attacker nothing, so they are joined: the first of a uid is written at
+ * once, those that follow are counted and written together when their window ends (windows grow
+ * to an hour while the flood lasts). While some are held, the position stays before them; after a
+ * crash they are read and counted again, and what the ledger has of them is known by its time.
+ */
+#include "command/intake.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/timetext.h"
+#include "command/clock.h"
+#include "config.h"
+#include "store/delivery.h"
+#include "store/file.h"
+#include "store/ledger.h"
+#include "store/position.h"
+
+#define BATCH		  256		      /* alerts between two syncs of a catch-up */
+#define SAVE_EVERY_USEC	  (60 * USEC_PER_SEC) /* of a position that only skips noise */
+#define FORGED_SLOTS	  16		      /* users whose forgeries are joined apart */
+#define FORGED_WINDOW_MIN (60 * USEC_PER_SEC)
+#define FORGED_WINDOW_MAX USEC_PER_HOUR
+#define FORGED_BLOCK_MAX  ((size_t)1 << 18)
+
+struct forged {
+	bool used;
+	bool uid_known;
+	uint64_t uid;
+	uint64_t window_usec, ends_usec; /* clock_steady() */
+	uint64_t held;			 /* records that the waiting alert stands for */
+	uint64_t last_usec;		 /* of the last of them */
+	struct buffer block;		 /* the first of them, as alert_write() makes it */
+};
+
+struct intake {
+	struct session *session;
+	struct buffer directory;
+	int dirfd, lock_fd;
+	struct ledger_writer *ledger;
+	struct buffer position; /* as it was stored when last loaded */
+	struct buffer saved;	/* without its until=: tells whether there is anything new */
+	uint64_t saved_at_usec; /* clock_steady() */
+	unsigned batch;		/* alerts appended and not synced */
+	bool replaying;		/* until the source was once read to its end */
+	bool unsaved_alerts;	/* the position is before alerts that are durable */
+	struct forged forged[FORGED_SLOTS];
+	struct intake_counts counts;
+};
+
+struct intake *intake_free(struct intake *in)
+{
+	if (!in)
+		return NULL;
+	for (size_t i = 0; i < FORGED_SLOTS; i++)
+		buffer_done(&in->forged[i].block);
+	(void)ledger_writer_free(in->ledger);
+	buffer_done(&in->directory);
+	buffer_done(&in->position);
+	buffer_done(&in->saved);
+	if (in->lock_fd >= 0)
+		(void)close(in->lock_fd);
+	if (in->dirfd >= 0)
+		(void)close(in->dirfd);
+	free(in);
+	return NULL;
+}
+
+const char *intake_directory(const struct intake *in)
+{
+	return in->directory.data;
+}
+
+static int take_lock(struct intake *in)
+{
+	pid_t holder = 0;
+	int r = file_lock(in->dirfd, "reader.lock", &in->lock_fd, &holder);
+
+	if (r == 0)
+		return STATUS_DONE;
+	if (r == FILE_E_LOCKED)
+		log_error("%s: held by another loginbell watch or scan (process %d)",
+			  in->directory.data, (int)holder);
+	else
+		log_error("%s/reader.lock: %s", in->directory.data, strerror(-r));
+	return STATUS_FAILED;
+}
+
+static int open_ledger(struct intake *in)
+{
+	struct ledger_report report = {0};
+	struct error err = {0};
+
+	if (ledger_writer_open(in->dirfd, &in->ledger, &report, &err) < 0) {
+		log_error_struct(LOG_ERR, &err);
+		return STATUS_FAILED;
+	}
+	if (report.torn_bytes)
+		log_warning("%s/ledger: an unfinished last alert (%" PRIu64
+			    " bytes) was cut off; "
+			    "it is read from the log again",
+			    in->directory.data, report.torn_bytes);
+	if (report.damaged_blocks)
+		log_crit("%s/ledger: %" PRIu64
+			 " damaged alerts are skipped; see the log for the "
+			 "logins of that time",
+			 in->directory.data, report.damaged_blocks);
+	if (report.header_damaged)
+		log_crit("%s/ledger: damaged, kept as ledger.damaged; a new one is begun",
+			 in->directory.data);
+	return STATUS_DONE;
+}
+
+int intake_open(struct session *session, struct intake **ret)
+{
+	struct intake *in = calloc(1, sizeof(*in));
+	struct error err = {0};
+	int r;
+
+	if (!in) {
+		log_error("out of memory");
+		return STATUS_FAILED;
+	}
+	in->session = session;
+	in->dirfd = in->lock_fd = -1;
+	in->replaying = true;
+	in->directory.max = 4096;
+	in->position.max = in->saved.max = POSITION_MAX;
+	for (size_t i = 0; i < FORGED_SLOTS; i++)
+		in->forged[i].block.max = FORGED_BLOCK_MAX;
+	r = session->options->state_directory
+		    ? buffer_append_str(&in->directory, session->options->state_directory)
+		    : file_state_path(&in->directory);
+	if (r < 0 || !buffer_cstr(&in->directory)) {
+		log_error("the state directory's name: %s", strerror(r < 0 ? -r : ENOMEM));
+		(void)intake_free(in);
+		return STATUS_FAILED;
+	}
+	r = file_open_state(in->directory.data, true, &in->dirfd, &err);
+	if (r < 0) {
+		log_error_struct(LOG_ERR, &err);
+		r = STATUS_FAILED;
+	} else
+		r = take_lock(in);
+	if (r == STATUS_DONE)
+		r = open_ledger(in);
+	if (r != STATUS_DONE) {
+		(void)intake_free(in);
+		return r;
+	}
+	*ret = in;
+	return STATUS_DONE;
+}
+
+int intake_position(struct intake *in, const char **ret)
+{
+	struct error err = {0};
+	int r = position_load(in->dirfd, &in->position, &err);
+
+	if (r == POSITION_E_NONE) {
+		*ret = NULL;
+		return STATUS_DONE;
+	}
+	if (r == 0 && buffer_cstr(&in->position)) {
+		*ret = in->position.data;
+		return STATUS_DONE;
+	}
+	if (r == POSITION_E_DAMAGED)
+		log_error_struct(LOG_ERR, &err);
+	else
+		log_error("%s/position: %s", in->directory.data, strerror(r < 0 ? -r : ENOMEM));
+	log_error(
+		"where reading went on is not known; remove that file to begin at the end of "
+		"the log, or use scan --since=TIME to begin at a time");
+	return STATUS_FAILED;
+}
+
+struct intake_counts intake_counts(const struct intake *in)
+{
+	return in->counts;
+}
+
+/* ---- appending ---- */
+
+static int append(struct intake *in, struct alert *a)
+{
+	char who[200], where[80];
+	int r = ledger_append(in->ledger, a);
+
+	if (r == LEDGER_E_KNOWN)
+		return 0;
+	if (r < 0) {
+		log_crit("%s/ledger: %s; the alert is kept in the log and tried again",
+			 in->directory.data, strerror(-r));
+		return r;
+	}
+	in->batch++;
+	in->unsaved_alerts = true;
+	in->counts.alerts++;
+	if (log_max_level() >= LOG_INFO) {
+		(void)snprintf(who, sizeof(who), "%.*s", (int)a->user.n,
+			       a->user.p ? a->user.p : "");
+		(void)snprintf(where, sizeof(where), "%.*s", (int)a->addr.n,
+			       a->addr.p ? a->addr.p : "");
+		log_info("alert %" PRIu64 ": %s%s%s%s%s", a->seq, alert_kind_name(a->kind),
+			 who[0] ? " of " : "", who, where[0] ? " from " : "", where);
+	}
+	return 0;
+}
+
+static int write_held(struct intake *in, struct forged *f)
+{
+	struct buffer storage AUTO_BUFFER = BUFFER_INIT(FORGED_BLOCK_MAX);
+	struct alert a;
+	int r;
+
+	if (f->held == 0)
+		return 0;
+	r = alert_read(buffer_slice(&f->block), &storage, &a);
+	if (r < 0)
+		return r;
+	a.count = f->held;
+	a.time_usec = f->last_usec;
+	r = append(in, &a);
+	if (r == 0)
+		f->held = 0;
+	return r;
+}
+
+/* Writes what is held: all of it, or what is due. */
+static int write_due(struct intake *in, enum intake_mode mode)
+{
+	uint64_t now = clock_steady();
+
+	for (size_t i = 0; i < FORGED_SLOTS; i++) {
+		struct forged *f = &in->forged[i];
+		int r;
+
+		if (!f->used || (mode == INTAKE_FOLLOWING && now < f->ends_usec))
+			continue;
+		if (f->held == 0) {
+			f->used = false; /* a quiet window: the next one is told at once again */
+			continue;
+		}
+		r = write_held(in, f);
+		if (r < 0)
+			return r;
+		if (f->window_usec < FORGED_WINDOW_MAX)
+			f->window_usec *= 4;
+		if (f->window_usec > FORGED_WINDOW_MAX)
+			f->window_usec = FORGED_WINDOW_MAX;
+		f->ends_usec = now + f->window_usec;
+	}
+	return 0;
+}
+
+uint64_t intake_due(const struct intake *in)
+{
+	uint64_t due = UINT64_MAX;
+
+	for (size_t i = 0; i < FORGED_SLOTS; i++)
+		if (in->forged[i].used && in->forged[i].held && in->forged[i].ends_usec < due)
+			due = in->forged[i].ends_usec;
+	return due;
+}
+
+static bool forged_held(const struct intake *in)
+{
+	return intake_due(in) != UINT64_MAX;
+}
+
+/* The slot of a uid; the last one serves all users that find none. */
+static struct forged *forged_slot(struct intake *in, const struct alert *a)
+{
+	struct forged *unused = NULL;
+
+	for (size_t i = 0; i < FORGED_SLOTS; i++) {
+		struct forged *f = &in->forged[i];
+
+		if (f->used && f->uid_known == a->uid_known && (!a->uid_known || f->uid == a->uid))
+			return f;
+		if (!f->used && !unused)
+			unused = f;
+	}
+	return unused ? unused : &in->forged[FORGED_SLOTS - 1];
+}
+
+static int take_forged(struct intake *in, struct alert *a)
+{
+	struct forged *f = forged_slot(in, a);
+	uint64_t now = clock_steady();
+	int r;
+
+	in->counts.forged++;
+	if (in->replaying && a->uid_known &&
+	    a->time_usec <= ledger_forged_until(in->ledger, a->uid))
+		return 0;
+	if (!f->used) {
+		r = append(in, a);
+		if (r < 0)
+			return r;
+		f->used = true;
+		f->uid_known = a->uid_known;
+		f->uid = a->uid;
+		f->window_usec = FORGED_WINDOW_MIN;
+		f->ends_usec = now + f->window_usec;
+		f->held = 0;
+		return 0;
+	}
+	if (f->held == 0) {
+		buffer_clear(&f->block);
+		a->seq = 0;
+		r = alert_write(a, &f->block);
+		if (r < 0)
+			return r;
+	}
+	f->held++;
+	f->last_usec = a->time_usec;
+	return 0;
+}
+
+static int take_record(struct intake *in, struct record *record)
+{
+	struct session *s = in->session;
+	struct judged judged;
+	int r;
+
+	r = judge_record(s->judge, s->source, record, clock_now(), &judged);
+	if (r < 0)
+		return r;
+	switch (judged.judgement) {
+	case JUDGED_NOTHING:
+		return 0;
+	case JUDGED_ALLOWED:
+	case JUDGED_UNASKED:
+		in->counts.logins++;
+		in->counts.allowed++;
+		return 0;
+	case JUDGED_ALERT:
+		break;
+	}
+	if (judged.alert.kind == ALERT_FORGED)
+		return take_forged(in, &judged.alert);
+	if (judged.alert.kind == ALERT_LOGIN)
+		in->counts.logins++;
+	return append(in, &judged.alert);
+}
+
+/* ---- position ---- */
+
+/* Makes the alerts durable; then the position may move. */
+static int sync_alerts(struct intake *in)
+{
+	int r = ledger_sync(in->ledger);
+
+	if (r < 0) {
+		log_crit("%s/ledger: %s; the position does not move", in->directory.data,
+			 strerror(-r));
+		return r;
+	}
+	in->batch = 0;
+	return 0;
+}
+
+static int save(struct intake *in, uint64_t until_usec)
+{
+	struct slice position;
+	int r = source_position(in->session->source, until_usec, &position);
+
+	if (r < 0 || position.n == 0)
+		return r;
+	r = position_save(in->dirfd, position);
+	if (r < 0) {
+		log_crit("%s/position: %s; after a restart some records are read again",
+			 in->directory.data, strerror(-r));
+		return r;
+	}
+	in->saved_at_usec = clock_steady();
+	in->unsaved_alerts = false;
+	r = source_position(in->session->source, 0, &position);
+	buffer_clear(&in->saved);
+	return r < 0 ? r : buffer_append_slice(&in->saved, position);
+}
+
+int intake_save_position(struct intake *in)
+{
+	return save(in, clock_now());
+}
+
+/* Whether the source has gone over anything since the position was saved. */
+static bool moved(struct intake *in)
+{
+	struct slice position;
+
+	return source_position(in->session->source, 0, &position) == 0 && position.n > 0 &&
+	       !slice_eq(position, buffer_slice(&in->saved));
+}
+
+static int commit(struct intake *in, enum intake_mode mode, uint64_t until_usec)
+{
+	int r = sync_alerts(in);
+
+	if (r < 0 || forged_held(in))
+		return r;
+	if (in->unsaved_alerts || mode == INTAKE_FINAL ||
+	    (clock_steady() - in->saved_at_usec >= SAVE_EVERY_USEC && moved(in)))
+		return save(in, until_usec);
+	return 0;
+}
+
+/*
+ * A ledger of which every destination has everything may begin anew. Failure is no harm: the old
+ * one goes on.
+ */
+static void rotate_if_done(struct intake *in)
+{
+	int r;
+
+	if (ledger_size(in->ledger) < LEDGER_ROTATE_MIN || in->unsaved_alerts ||
+	    !delivery_all_done(in->dirfd, ledger_last_seq(in->ledger)))
+		return;
+	r = ledger_rotate(in->ledger);
+	if (r < 0)
+		log_warning("%s/ledger: cannot be rotated: %s", in->directory.data, strerror(-r));
+}
+
+int intake_drain(struct intake *in, enum intake_mode mode)
+{
+	struct source *source = in->session->source;
+	uint64_t until = clock_now(); /* what is logged before now is found below */
+	struct record record;
+	int r;
+
+	for (;;) {
+		r = source_next(source, &record);
+		if (r <= 0)
+			break;
+		if (r == SOURCE_AGAIN)
+			session_tick(in->session);
+		r = r == SOURCE_AGAIN ? 0 : take_record(in, &record);
+		if (r == 0 && in->batch >= BATCH)
+			r = commit(in, INTAKE_FOLLOWING, 0);
+		if (r < 0)
+			break;
+	}
+	if (r < 0) {
+		(void)sync_alerts(in);
+		return r;
+	}
+	r = write_due(in, mode);
+	if (r < 0)
+		return r;
+	in->replaying = false;
+	r = commit(in, mode, until);
+	if (r == 0 && mode == INTAKE_FOLLOWING)
+		rotate_if_done(in);
+	return r;
+}
+
+int intake_instance(struct intake *in, const char *reason)
+{
+	const struct config *c = in->session->config;
+	struct alert a = {.kind = ALERT_INSTANCE, .trusted = true};
+	unsigned wanted = 0;
+	char name[128], id[33];
+	struct hash128 h;
+	int r;
+
+	for (size_t i = 0; i < c->n_destinations; i++)
+		wanted |= c->destinations[i].events;
+	if (!(wanted & (1U << ALERT_INSTANCE)))
+		return 0;
+	a.time_usec = a.noted_usec = clock_now();
+	if (gethostname(name, sizeof(name)) < 0)
+		name[0] = '\0';
+	name[sizeof(name) - 1] = '\0';
+	h = hash_fnv_add(hash_fnv_init(), name, strlen(name));
+	h = hash_fnv_add(h, reason, strlen(reason));
+	h = hash_fnv_add(h, &a.time_usec, sizeof(a.time_usec));
+	(void)snprintf(id, sizeof(id), "%016" PRIx64 "%016" PRIx64, h.high, h.low);
+	a.id = (struct slice){id, 32};
+	a.host = slice_of(name);
+	a.program = SLICE_LITERAL("loginbell");
+	a.source = SLICE_LITERAL("loginbell");
+	a.pid_known = true;
+	a.pid = (uint64_t)getpid();
+	a.reason = slice_of(reason);
+	r = append(in, &a);
+	return r < 0 ? r : sync_alerts(in);
+}

@@ -1,0 +1,54 @@
+/*
+ * The one way into the ledger: records of a source are judged, alerts appended and made durable,
+ * and only then the position moves.
+ */
+#pragma once
+
+#include "command/session.h"
+
+struct intake;
+
+/*
+ * Opens the state for writing: the directory (made where missing), reader.lock, the ledger. Tells
+ * what is wrong; gives the exit status. Nothing of the log has been read before.
+ */
+int intake_open(struct session *session, struct intake **ret);
+struct intake *intake_free(struct intake *in);
+
+/* The directory of the state, as a path and as a descriptor; they live as long as the intake. */
+const char *intake_directory(const struct intake *in);
+
+/*
+ * The stored position: a text that lives as long as the intake, NULL where there is none. A
+ * damaged one is told and gives STATUS_FAILED.
+ */
+int intake_position(struct intake *in, const char **ret);
+
+enum intake_mode {
+	INTAKE_FOLLOWING, /* positions that only skip noise are saved now and then */
+	INTAKE_FINAL,	  /* everything that is held is written down */
+};
+
+/*
+ * Takes all records that the session's source has now. 0; -errno: of the source, or of the state
+ * directory; in both cases the position is before all that is not durable, and the source is to
+ * be opened anew at intake_position().
+ */
+int intake_drain(struct intake *in, enum intake_mode mode);
+
+/* Saves the source's position now, e.g. of the first start. -errno. */
+int intake_save_position(struct intake *in);
+
+/*
+ * Forged records are joined per uid: when, on clock_steady(), the next joined alert is to be
+ * written by intake_drain(). UINT64_MAX: none waits.
+ */
+uint64_t intake_due(const struct intake *in);
+
+/* Writes an `instance` alert: @reason is a whole sentence. Not where no destination wants it. */
+int intake_instance(struct intake *in, const char *reason);
+
+struct intake_counts {
+	uint64_t logins, allowed, alerts, forged;
+};
+struct intake_counts intake_counts(const struct intake *in);

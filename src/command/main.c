@@ -1,0 +1,42 @@
+/* loginbell: reads logs, writes the ledger; never talks to the network. */
+#include <locale.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "base/log.h"
+#include "command/commands.h"
+
+/* Letters as in options.c. */
+static const struct command commands[] = {
+	{"watch", "follow the log and alert, until a signal", "DLKWTX", false, command_watch},
+	{"scan", "alert of everything since the last position, then exit", "DLKWTSUNq", false,
+	 command_scan},
+	{"report", "show who logged in, from where, how, and the verdict", "DLKWSUoq", false,
+	 command_report},
+	{"explain", "say how each line is read and which rule decides", "Woq", true,
+	 command_explain},
+	{"check", "read configuration and whitelists, tell every fault", "Wq", false,
+	 command_check},
+	{0},
+};
+
+int main(int argc, char **argv)
+{
+	struct options options;
+	int r;
+
+	log_init("loginbell");
+	(void)setlocale(LC_TIME, "C");
+	tzset();
+	r = options_parse(argc, argv, commands, &options);
+	if (r != 0)
+		return r - 1;
+	r = options.command->run(&options);
+	options_done(&options);
+	/* What was printed must have got there: a full disk behind ">" is a failure. */
+	if (fflush(stdout) != 0 && r == STATUS_DONE) {
+		log_error("standard output: write error");
+		r = STATUS_FAILED;
+	}
+	return r;
+}

@@ -1,0 +1,52 @@
+/* The command line. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "text/config.h"
+
+/* sysexits(3), and what an administrator expects of 2. */
+enum {
+	STATUS_DONE = 0,
+	STATUS_FAILED = 1,
+	STATUS_WRONG = 2,     /* usage, configuration or whitelist */
+	STATUS_TEMPFAIL = 75, /* done, but alerts still wait to be mailed */
+};
+
+enum output { OUTPUT_SHORT, OUTPUT_JSON, OUTPUT_EXPORT };
+
+struct options;
+
+struct command {
+	const char *name;
+	const char *summary;
+	const char *takes; /* letters of the options that it takes, see options.c */
+	bool arguments;	   /* takes words behind the options */
+	int (*run)(const struct options *options);
+};
+
+struct options {
+	const struct command *command;
+	const char *config;	     /* NULL: the default file */
+	const char *directory;	     /* NULL: not given */
+	const char *log_file;	     /* NULL: not given */
+	const char *state_directory; /* NULL: the default */
+	const char **whitelists;     /* NULL-terminated; NULL: the configured ones */
+	size_t n_whitelists;
+	bool source_given;
+	enum config_source_kind source;
+	uint64_t since_usec, until_usec; /* 0: not given */
+	enum output output;
+	bool quiet, verbose, dry_run, no_deliver;
+	char **arguments; /* NULL-terminated, of main() */
+};
+
+/*
+ * Reads the command line. 0 and *ret, to be given back by options_done(); or the exit status that
+ * main() ends with (after --help, --version, or a mistake, which is told), plus one, so that it
+ * is never 0.
+ */
+int options_parse(int argc, char **argv, const struct command *commands, struct options *ret);
+void options_done(struct options *options);

@@ -1,0 +1,24 @@
+/* Starting loginbell-deliver, the sender, which is a process of its own. */
+#pragma once
+
+#include <sys/types.h>
+
+#include "command/options.h"
+
+enum sender_mode {
+	SENDER_ONCE,   /* sends what waits and exits */
+	SENDER_FOLLOW, /* stays; gets SIGTERM when this process dies */
+};
+
+/*
+ * Looks for the sender in $LOGINBELL_DELIVER, beside this executable, then in libexecdir, and
+ * starts it. What is wrong is told. The exit status that the command ends with when it cannot.
+ */
+int sender_start(enum sender_mode mode, const struct options *options, const char *state_directory,
+		 pid_t *ret);
+
+/* Waits for its end and gives its exit status; STATUS_FAILED when a signal ended it (told). */
+int sender_wait(pid_t pid);
+
+/* What a status of waitpid(2) means, as an exit status; told when a signal ended it. */
+int sender_status(int wait_status);

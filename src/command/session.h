@@ -1,0 +1,51 @@
+/*
+ * What the commands set up alike: configuration, whitelist, judge, source. Faults are told here;
+ * the results are exit statuses.
+ */
+#pragma once
+
+#include "command/judge.h"
+#include "command/options.h"
+#include "source/source.h"
+
+struct session {
+	const struct options *options;
+	struct config *config;
+	struct whitelist *whitelist;
+	struct judge *judge;
+	struct source *source;
+	char source_name[300];	   /* for people */
+	uint64_t tick_usec;	   /* when session_tick() last did something; clock_steady() */
+	uint64_t begun_usec, seen; /* for the progress line */
+	bool progress_shown;
+	bool by_time; /* the position was another source's: reading goes on by time */
+};
+
+/* Configuration, whitelist, judge. @s is zeroed first; session_done() is due in any case. */
+int session_init(struct session *s, const struct options *options);
+void session_done(struct session *s);
+
+/*
+ * Opens the source that options and configuration name; @so says where to begin, but its programs
+ * and bounds are set here. @resume: the stored position, or NULL.
+ */
+int session_open_source(struct session *s, struct source_options *so, const char *resume);
+
+/*
+ * To be called now and then in a long run over the log: feeds the watchdog, and shows a progress
+ * line on a terminal. session_progress_done() wipes the line.
+ */
+void session_tick(struct session *s);
+void session_progress_done(struct session *s);
+
+/*
+ * Reads the whitelist anew after a change. What cannot be read
+ * leaves the old in force, tells the fault, and has alerts tell it.
+ */
+void session_reload_rules(struct session *s);
+
+/*
+ * The same for configuration and whitelist, after SIGHUP. STATUS_DONE: the source is to be opened
+ * anew, since what it was told may have changed.
+ */
+int session_reload(struct session *s);

@@ -1,0 +1,208 @@
+/*
+ * The table is printed as the rows come, so its columns have fixed widths; a value that is wider
+ * pushes the row, and on a terminal the row is cut at the edge. What came from a log goes through
+ * display_append() before it is printed.
+ */
+#include "command/table.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <time.h>
+
+#include "base/cleanup.h"
+#include "text/display.h"
+#include "text/export.h"
+
+#define ROW_MAX ((size_t)1 << 20)
+
+enum {
+	WIDTH_TIME = 19,
+	WIDTH_VERDICT = 7,
+	WIDTH_HOST = 12,
+	WIDTH_USER = 12,
+	WIDTH_FROM = 16,
+	WIDTH_METHOD = 10
+};
+
+struct table {
+	enum output output;
+	enum table_host host;
+	bool quiet, heading_done, terminal, colour;
+	size_t columns; /* of the terminal; 0: rows are not cut */
+	struct buffer row;
+};
+
+struct table *table_new(const struct options *options, enum table_host host)
+{
+	struct table *t = calloc(1, sizeof(*t));
+	struct winsize size;
+
+	if (!t)
+		return NULL;
+	t->output = options->output;
+	t->host = host;
+	t->quiet = options->quiet;
+	t->row.max = ROW_MAX;
+	t->terminal = isatty(STDOUT_FILENO);
+	t->colour = t->terminal && !getenv("NO_COLOR");
+	if (t->terminal && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0)
+		t->columns = size.ws_col;
+	return t;
+}
+
+struct table *table_free(struct table *t)
+{
+	if (t)
+		buffer_done(&t->row);
+	free(t);
+	return NULL;
+}
+
+/* Appends @s safe for display and padded to @width, and two spaces. */
+static int column(struct table *t, struct slice s, size_t width)
+{
+	size_t begin = t->row.len, shown;
+	int r = display_append(&t->row, s.n ? s : SLICE_LITERAL("-"));
+
+	if (r < 0)
+		return r;
+	shown = display_width(slice_from(buffer_slice(&t->row), begin));
+	while (r == 0 && shown++ < width + 2)
+		r = buffer_append_char(&t->row, ' ');
+	/* A value that is too wide still ends before the next one. */
+	if (r == 0 && t->row.data[t->row.len - 1] != ' ')
+		r = buffer_append_str(&t->row, "  ");
+	return r;
+}
+
+static int end_of_row(struct table *t, const struct judged *judged)
+{
+	struct slice row = buffer_slice(&t->row);
+	const char *colour = "";
+
+	while (row.n > 0 && row.p[row.n - 1] == ' ')
+		row.n--;
+	if (t->columns > 1 && display_width(row) > t->columns) {
+		do {
+			row.n--;
+			while (row.n > 0 && ((unsigned char)row.p[row.n] & 0xc0) == 0x80)
+				row.n--;
+		} while (display_width(row) > t->columns - 1);
+	}
+	if (t->colour && judged && judged->judgement == JUDGED_ALERT)
+		colour = judged->alert.kind == ALERT_LOGIN ? "\033[1m" : "\033[31m";
+	(void)fputs(colour, stdout);
+	(void)fwrite(row.p, 1, row.n, stdout);
+	if (*colour)
+		(void)fputs("\033[0m", stdout);
+	(void)putchar_unlocked('\n');
+	return 0;
+}
+
+static int heading(struct table *t)
+{
+	int r = column(t, SLICE_LITERAL("TIME"), WIDTH_TIME);
+
+	if (r == 0)
+		r = column(t, SLICE_LITERAL("VERDICT"), WIDTH_VERDICT);
+	if (r == 0 && t->host == TABLE_WITH_HOST)
+		r = column(t, SLICE_LITERAL("HOST"), WIDTH_HOST);
+	if (r == 0)
+		r = column(t, SLICE_LITERAL("USER"), WIDTH_USER);
+	if (r == 0)
+		r = column(t, SLICE_LITERAL("FROM"), WIDTH_FROM);
+	if (r == 0)
+		r = column(t, SLICE_LITERAL("METHOD"), WIDTH_METHOD);
+	if (r == 0)
+		r = buffer_append_str(&t->row, "KEY, RULE OR REASON");
+	return r < 0 ? r : end_of_row(t, NULL);
+}
+
+static struct slice verdict_word(const struct judged *j)
+{
+	switch (j->judgement) {
+	case JUDGED_ALLOWED:
+		return SLICE_LITERAL("allowed");
+	case JUDGED_UNASKED:
+		return SLICE_LITERAL("left");
+	case JUDGED_NOTHING:
+	case JUDGED_ALERT:
+		break;
+	}
+	return j->alert.kind == ALERT_FORGED ? SLICE_LITERAL("FORGED")
+	       : j->alert.kind == ALERT_GAP  ? SLICE_LITERAL("GAP")
+					     : SLICE_LITERAL("alert");
+}
+
+static int last_column(struct table *t, const struct judged *j)
+{
+	const struct alert *a = &j->alert;
+	int r = 0;
+
+	if (a->key_type.n && a->fingerprint.n) {
+		r = display_append(&t->row, a->key_type);
+		if (r == 0)
+			r = buffer_append_char(&t->row, ' ');
+		if (r == 0)
+			r = display_append(&t->row, a->fingerprint);
+		if (r == 0)
+			r = buffer_append_str(&t->row, "  ");
+	}
+	if (r == 0 && j->judgement == JUDGED_ALLOWED)
+		r = buffer_printf(&t->row, "%s:%u", j->verdict.file, j->verdict.line);
+	else if (r == 0 && j->judgement == JUDGED_UNASKED)
+		r = buffer_append_str(&t->row, "left out by Methods= or Pattern=");
+	else if (r == 0 && (a->kind != ALERT_LOGIN || !a->readable || a->ambiguous))
+		r = display_append(&t->row, a->reason);
+	return r;
+}
+
+static int short_row(struct table *t, const struct judged *j)
+{
+	const struct alert *a = &j->alert;
+	time_t sec = (time_t)(a->time_usec / 1000000);
+	char when[32] = "";
+	struct tm tm;
+	int r;
+
+	if (localtime_r(&sec, &tm))
+		(void)strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S", &tm);
+	r = column(t, slice_of(when), WIDTH_TIME);
+	if (r == 0)
+		r = column(t, verdict_word(j), WIDTH_VERDICT);
+	if (r == 0 && t->host == TABLE_WITH_HOST)
+		r = column(t, a->host, WIDTH_HOST);
+	if (r == 0)
+		r = column(t, a->user, WIDTH_USER);
+	if (r == 0)
+		r = column(t, a->addr, WIDTH_FROM);
+	if (r == 0)
+		r = column(t, a->method, WIDTH_METHOD);
+	if (r == 0)
+		r = last_column(t, j);
+	return r < 0 ? r : end_of_row(t, j);
+}
+
+int table_row(struct table *t, const struct judged *j)
+{
+	struct export_verdict v = {.allowed = j->judgement != JUDGED_ALERT,
+				   .file = j->verdict.allowed ? j->verdict.file : NULL,
+				   .line = j->verdict.line};
+	int r = 0;
+
+	if (t->output == OUTPUT_SHORT) {
+		buffer_clear(&t->row);
+		if (!t->heading_done && !t->quiet)
+			r = heading(t);
+		t->heading_done = true;
+		buffer_clear(&t->row);
+		return r < 0 ? r : short_row(t, j);
+	}
+	buffer_clear(&t->row);
+	r = t->output == OUTPUT_JSON ? export_json(&j->alert, &v, &t->row)
+				     : export_journal(&j->alert, &v, &t->row);
+	if (r == 0)
+		(void)fwrite(t->row.data, 1, t->row.len, stdout);
+	return r;
+}

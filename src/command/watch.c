@@ -1,0 +1,407 @@
+/*
+ * Follows the log until a signal. One poll(2) over a fixed array of slots; every object keeps its
+ * own deadline, the loop waits for the earliest. When the source or the state directory fails, the
+ * source is opened anew at the stored position after a pause: nothing is skipped, and what is read
+ * twice the ledger knows.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+
+#include "base/log.h"
+#include "base/notify.h"
+#include "base/timetext.h"
+#include "command/clock.h"
+#include "command/commands.h"
+#include "command/intake.h"
+#include "command/rules.h"
+#include "command/sender.h"
+#include "config.h"
+
+#define RETRY_MIN_USEC	 USEC_PER_SEC
+#define RETRY_MAX_USEC	 USEC_PER_MIN
+#define SAVE_QUIET_USEC	 USEC_PER_HOUR /* a quiet host's position moves as often, with the time */
+#define SENDER_STOP_USEC (12 * USEC_PER_SEC)
+#define SENDER_STEADY	 (10 * USEC_PER_SEC) /* a sender that ran as long did not fail at once */
+
+enum { SLOT_SOURCE, SLOT_SIGNALS, SLOT_RULES, SLOTS };
+
+struct watch {
+	struct session session;
+	struct intake *intake;
+	struct pollfd slots[SLOTS];
+	bool stop;
+	int stop_signal;
+
+	uint64_t reopen_usec, reopen_pause; /* 0: the source is open */
+	uint64_t watchdog_usec;		    /* interval; 0: none */
+	uint64_t watchdog_due, save_due;
+
+	bool told; /* the service manager knows these counts */
+	struct intake_counts told_counts;
+
+	bool keep_sender;
+	pid_t sender; /* 0: does not run */
+	uint64_t sender_started, sender_due, sender_pause;
+};
+
+static int block_signals(void)
+{
+	sigset_t set;
+
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGTERM);
+	(void)sigaddset(&set, SIGINT);
+	(void)sigaddset(&set, SIGHUP);
+	(void)sigaddset(&set, SIGCHLD);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+		return -errno;
+	(void)signal(SIGPIPE, SIG_IGN);
+	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+/* Only what changed is told. */
+static void tell_status(struct watch *w)
+{
+	struct intake_counts c = intake_counts(w->intake);
+
+	if (w->told && c.logins == w->told_counts.logins && c.alerts == w->told_counts.alerts)
+		return;
+	w->told = true;
+	w->told_counts = c;
+	(void)notify_send("STATUS=%s %s: %" PRIu64 " logins, %" PRIu64 " alerts since the start",
+			  w->session.source ? "Watching" : "Cannot read", w->session.source_name,
+			  c.logins, c.alerts);
+}
+
+/* ---- the sender ---- */
+
+static void sender_begin(struct watch *w)
+{
+	uint64_t now = clock_steady();
+
+	if (sender_start(SENDER_FOLLOW, w->session.options, intake_directory(w->intake),
+			 &w->sender) != STATUS_DONE)
+		w->sender = 0;
+	w->sender_started = now;
+	w->sender_due = now + w->sender_pause;
+}
+
+static void sender_ended(struct watch *w, int wait_status)
+{
+	uint64_t now = clock_steady();
+	int status = sender_status(wait_status);
+
+	w->sender = 0;
+	if (w->stop)
+		return;
+	if (now - w->sender_started > SENDER_STEADY)
+		w->sender_pause = RETRY_MIN_USEC;
+	else if (w->sender_pause < RETRY_MAX_USEC)
+		w->sender_pause *= 2;
+	w->sender_due = now + w->sender_pause;
+	log_warning("the sender ended with status %d; it is started again in %" PRIu64 " s", status,
+		    w->sender_pause / USEC_PER_SEC);
+}
+
+static void reap(struct watch *w)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		if (pid == w->sender)
+			sender_ended(w, status);
+}
+
+/* The sender mails what waits, then ends; it has its own limit of time, this is behind it. */
+static void sender_stop(struct watch *w)
+{
+	uint64_t until = clock_steady() + SENDER_STOP_USEC;
+
+	if (!w->sender)
+		return;
+	(void)kill(w->sender, SIGTERM);
+	for (;;) {
+		struct signalfd_siginfo info;
+		uint64_t now;
+
+		reap(w);
+		now = clock_steady();
+		if (!w->sender)
+			return;
+		if (now >= until)
+			break;
+		(void)poll(&w->slots[SLOT_SIGNALS], 1, (int)((until - now) / 1000) + 1);
+		while (read(w->slots[SLOT_SIGNALS].fd, &info, sizeof(info)) > 0)
+			;
+	}
+	log_warning("the sender does not end; what waits is mailed after the next start");
+	(void)kill(w->sender, SIGKILL);
+	(void)waitpid(w->sender, NULL, 0);
+}
+
+/* ---- the source ---- */
+
+static int open_source(struct watch *w)
+{
+	struct source_options so = {.follow = true, .from_end = true};
+	const char *position;
+	int r = intake_position(w->intake, &position);
+
+	if (r == STATUS_DONE)
+		r = session_open_source(&w->session, &so, position);
+	if (r != STATUS_DONE)
+		return r;
+	if (!position && intake_save_position(w->intake) < 0) {
+		w->session.source = source_free(w->session.source);
+		return STATUS_FAILED;
+	}
+	return STATUS_DONE;
+}
+
+static void close_source(struct watch *w, int error)
+{
+	log_error("%s: %s; reading goes on from the stored position in %" PRIu64 " s",
+		  w->session.source_name, strerror(-error), w->reopen_pause / USEC_PER_SEC);
+	w->session.source = source_free(w->session.source);
+	w->reopen_usec = clock_steady() + w->reopen_pause;
+	if (w->reopen_pause < RETRY_MAX_USEC)
+		w->reopen_pause *= 2;
+}
+
+static void drain(struct watch *w, enum intake_mode mode)
+{
+	int r;
+
+	if (!w->session.source)
+		return;
+	r = intake_drain(w->intake, mode);
+	if (r < 0) {
+		close_source(w, r);
+		return;
+	}
+	w->reopen_pause = RETRY_MIN_USEC;
+	tell_status(w);
+}
+
+static void try_reopen(struct watch *w)
+{
+	if (w->session.source || clock_steady() < w->reopen_usec)
+		return;
+	if (open_source(w) == STATUS_DONE) {
+		log_notice("reading %s again", w->session.source_name);
+		return;
+	}
+	w->reopen_usec = clock_steady() + w->reopen_pause;
+	if (w->reopen_pause < RETRY_MAX_USEC)
+		w->reopen_pause *= 2;
+}
+
+/* ---- the loop ---- */
+
+static void rewatch_rules(struct watch *w)
+{
+	if (w->slots[SLOT_RULES].fd >= 0)
+		(void)close(w->slots[SLOT_RULES].fd);
+	w->slots[SLOT_RULES].fd = rules_watch(w->session.options, w->session.config);
+}
+
+static void reload(struct watch *w)
+{
+	(void)notify_send("RELOADING=1\nMONOTONIC_USEC=%" PRIu64, clock_usec(CLOCK_MONOTONIC));
+	drain(w, INTAKE_FINAL);
+	if (session_reload(&w->session) == STATUS_DONE && w->session.source) {
+		w->session.source = source_free(w->session.source);
+		w->reopen_usec = 0;
+		try_reopen(w);
+	}
+	rewatch_rules(w);
+	if (w->sender)
+		(void)kill(w->sender, SIGHUP);
+	(void)notify_send("READY=1");
+}
+
+static void take_signals(struct watch *w)
+{
+	struct signalfd_siginfo info;
+
+	while (read(w->slots[SLOT_SIGNALS].fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+		switch ((int)info.ssi_signo) {
+		case SIGHUP:
+			reload(w);
+			break;
+		case SIGCHLD:
+			reap(w);
+			break;
+		default:
+			w->stop = true;
+			w->stop_signal = (int)info.ssi_signo;
+		}
+	}
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* When, on clock_steady(), something is due whatever poll(2) sees. UINT64_MAX: nothing. */
+static uint64_t next_due(struct watch *w)
+{
+	uint64_t due = earlier(intake_due(w->intake), w->save_due);
+
+	if (!w->session.source)
+		due = earlier(due, w->reopen_usec);
+	if (w->watchdog_usec)
+		due = earlier(due, w->watchdog_due);
+	if (w->keep_sender && !w->sender)
+		due = earlier(due, w->sender_due);
+	return due;
+}
+
+static void do_due(struct watch *w)
+{
+	uint64_t now = clock_steady();
+
+	if (w->watchdog_usec && now >= w->watchdog_due) {
+		(void)notify_send("WATCHDOG=1");
+		w->watchdog_due = now + w->watchdog_usec;
+	}
+	if (w->keep_sender && !w->sender && now >= w->sender_due)
+		sender_begin(w);
+	if (now >= w->save_due) {
+		if (w->session.source && intake_due(w->intake) == UINT64_MAX)
+			(void)intake_save_position(w->intake);
+		w->save_due = now + SAVE_QUIET_USEC;
+	}
+	try_reopen(w);
+}
+
+/* Waits until something is to be done. -errno. */
+static int wait_for_work(struct watch *w)
+{
+	uint64_t timeout = UINT64_MAX, due = next_due(w), now = clock_steady();
+	struct timespec ts, *limit = NULL;
+	struct pollfd *source = &w->slots[SLOT_SOURCE];
+
+	source->fd = -1;
+	if (w->session.source) {
+		source->fd = source_wait_fd(w->session.source, &source->events, &timeout);
+		if (source->fd < 0) {
+			close_source(w, source->fd);
+			return 0;
+		}
+	}
+	if (due != UINT64_MAX)
+		timeout = earlier(timeout, due > now ? due - now : 0);
+	if (timeout != UINT64_MAX) {
+		ts.tv_sec = (time_t)(timeout / USEC_PER_SEC);
+		ts.tv_nsec = (long)(timeout % USEC_PER_SEC) * 1000;
+		limit = &ts;
+	}
+	for (size_t i = 0; i < SLOTS; i++)
+		w->slots[i].revents = 0;
+	if (ppoll(w->slots, SLOTS, limit, NULL) < 0)
+		return errno == EINTR ? 0 : -errno;
+	return 0;
+}
+
+static int loop(struct watch *w)
+{
+	int r;
+
+	while (!w->stop) {
+		r = wait_for_work(w);
+		if (r < 0) {
+			log_error("poll: %s", strerror(-r));
+			return STATUS_FAILED;
+		}
+		if (w->slots[SLOT_SIGNALS].revents)
+			take_signals(w);
+		if (w->slots[SLOT_RULES].fd >= 0 && w->slots[SLOT_RULES].revents &&
+		    rules_changed(w->slots[SLOT_RULES].fd, w->session.options, w->session.config)) {
+			session_reload_rules(&w->session);
+			rewatch_rules(w);
+		}
+		if (w->session.source) {
+			/* Drained before, since process() drops files that were deleted. */
+			drain(w, INTAKE_FOLLOWING);
+			r = w->session.source ? source_process(w->session.source) : 0;
+			if (r < 0)
+				close_source(w, r);
+			else
+				drain(w, INTAKE_FOLLOWING);
+		}
+		do_due(w);
+	}
+	return STATUS_DONE;
+}
+
+/* What is in the log when the signal comes is still recorded, and mailed by the sender. */
+static void finish(struct watch *w)
+{
+	char reason[80];
+
+	(void)notify_send("STOPPING=1");
+	if (w->session.source) {
+		(void)source_process(w->session.source);
+		drain(w, INTAKE_FINAL);
+	}
+	(void)snprintf(reason, sizeof(reason), "loginbell %s was stopped by signal %d (%s)",
+		       LOGINBELL_VERSION, w->stop_signal, strsignal(w->stop_signal));
+	(void)intake_instance(w->intake, reason);
+	sender_stop(w);
+}
+
+static int watch(struct watch *w)
+{
+	uint64_t now = clock_steady();
+	int r;
+
+	r = intake_open(&w->session, &w->intake);
+	if (r == STATUS_DONE)
+		r = open_source(w);
+	if (r != STATUS_DONE)
+		return r;
+	w->reopen_pause = w->sender_pause = RETRY_MIN_USEC;
+	w->keep_sender = !w->session.options->no_deliver;
+	w->watchdog_usec = notify_watchdog_usec();
+	w->watchdog_due = now + w->watchdog_usec;
+	w->save_due = now + SAVE_QUIET_USEC;
+	rewatch_rules(w);
+	if (intake_instance(w->intake, "loginbell " LOGINBELL_VERSION " was started") < 0)
+		return STATUS_FAILED;
+	drain(w, INTAKE_FOLLOWING);
+	log_notice("watching %s; state in %s", w->session.source_name, intake_directory(w->intake));
+	(void)notify_send("READY=1");
+	r = loop(w);
+	finish(w);
+	return r;
+}
+
+int command_watch(const struct options *options)
+{
+	struct watch w = {
+		.slots = {{.fd = -1}, {.fd = -1, .events = POLLIN}, {.fd = -1, .events = POLLIN}}};
+	int r;
+
+	w.slots[SLOT_SIGNALS].fd = block_signals();
+	if (w.slots[SLOT_SIGNALS].fd < 0) {
+		log_error("signals: %s", strerror(-w.slots[SLOT_SIGNALS].fd));
+		return STATUS_FAILED;
+	}
+	r = session_init(&w.session, options);
+	if (r == STATUS_DONE)
+		r = watch(&w);
+	(void)intake_free(w.intake);
+	session_done(&w.session);
+	for (size_t i = SLOT_SIGNALS; i < SLOTS; i++)
+		if (w.slots[i].fd >= 0)
+			(void)close(w.slots[i].fd);
+	return r;
+}

@@ -1,0 +1,804 @@
+/*
+ * The journal as a source. What sd_journal(3) does not promise is made good here:
+ *
+ * Opening succeeds on files that may not be read, so readability is checked first. Resuming at a
+ * cursor takes the steps of journalctl, and one more: an entry is known again by boot id,
+ * monotonic time, time and hash, since journald changes the sequence id when it flushes /run to
+ * /var. Where the cursor's entry is gone, reading goes on at the first entry behind it, or by
+ * time with a margin; what then comes twice is dropped by the ledger. Where the journal begins
+ * later than what was read up to, entries were vacuumed unread: a RECORD_GAP tells.
+ *
+ * The fast path is next(): one sd_journal_next() and one sd_journal_get_data("MESSAGE"). Data of
+ * sd_journal lives until its next call only, so details() copies what it takes.
+ */
+#include "source/journal.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <systemd/sd-id128.h>
+#include <systemd/sd-journal.h>
+#include <time.h>
+
+#include "base/buffer.h"
+#include "base/number.h"
+#include "base/timetext.h"
+#include "source/journal_position.h"
+#include "text/login.h"
+
+/* journald's notice that it dropped messages of a unit (sd-messages.h). */
+#define MESSAGE_ID_DROPPED "a596d6fe7bfa4994828e72309e95d61e"
+
+#define PROCESS_EVERY 1000		  /* entries of a catch-up between two process() */
+#define AGAIN_EVERY   16384		  /* entries between two SOURCE_AGAIN; a power of 2 */
+#define REOPEN_AFTER  5000		  /* entries whose mappings are worth giving back */
+#define RESUME_MARGIN (60 * USEC_PER_SEC) /* of a resume by time */
+#define FIELD_MAX     ((size_t)65536)	  /* bytes of a field that are looked at */
+#define DETAILS_MAX   ((size_t)16 * FIELD_MAX)
+
+struct journal {
+	struct source source;
+	sd_journal *j;
+	char *directory; /* NULL: this machine's journal */
+	const char *const *programs;
+	uint64_t until_usec;
+	bool follow;
+
+	bool pending; /* the entry that a seek ended on is the next one */
+	bool ended;   /* until_usec was reached */
+	bool gap;     /* a RECORD_GAP is the next record */
+	uint64_t gap_from_usec, gap_to_usec;
+	uint64_t begin_usec, end_usec; /* what the journal holds, for progress() */
+	uint64_t gone_over;	       /* entries since the journal was opened */
+	unsigned since_process;	       /* entries since process() was called */
+
+	struct journal_position last; /* the entry that was gone over last */
+	struct buffer details, position, identity;
+};
+
+static struct journal *journal_of(struct source *s)
+{
+	return (struct journal *)s;
+}
+
+/* ---- opening ---- */
+
+static bool is_journal_file(const char *name)
+{
+	size_t n = strlen(name);
+
+	return (n > 8 && strcmp(name + n - 8, ".journal") == 0) ||
+	       (n > 9 && strcmp(name + n - 9, ".journal~") == 0);
+}
+
+static int unreadable(const char *path, int error, struct error *err)
+{
+	if (error == EACCES || error == EPERM)
+		error_set(err, path, 0, 0,
+			  "not readable: %s; add the user to group systemd-journal, "
+			  "or run as root",
+			  strerror(error));
+	else
+		error_set(err, path, 0, 0, "cannot be read: %s", strerror(error));
+	return SOURCE_E_UNREADABLE;
+}
+
+/*
+ * Counts the journal files in @path, and in its subdirectories where @depth allows, and tries to
+ * read each. A directory that does not exist counts 0 unless @required.
+ */
+static int check_directory(const char *path, int depth, bool required, unsigned *count,
+			   struct error *err)
+{
+	DIR *dir = opendir(path);
+	struct dirent *entry;
+	int r = 0;
+
+	if (!dir) {
+		if (errno == ENOENT && !required)
+			return 0;
+		return unreadable(path, errno, err);
+	}
+	while (r == 0 && (entry = readdir(dir))) {
+		char name[PATH_MAX];
+
+		if (entry->d_name[0] == '.' || (size_t)snprintf(name, sizeof(name), "%s/%s", path,
+								entry->d_name) >= sizeof(name))
+			continue;
+		if (is_journal_file(entry->d_name)) {
+			AUTO_CLOSE int fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+			if (fd >= 0)
+				(*count)++;
+			else if (errno != ENOENT) /* rotated away meanwhile */
+				r = unreadable(name, errno, err);
+		} else if (depth > 0 && (entry->d_type == DT_DIR || entry->d_type == DT_UNKNOWN ||
+					 entry->d_type == DT_LNK)) {
+			struct error ignored;
+			int k = check_directory(name, depth - 1, false, count, &ignored);
+
+			if (k != 0 && !strstr(ignored.text, strerror(ENOTDIR))) {
+				*err = ignored;
+				r = k;
+			}
+		}
+	}
+	(void)closedir(dir);
+	return r;
+}
+
+static int check_readable(const char *directory, struct error *err)
+{
+	static const char *const roots[] = {"/var/log/journal", "/run/log/journal"};
+	char machine[SD_ID128_STRING_MAX], path[PATH_MAX];
+	unsigned count = 0;
+	sd_id128_t id;
+	int r;
+
+	if (directory) {
+		r = check_directory(directory, 1, true, &count, err);
+		if (r == 0 && count == 0) {
+			error_set(err, directory, 0, 0, "holds no journal files");
+			r = SOURCE_E_UNREADABLE;
+		}
+		return r;
+	}
+	r = sd_id128_get_machine(&id);
+	if (r < 0) {
+		error_set(err, "/etc/machine-id", 0, 0,
+			  "cannot be read: %s; the journal is found by it, or name its directory "
+			  "with --directory",
+			  strerror(-r));
+		return SOURCE_E_UNREADABLE;
+	}
+	(void)sd_id128_to_string(id, machine);
+	for (size_t i = 0; i < ARRAY_SIZE(roots); i++) {
+		(void)snprintf(path, sizeof(path), "%s/%s", roots[i], machine);
+		r = check_directory(path, 0, false, &count, err);
+		if (r != 0)
+			return r;
+	}
+	if (count == 0) {
+		error_set(err, NULL, 0, 0,
+			  "no journal files in /var/log/journal/%s or /run/log/journal/%s", machine,
+			  machine);
+		return SOURCE_E_UNREADABLE;
+	}
+	return 0;
+}
+
+static int add_match(sd_journal *j, const char *field, const char *value)
+{
+	char match[256];
+	int n = snprintf(match, sizeof(match), "%s=%s", field, value);
+
+	if (n < 0 || (size_t)n >= sizeof(match))
+		return -ENAMETOOLONG;
+	return sd_journal_add_match(j, match, (size_t)n);
+}
+
+/* (_COMM of the programs) or (SYSLOG_IDENTIFIER of the programs) or (journald's drop notice). */
+static int add_matches(struct journal *s)
+{
+	static const char *const fields[] = {"_COMM", "SYSLOG_IDENTIFIER"};
+	int r;
+
+	for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
+		for (const char *const *p = s->programs; *p; p++) {
+			r = add_match(s->j, fields[i], *p);
+			if (r < 0)
+				return r;
+		}
+		r = sd_journal_add_disjunction(s->j);
+		if (r < 0)
+			return r;
+	}
+	r = add_match(s->j, "MESSAGE_ID", MESSAGE_ID_DROPPED);
+	if (r < 0)
+		return r;
+	return add_match(s->j, "_TRANSPORT", "driver");
+}
+
+/* The order matters: taking the fd late leaks deleted files (systemd issue 14695). */
+static int open_journal(struct journal *s)
+{
+	int r;
+
+	sd_journal_close(s->j);
+	s->j = NULL;
+	s->pending = false;
+	s->gone_over = 0;
+	s->since_process = 0;
+	r = s->directory ? sd_journal_open_directory(&s->j, s->directory, 0)
+			 : sd_journal_open(&s->j, SD_JOURNAL_LOCAL_ONLY);
+	if (r < 0)
+		return r;
+	r = add_matches(s);
+	if (r < 0)
+		return r;
+	if (s->follow) {
+		r = sd_journal_get_fd(s->j);
+		if (r < 0)
+			return r;
+	}
+	if (sd_journal_get_cutoff_realtime_usec(s->j, &s->begin_usec, &s->end_usec) <= 0)
+		s->begin_usec = s->end_usec = 0;
+	return 0;
+}
+
+/* ---- going to a place ---- */
+
+/* Whether the current entry is the one of @p. */
+static int at_entry(struct journal *s, const struct journal_position *p)
+{
+	AUTO_FREE char *cursor = NULL;
+	int r = sd_journal_test_cursor(s->j, p->cursor);
+
+	if (r != 0)
+		return r;
+	r = sd_journal_get_cursor(s->j, &cursor);
+	if (r < 0)
+		return r;
+	return journal_cursor_same_entry(slice_of(cursor), slice_of(p->cursor));
+}
+
+static int seek_time(struct journal *s, uint64_t usec)
+{
+	s->pending = false;
+	return usec ? sd_journal_seek_realtime_usec(s->j, usec) : sd_journal_seek_head(s->j);
+}
+
+/*
+ * The entry that the position names is gone: it was vacuumed, or comes from a journal that is not
+ * this one. Goes on by time; what is read twice the ledger knows.
+ */
+static int seek_past_lost(struct journal *s, const struct journal_position *p)
+{
+	uint64_t until = p->until_usec ? p->until_usec : p->time_usec;
+
+	/* A time that the journal has not reached would be its end, and what comes is before it. */
+	if (until > s->end_usec)
+		until = s->end_usec;
+	return seek_time(s, until > RESUME_MARGIN ? until - RESUME_MARGIN : 0);
+}
+
+/*
+ * Whether the journal lost entries that were never read: it now begins after the time that was
+ * read up to.
+ */
+static void note_gap(struct journal *s, const struct journal_position *p)
+{
+	uint64_t until = p->until_usec > p->time_usec ? p->until_usec : p->time_usec;
+
+	if (until == 0 || s->begin_usec <= until)
+		return;
+	s->gap = true;
+	s->gap_from_usec = until;
+	s->gap_to_usec = s->begin_usec;
+}
+
+static int seek_position(struct journal *s, const struct journal_position *p)
+{
+	uint64_t usec;
+	int r;
+
+	if (!p->cursor[0] || sd_journal_seek_cursor(s->j, p->cursor) < 0) {
+		note_gap(s, p);
+		return seek_past_lost(s, p);
+	}
+	r = sd_journal_next(s->j);
+	if (r < 0)
+		return r;
+	if (r == 0) {
+		/* Nothing behind the cursor; is its entry the last, or is it gone? */
+		r = sd_journal_previous(s->j);
+		if (r > 0)
+			r = at_entry(s, p);
+		if (r > 0)
+			return 0;
+		note_gap(s, p);
+		return r < 0 ? r : seek_past_lost(s, p);
+	}
+	r = at_entry(s, p);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	/*
+	 * A new one: the cursor's entry is gone. Landing is trusted only if the entry before it is
+	 * not newer than what was read (systemd 253 to 260 can land elsewhere, issue 31516).
+	 */
+	note_gap(s, p);
+	r = sd_journal_previous(s->j);
+	if (r < 0)
+		return r;
+	if (r > 0) {
+		if (at_entry(s, p) > 0)
+			return 0;
+		r = sd_journal_get_realtime_usec(s->j, &usec);
+		if (r < 0 || usec > p->time_usec)
+			return seek_past_lost(s, p);
+		r = sd_journal_next(s->j);
+		if (r <= 0)
+			return r < 0 ? r : seek_past_lost(s, p);
+	} else if (s->gap || s->begin_usec > p->time_usec) {
+		return sd_journal_seek_head(s->j);
+	} else
+		return seek_past_lost(s, p);
+	s->pending = true;
+	return 0;
+}
+
+static int remember_current(struct journal *s)
+{
+	AUTO_FREE char *cursor = NULL;
+	uint64_t usec;
+	int r;
+
+	r = sd_journal_get_cursor(s->j, &cursor);
+	if (r < 0)
+		return r;
+	r = sd_journal_get_realtime_usec(s->j, &usec);
+	if (r < 0)
+		return r;
+	if (strlen(cursor) >= sizeof(s->last.cursor))
+		return -E2BIG;
+	memcpy(s->last.cursor, cursor, strlen(cursor) + 1);
+	s->last.time_usec = usec;
+	return 0;
+}
+
+/* Behind the last entry. Without any, at the head: else entries to come are never seen (254). */
+static int seek_end(struct journal *s)
+{
+	int r = sd_journal_seek_tail(s->j);
+
+	if (r >= 0)
+		r = sd_journal_previous(s->j);
+	if (r > 0)
+		return remember_current(s);
+	return r < 0 ? r : sd_journal_seek_head(s->j);
+}
+
+/* ---- reading ---- */
+
+/* "MESSAGE=…" without the name. @data has at least @name and '='. */
+static struct slice value_of(const void *data, size_t size, size_t name)
+{
+	struct slice v = {(const char *)data + name + 1, size - name - 1};
+
+	if (v.n > FIELD_MAX)
+		v.n = FIELD_MAX;
+	return v;
+}
+
+/* Takes up again after an error of sd_journal: files may have gone (systemd issue 36247). */
+static int recover(struct journal *s)
+{
+	int r = sd_journal_process(s->j);
+
+	if (r < 0)
+		return r;
+	r = sd_journal_next(s->j);
+	if (r >= 0)
+		return r;
+	r = open_journal(s);
+	if (r < 0)
+		return r;
+	r = seek_position(s, &s->last);
+	if (r < 0)
+		return r;
+	return sd_journal_next(s->j);
+}
+
+/* One entry on: 1, 0 at the end, -errno. */
+static int step(struct journal *s)
+{
+	int r;
+
+	if (s->pending) {
+		s->pending = false;
+		return 1;
+	}
+	if (++s->since_process >= PROCESS_EVERY) {
+		s->since_process = 0;
+		if (s->follow)
+			(void)sd_journal_process(s->j);
+		(void)remember_current(s);
+	}
+	r = sd_journal_next(s->j);
+	return r < 0 ? recover(s) : r;
+}
+
+/* What an entry that cannot be read is told as: it might have been a login. */
+static int give_unreadable(struct journal *s, struct record *ret)
+{
+	s->gap_from_usec = s->gap_to_usec = 0;
+	*ret = (struct record){.kind = RECORD_GAP};
+	return 1;
+}
+
+static int journal_next(struct source *source, struct record *ret)
+{
+	struct journal *s = journal_of(source);
+
+	if (s->gap) {
+		s->gap = false;
+		*ret = (struct record){.kind = RECORD_GAP};
+		return 1;
+	}
+	if (s->ended)
+		return 0;
+	for (;;) {
+		struct slice message;
+		const void *data;
+		size_t size;
+		int r = step(s);
+
+		if (r <= 0)
+			return r;
+		s->gone_over++;
+		if (s->until_usec) {
+			uint64_t usec;
+
+			r = sd_journal_get_realtime_usec(s->j, &usec);
+			if (r >= 0 && usec > s->until_usec) {
+				/* The position stays before it. */
+				s->ended = true;
+				s->gone_over--;
+				(void)sd_journal_previous(s->j);
+				return 0;
+			}
+		}
+		r = sd_journal_get_data(s->j, "MESSAGE", &data, &size);
+		if (r == -ENOENT)
+			continue;
+		if (r < 0)
+			return give_unreadable(s, ret);
+		message = value_of(data, size, strlen("MESSAGE"));
+		if (login_candidate(message)) {
+			*ret = (struct record){.kind = RECORD_MESSAGE, .message = message};
+			return 1;
+		}
+		if (slice_starts_with(message, "Suppressed ")) {
+			*ret = (struct record){.kind = RECORD_DROPPED, .message = message};
+			return 1;
+		}
+		if ((s->gone_over & (AGAIN_EVERY - 1)) == 0)
+			return SOURCE_AGAIN;
+	}
+}
+
+/* Copies a value behind what details holds; slices are made when the buffer no longer moves. */
+struct field {
+	size_t at, n;
+	bool set;
+};
+
+enum {
+	F_MESSAGE,
+	F_HOSTNAME,
+	F_IDENTIFIER,
+	F_COMM,
+	F_UID,
+	F_PID,
+	F_SYSLOG_PID,
+	F_DROPPED,
+	F_MESSAGE_ID,
+	F_TRANSPORT,
+	FIELDS
+};
+
+static int collect_fields(struct journal *s, struct field fields[FIELDS])
+{
+	static const char *const names[FIELDS] = {
+		"MESSAGE=", "_HOSTNAME=",  "SYSLOG_IDENTIFIER=", "_COMM=",	"_UID=",
+		"_PID=",    "SYSLOG_PID=", "N_DROPPED=",	 "MESSAGE_ID=", "_TRANSPORT=",
+	};
+	const void *data;
+	size_t size;
+	int r;
+
+	sd_journal_restart_data(s->j);
+	while ((r = sd_journal_enumerate_available_data(s->j, &data, &size)) > 0) {
+		for (size_t i = 0; i < FIELDS; i++) {
+			size_t n = strlen(names[i]);
+			struct slice v;
+
+			if (fields[i].set || size < n || memcmp(data, names[i], n) != 0)
+				continue;
+			v = value_of(data, size, n - 1);
+			fields[i] = (struct field){s->details.len, v.n, true};
+			r = buffer_append_slice(&s->details, v);
+			if (r < 0)
+				return r;
+			break;
+		}
+	}
+	return r;
+}
+
+static struct slice field_slice(const struct journal *s, const struct field *f)
+{
+	if (!f->set)
+		return (struct slice){NULL, 0};
+	return (struct slice){f->n ? s->details.data + f->at : "", f->n};
+}
+
+static bool is_program(const struct journal *s, struct slice name)
+{
+	for (const char *const *p = s->programs; *p; p++)
+		if (slice_eq_str(name, *p))
+			return true;
+	return false;
+}
+
+static int details_of_gap(struct journal *s, struct record *r)
+{
+	char id[64];
+	int k;
+
+	r->realtime_usec = s->gap_to_usec;
+	r->from_usec = s->gap_from_usec;
+	r->source = SLICE_LITERAL("journal");
+	r->trusted = r->authenticated = true;
+	r->reason = s->gap_to_usec ? SLICE_LITERAL(
+					     "the journal was vacuumed before it was read: logins "
+					     "in this time are not known")
+				   : SLICE_LITERAL(
+					     "a journal entry could not be read: it may have been "
+					     "a login");
+	if (!r->realtime_usec)
+		(void)sd_journal_get_realtime_usec(s->j, &r->realtime_usec);
+	buffer_clear(&s->identity);
+	(void)snprintf(id, sizeof(id), "gap %" PRIu64 " %" PRIu64, r->from_usec, r->realtime_usec);
+	k = buffer_append_str(&s->identity, id);
+	if (k < 0)
+		return k;
+	r->identity = r->position = buffer_slice(&s->identity);
+	return 0;
+}
+
+/* "Suppressed 12 messages from ssh.service": whether the unit is sshd's or one of the programs'. */
+static bool drop_is_ours(const struct journal *s, struct slice message)
+{
+	static const char from[] = " from ";
+	const char *at = memmem(message.p, message.n, from, sizeof(from) - 1);
+	struct slice unit;
+
+	if (!at)
+		return true;
+	unit = slice_from(message, (size_t)(at - message.p) + sizeof(from) - 1);
+	if (slice_starts_with(unit, "ssh"))
+		return true;
+	for (const char *const *p = s->programs; *p; p++)
+		if (slice_starts_with(unit, *p))
+			return true;
+	return false;
+}
+
+static int journal_details(struct source *source, struct record *r)
+{
+	struct journal *s = journal_of(source);
+	struct field fields[FIELDS] = {{0}};
+	AUTO_FREE char *cursor = NULL;
+	int k;
+
+	if (r->kind == RECORD_GAP)
+		return details_of_gap(s, r);
+	buffer_clear(&s->details);
+	buffer_clear(&s->position);
+	buffer_clear(&s->identity);
+	k = collect_fields(s, fields);
+	if (k < 0)
+		return k;
+	k = remember_current(s);
+	if (k < 0)
+		return k;
+	k = journal_position_format(&s->last, 0, &s->position);
+	if (k >= 0)
+		k = journal_cursor_identity(slice_of(s->last.cursor), &s->identity);
+	if (k < 0)
+		return k;
+
+	r->message = field_slice(s, &fields[F_MESSAGE]);
+	r->host = field_slice(s, &fields[F_HOSTNAME]);
+	r->program = field_slice(s, &fields[F_IDENTIFIER]);
+	r->comm = field_slice(s, &fields[F_COMM]);
+	if (!r->program.p)
+		r->program = r->comm;
+	r->uid_known = fields[F_UID].set &&
+		       number_parse_u64(field_slice(s, &fields[F_UID]), UINT32_MAX, &r->uid) == 0;
+	r->pid_known =
+		number_parse_u64(field_slice(s, &fields[fields[F_PID].set ? F_PID : F_SYSLOG_PID]),
+				 INT32_MAX, &r->pid) == 0;
+	r->realtime_usec = s->last.time_usec;
+	r->source = SLICE_LITERAL("journal");
+	r->authenticated = true;
+	r->position = buffer_slice(&s->position);
+	r->identity = buffer_slice(&s->identity);
+	r->trusted = r->uid_known && r->uid == 0 && (!r->comm.p || is_program(s, r->comm));
+	if (r->kind == RECORD_DROPPED) {
+		/* MESSAGE_ID can be written by anybody, _TRANSPORT=driver only by journald. */
+		if (!slice_eq_str(field_slice(s, &fields[F_TRANSPORT]), "driver") ||
+		    !slice_eq_str(field_slice(s, &fields[F_MESSAGE_ID]), MESSAGE_ID_DROPPED) ||
+		    !drop_is_ours(s, r->message))
+			r->trusted = false;
+		else {
+			r->trusted = true;
+			(void)number_parse_u64(field_slice(s, &fields[F_DROPPED]), UINT64_MAX,
+					       &r->count);
+			r->reason = SLICE_LITERAL(
+				"journald dropped messages of sshd (rate "
+				"limit): logins among them are not known");
+		}
+	}
+	return 0;
+}
+
+static int journal_wait_fd(struct source *source, short *ret_events, uint64_t *ret_timeout_usec)
+{
+	struct journal *s = journal_of(source);
+	struct timespec now;
+	uint64_t due, now_usec;
+	int fd, events, r;
+
+	/* A catch-up is over: its mappings are given back by opening anew where it ended. */
+	if (s->gone_over > REOPEN_AFTER && remember_current(s) >= 0) {
+		r = open_journal(s);
+		if (r >= 0)
+			r = seek_position(s, &s->last);
+		if (r < 0)
+			return r;
+		s->gap = false;
+		*ret_events = POLLIN;
+		*ret_timeout_usec = 0; /* what came in between is read at once */
+		return sd_journal_get_fd(s->j);
+	}
+	fd = sd_journal_get_fd(s->j);
+	if (fd < 0)
+		return fd;
+	events = sd_journal_get_events(s->j);
+	if (events < 0)
+		return events;
+	r = sd_journal_get_timeout(s->j, &due);
+	if (r < 0)
+		return r;
+	*ret_events = (short)events;
+	*ret_timeout_usec = UINT64_MAX;
+	if (r > 0 && due != UINT64_MAX) {
+		(void)clock_gettime(CLOCK_MONOTONIC, &now);
+		now_usec = (uint64_t)now.tv_sec * USEC_PER_SEC + (uint64_t)now.tv_nsec / 1000;
+		*ret_timeout_usec = due > now_usec ? due - now_usec : 0;
+	}
+	return fd;
+}
+
+static int journal_process(struct source *source)
+{
+	int r = sd_journal_process(journal_of(source)->j);
+
+	return r < 0 ? r : 0;
+}
+
+static int journal_position(struct source *source, uint64_t read_until_usec, struct slice *ret)
+{
+	struct journal *s = journal_of(source);
+	int r;
+
+	/* Without a current entry (nothing read yet, or its file is gone) the last one stands. */
+	if (!s->pending && s->gone_over > 0)
+		(void)remember_current(s);
+	buffer_clear(&s->position);
+	r = journal_position_format(&s->last, read_until_usec, &s->position);
+	if (r < 0)
+		return r;
+	*ret = buffer_slice(&s->position);
+	return 0;
+}
+
+static void journal_progress(struct source *source, uint64_t *ret_done, uint64_t *ret_total)
+{
+	struct journal *s = journal_of(source);
+	uint64_t usec;
+
+	*ret_done = *ret_total = 0;
+	if (s->end_usec <= s->begin_usec || sd_journal_get_realtime_usec(s->j, &usec) < 0)
+		return;
+	*ret_total = s->end_usec - s->begin_usec;
+	if (usec > s->begin_usec)
+		*ret_done = usec < s->end_usec ? usec - s->begin_usec : *ret_total;
+}
+
+static void journal_free(struct source *source)
+{
+	struct journal *s = journal_of(source);
+
+	sd_journal_close(s->j);
+	free(s->directory);
+	buffer_done(&s->details);
+	buffer_done(&s->position);
+	buffer_done(&s->identity);
+	free(s);
+}
+
+/* A journal has many files, each a descriptor; with too few, entries are missing silently. */
+static void raise_file_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
+static int seek_begin(struct journal *s, const struct source_options *options)
+{
+	if (options->resume)
+		return seek_position(s, &s->last);
+	if (options->since_usec)
+		return seek_time(s, options->since_usec);
+	if (options->from_end)
+		return seek_end(s);
+	return sd_journal_seek_head(s->j);
+}
+
+int journal_open(const char *directory, const struct source_options *options, struct source **ret,
+		 struct error *err)
+{
+	static const struct source_ops ops = {
+		.next = journal_next,
+		.details = journal_details,
+		.wait_fd = journal_wait_fd,
+		.process = journal_process,
+		.position = journal_position,
+		.progress = journal_progress,
+		.free = journal_free,
+	};
+	struct journal *s;
+	int r;
+
+	r = check_readable(directory, err);
+	if (r != 0)
+		return r;
+	raise_file_limit();
+	s = calloc(1, sizeof(*s));
+	if (!s) {
+		error_set(err, directory, 0, 0, "out of memory");
+		return -ENOMEM;
+	}
+	s->source.ops = &ops;
+	s->programs = options->programs;
+	s->until_usec = options->until_usec;
+	s->follow = options->follow;
+	s->details.max = DETAILS_MAX;
+	s->position.max = s->identity.max = 4 * JOURNAL_CURSOR_MAX;
+	if (directory) {
+		s->directory = strdup(directory);
+		if (!s->directory) {
+			error_set(err, directory, 0, 0, "out of memory");
+			r = -ENOMEM;
+			goto fail;
+		}
+	}
+	if (options->resume) {
+		r = journal_position_parse(slice_of(options->resume), &s->last, err);
+		if (r != 0)
+			goto fail;
+	}
+	r = open_journal(s);
+	if (r >= 0)
+		r = seek_begin(s, options);
+	if (r < 0) {
+		error_set(err, directory, 0, 0, "the journal cannot be opened: %s", strerror(-r));
+		goto fail;
+	}
+	*ret = &s->source;
+	return 0;
+fail:
+	journal_free(&s->source);
+	return r;
+}
