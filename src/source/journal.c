@@ -13,32 +13,34 @@
  */
 #include "source/journal.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
+#include <sys/epoll.h>
 #include <sys/resource.h>
-#include <systemd/sd-id128.h>
 #include <systemd/sd-journal.h>
 #include <time.h>
 
 #include "base/buffer.h"
 #include "base/number.h"
 #include "base/timetext.h"
+#include "source/connection.h"
+#include "source/journal_access.h"
 #include "source/journal_position.h"
 #include "text/login.h"
 
 /* journald's notice that it dropped messages of a unit (sd-messages.h). */
 #define MESSAGE_ID_DROPPED "a596d6fe7bfa4994828e72309e95d61e"
 
-#define PROCESS_EVERY 1000		  /* entries of a catch-up between two process() */
-#define AGAIN_EVERY   16384		  /* entries between two SOURCE_AGAIN; a power of 2 */
-#define REOPEN_AFTER  5000		  /* entries whose mappings are worth giving back */
-#define RESUME_MARGIN (60 * USEC_PER_SEC) /* of a resume by time */
-#define FIELD_MAX     ((size_t)65536)	  /* bytes of a field that are looked at */
-#define DETAILS_MAX   ((size_t)16 * FIELD_MAX)
+#define PROCESS_EVERY	1000		    /* entries of a catch-up between two process() */
+#define AGAIN_EVERY	16384		    /* entries between two SOURCE_AGAIN; a power of 2 */
+#define REOPEN_AFTER	5000		    /* entries whose mappings are worth giving back */
+#define RESUME_MARGIN	(60 * USEC_PER_SEC) /* of a resume by time */
+#define LOOK_USEC	(3 * USEC_PER_SEC)  /* after a connection, look often as long */
+#define LOOK_EVERY_USEC UINT64_C(20000)
+#define FIELD_MAX	((size_t)65536) /* bytes of a field that are looked at */
+#define DETAILS_MAX	((size_t)16 * FIELD_MAX)
 
 struct journal {
 	struct source source;
@@ -56,6 +58,10 @@ struct journal {
 	uint64_t gone_over;	       /* entries since the journal was opened */
 	unsigned since_process;	       /* entries since process() was called */
 
+	int epoll_fd;		  /* of what wait_fd() gives: journal and connections; -1: none */
+	int connection_fd;	  /* connection_watch(); -1: none */
+	uint64_t look_until_usec; /* look often until then; CLOCK_MONOTONIC */
+
 	struct journal_position last; /* the entry that was gone over last */
 	struct buffer details, position, identity;
 };
@@ -66,110 +72,6 @@ static struct journal *journal_of(struct source *s)
 }
 
 /* ---- opening ---- */
-
-static bool is_journal_file(const char *name)
-{
-	size_t n = strlen(name);
-
-	return (n > 8 && strcmp(name + n - 8, ".journal") == 0) ||
-	       (n > 9 && strcmp(name + n - 9, ".journal~") == 0);
-}
-
-static int unreadable(const char *path, int error, struct error *err)
-{
-	if (error == EACCES || error == EPERM)
-		error_set(err, path, 0, 0,
-			  "not readable: %s; add the user to group systemd-journal, "
-			  "or run as root",
-			  strerror(error));
-	else
-		error_set(err, path, 0, 0, "cannot be read: %s", strerror(error));
-	return SOURCE_E_UNREADABLE;
-}
-
-/*
- * Counts the journal files in @path, and in its subdirectories where @depth allows, and tries to
- * read each. A directory that does not exist counts 0 unless @required.
- */
-static int check_directory(const char *path, int depth, bool required, unsigned *count,
-			   struct error *err)
-{
-	DIR *dir = opendir(path);
-	struct dirent *entry;
-	int r = 0;
-
-	if (!dir) {
-		if (errno == ENOENT && !required)
-			return 0;
-		return unreadable(path, errno, err);
-	}
-	while (r == 0 && (entry = readdir(dir))) {
-		char name[PATH_MAX];
-
-		if (entry->d_name[0] == '.' || (size_t)snprintf(name, sizeof(name), "%s/%s", path,
-								entry->d_name) >= sizeof(name))
-			continue;
-		if (is_journal_file(entry->d_name)) {
-			AUTO_CLOSE int fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-
-			if (fd >= 0)
-				(*count)++;
-			else if (errno != ENOENT) /* rotated away meanwhile */
-				r = unreadable(name, errno, err);
-		} else if (depth > 0 && (entry->d_type == DT_DIR || entry->d_type == DT_UNKNOWN ||
-					 entry->d_type == DT_LNK)) {
-			struct error ignored;
-			int k = check_directory(name, depth - 1, false, count, &ignored);
-
-			if (k != 0 && !strstr(ignored.text, strerror(ENOTDIR))) {
-				*err = ignored;
-				r = k;
-			}
-		}
-	}
-	(void)closedir(dir);
-	return r;
-}
-
-static int check_readable(const char *directory, struct error *err)
-{
-	static const char *const roots[] = {"/var/log/journal", "/run/log/journal"};
-	char machine[SD_ID128_STRING_MAX], path[PATH_MAX];
-	unsigned count = 0;
-	sd_id128_t id;
-	int r;
-
-	if (directory) {
-		r = check_directory(directory, 1, true, &count, err);
-		if (r == 0 && count == 0) {
-			error_set(err, directory, 0, 0, "holds no journal files");
-			r = SOURCE_E_UNREADABLE;
-		}
-		return r;
-	}
-	r = sd_id128_get_machine(&id);
-	if (r < 0) {
-		error_set(err, "/etc/machine-id", 0, 0,
-			  "cannot be read: %s; the journal is found by it, or name its directory "
-			  "with --directory",
-			  strerror(-r));
-		return SOURCE_E_UNREADABLE;
-	}
-	(void)sd_id128_to_string(id, machine);
-	for (size_t i = 0; i < ARRAY_SIZE(roots); i++) {
-		(void)snprintf(path, sizeof(path), "%s/%s", roots[i], machine);
-		r = check_directory(path, 0, false, &count, err);
-		if (r != 0)
-			return r;
-	}
-	if (count == 0) {
-		error_set(err, NULL, 0, 0,
-			  "no journal files in /var/log/journal/%s or /run/log/journal/%s", machine,
-			  machine);
-		return SOURCE_E_UNREADABLE;
-	}
-	return 0;
-}
 
 static int add_match(sd_journal *j, const char *field, const char *value)
 {
@@ -203,6 +105,31 @@ static int add_matches(struct journal *s)
 	return add_match(s->j, "_TRANSPORT", "driver");
 }
 
+static int epoll_add(int epoll_fd, int fd, int events)
+{
+	struct epoll_event e = {.events = (uint32_t)events};
+
+	return epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &e) < 0 ? -errno : 0;
+}
+
+/* The journal's descriptor is a new one each time the journal is opened. */
+static int make_wait_fd(struct journal *s)
+{
+	int fd = sd_journal_get_fd(s->j), events = sd_journal_get_events(s->j), r;
+
+	if (fd < 0 || events < 0)
+		return fd < 0 ? fd : events;
+	if (s->epoll_fd >= 0)
+		(void)close(s->epoll_fd);
+	s->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (s->epoll_fd < 0)
+		return -errno;
+	r = epoll_add(s->epoll_fd, fd, events); /* EPOLLIN is POLLIN */
+	if (r == 0 && s->connection_fd >= 0)
+		r = epoll_add(s->epoll_fd, s->connection_fd, EPOLLIN);
+	return r;
+}
+
 /* The order matters: taking the fd late leaks deleted files (systemd issue 14695). */
 static int open_journal(struct journal *s)
 {
@@ -221,7 +148,7 @@ static int open_journal(struct journal *s)
 	if (r < 0)
 		return r;
 	if (s->follow) {
-		r = sd_journal_get_fd(s->j);
+		r = make_wait_fd(s);
 		if (r < 0)
 			return r;
 	}
@@ -385,11 +312,14 @@ static int recover(struct journal *s)
 	if (r >= 0)
 		return r;
 	r = open_journal(s);
+	if (r >= 0)
+		r = seek_position(s, &s->last);
 	if (r < 0)
 		return r;
-	r = seek_position(s, &s->last);
-	if (r < 0)
-		return r;
+	if (s->pending) {
+		s->pending = false;
+		return 1;
+	}
 	return sd_journal_next(s->j);
 }
 
@@ -638,48 +568,59 @@ static int journal_details(struct source *source, struct record *r)
 	return 0;
 }
 
+static uint64_t monotonic_usec(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * USEC_PER_SEC + (uint64_t)now.tv_nsec / 1000;
+}
+
+/* A catch-up is over: its mappings are given back by opening anew where it ended. */
+static int give_mappings_back(struct journal *s)
+{
+	int r = remember_current(s);
+
+	if (r >= 0)
+		r = open_journal(s);
+	if (r >= 0)
+		r = seek_position(s, &s->last);
+	s->gap = false; /* nothing was lost in between */
+	return r;
+}
+
 static int journal_wait_fd(struct source *source, short *ret_events, uint64_t *ret_timeout_usec)
 {
 	struct journal *s = journal_of(source);
-	struct timespec now;
-	uint64_t due, now_usec;
-	int fd, events, r;
+	uint64_t due, now = monotonic_usec();
+	int r;
 
-	/* A catch-up is over: its mappings are given back by opening anew where it ended. */
-	if (s->gone_over > REOPEN_AFTER && remember_current(s) >= 0) {
-		r = open_journal(s);
-		if (r >= 0)
-			r = seek_position(s, &s->last);
+	*ret_events = POLLIN;
+	*ret_timeout_usec = UINT64_MAX;
+	if (s->gone_over > REOPEN_AFTER) {
+		r = give_mappings_back(s);
 		if (r < 0)
 			return r;
-		s->gap = false;
-		*ret_events = POLLIN;
 		*ret_timeout_usec = 0; /* what came in between is read at once */
-		return sd_journal_get_fd(s->j);
 	}
-	fd = sd_journal_get_fd(s->j);
-	if (fd < 0)
-		return fd;
-	events = sd_journal_get_events(s->j);
-	if (events < 0)
-		return events;
 	r = sd_journal_get_timeout(s->j, &due);
 	if (r < 0)
 		return r;
-	*ret_events = (short)events;
-	*ret_timeout_usec = UINT64_MAX;
-	if (r > 0 && due != UINT64_MAX) {
-		(void)clock_gettime(CLOCK_MONOTONIC, &now);
-		now_usec = (uint64_t)now.tv_sec * USEC_PER_SEC + (uint64_t)now.tv_nsec / 1000;
-		*ret_timeout_usec = due > now_usec ? due - now_usec : 0;
-	}
-	return fd;
+	if (r > 0 && due != UINT64_MAX && *ret_timeout_usec)
+		*ret_timeout_usec = due > now ? due - now : 0;
+	if (now<s->look_until_usec && * ret_timeout_usec> LOOK_EVERY_USEC)
+		*ret_timeout_usec = LOOK_EVERY_USEC;
+	return s->epoll_fd;
 }
 
 static int journal_process(struct source *source)
 {
-	int r = sd_journal_process(journal_of(source)->j);
+	struct journal *s = journal_of(source);
+	int r;
 
+	if (s->connection_fd >= 0 && connection_happened(s->connection_fd))
+		s->look_until_usec = monotonic_usec() + LOOK_USEC;
+	r = sd_journal_process(s->j);
 	return r < 0 ? r : 0;
 }
 
@@ -717,6 +658,10 @@ static void journal_free(struct source *source)
 	struct journal *s = journal_of(source);
 
 	sd_journal_close(s->j);
+	if (s->epoll_fd >= 0)
+		(void)close(s->epoll_fd);
+	if (s->connection_fd >= 0)
+		(void)close(s->connection_fd);
 	free(s->directory);
 	buffer_done(&s->details);
 	buffer_done(&s->position);
@@ -761,7 +706,7 @@ int journal_open(const char *directory, const struct source_options *options, st
 	struct journal *s;
 	int r;
 
-	r = check_readable(directory, err);
+	r = journal_access_check(directory, err);
 	if (r != 0)
 		return r;
 	raise_file_limit();
@@ -774,6 +719,8 @@ int journal_open(const char *directory, const struct source_options *options, st
 	s->programs = options->programs;
 	s->until_usec = options->until_usec;
 	s->follow = options->follow;
+	s->epoll_fd = -1;
+	s->connection_fd = s->follow && !directory ? connection_watch() : -1;
 	s->details.max = DETAILS_MAX;
 	s->position.max = s->identity.max = 4 * JOURNAL_CURSOR_MAX;
 	if (directory) {

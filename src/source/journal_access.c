@@ -1,0 +1,119 @@
+/*
+ * sd_journal_open(3) skips files that it may not read, and an empty result would look like a quiet
+ * host. So each file is opened here first.
+ */
+#include "source/journal_access.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <systemd/sd-id128.h>
+
+#include "base/cleanup.h"
+#include "source/source.h"
+
+static bool is_journal_file(const char *name)
+{
+	size_t n = strlen(name);
+
+	return (n > 8 && strcmp(name + n - 8, ".journal") == 0) ||
+	       (n > 9 && strcmp(name + n - 9, ".journal~") == 0);
+}
+
+static int unreadable(const char *path, int error, struct error *err)
+{
+	if (error == EACCES || error == EPERM)
+		error_set(err, path, 0, 0,
+			  "not readable: %s; add the user to group systemd-journal, "
+			  "or run as root",
+			  strerror(error));
+	else
+		error_set(err, path, 0, 0, "cannot be read: %s", strerror(error));
+	return SOURCE_E_UNREADABLE;
+}
+
+/*
+ * Counts the journal files in @path, and in its subdirectories where @depth allows, and tries to
+ * read each. A directory that does not exist counts 0 unless @required.
+ */
+static int check_directory(const char *path, int depth, bool required, unsigned *count,
+			   struct error *err)
+{
+	DIR *dir = opendir(path);
+	struct dirent *entry;
+	int r = 0;
+
+	if (!dir) {
+		if (errno == ENOENT && !required)
+			return 0;
+		return unreadable(path, errno, err);
+	}
+	while (r == 0 && (entry = readdir(dir))) {
+		char name[PATH_MAX];
+
+		if (entry->d_name[0] == '.' || (size_t)snprintf(name, sizeof(name), "%s/%s", path,
+								entry->d_name) >= sizeof(name))
+			continue;
+		if (is_journal_file(entry->d_name)) {
+			AUTO_CLOSE int fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+			if (fd >= 0)
+				(*count)++;
+			else if (errno != ENOENT) /* rotated away meanwhile */
+				r = unreadable(name, errno, err);
+		} else if (depth > 0 && (entry->d_type == DT_DIR || entry->d_type == DT_UNKNOWN ||
+					 entry->d_type == DT_LNK)) {
+			struct error ignored;
+			int k = check_directory(name, depth - 1, false, count, &ignored);
+
+			if (k != 0 && !strstr(ignored.text, strerror(ENOTDIR))) {
+				*err = ignored;
+				r = k;
+			}
+		}
+	}
+	(void)closedir(dir);
+	return r;
+}
+
+int journal_access_check(const char *directory, struct error *err)
+{
+	static const char *const roots[] = {"/var/log/journal", "/run/log/journal"};
+	char machine[SD_ID128_STRING_MAX], path[PATH_MAX];
+	unsigned count = 0;
+	sd_id128_t id;
+	int r;
+
+	if (directory) {
+		r = check_directory(directory, 1, true, &count, err);
+		if (r == 0 && count == 0) {
+			error_set(err, directory, 0, 0, "holds no journal files");
+			r = SOURCE_E_UNREADABLE;
+		}
+		return r;
+	}
+	r = sd_id128_get_machine(&id);
+	if (r < 0) {
+		error_set(err, "/etc/machine-id", 0, 0,
+			  "cannot be read: %s; the journal is found by it, or name its directory "
+			  "with --directory",
+			  strerror(-r));
+		return SOURCE_E_UNREADABLE;
+	}
+	(void)sd_id128_to_string(id, machine);
+	for (size_t i = 0; i < ARRAY_SIZE(roots); i++) {
+		(void)snprintf(path, sizeof(path), "%s/%s", roots[i], machine);
+		r = check_directory(path, 0, false, &count, err);
+		if (r != 0)
+			return r;
+	}
+	if (count == 0) {
+		error_set(err, NULL, 0, 0,
+			  "no journal files in /var/log/journal/%s or /run/log/journal/%s", machine,
+			  machine);
+		return SOURCE_E_UNREADABLE;
+	}
+	return 0;
+}

@@ -1,0 +1,10 @@
+/* Whether the journal may be read, all of it. */
+#pragma once
+
+#include "base/error.h"
+
+/*
+ * Opens each journal file of this machine, or of @directory and its subdirectories where that is
+ * not NULL. 0; SOURCE_E_UNREADABLE with *err set: one may not be read, or there is none.
+ */
+int journal_access_check(const char *directory, struct error *err);
