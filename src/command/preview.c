@@ -64,6 +64,40 @@ struct preview *preview_free(struct preview *p)
 	return NULL;
 }
 
+static int hex_digit(char c)
+{
+	const char *digits = "0123456789ABCDEF", *at = c ? strchr(digits, c) : NULL;
+
+	return at ? (int)(at - digits) : -1;
+}
+
+/*
+ * Prints a mail for reading: LF line ends, and the body without its quoted-printable (RFC 2045,
+ * section 6.7), as a mail program shows it. What message_compose() made is safe for a terminal.
+ */
+static void print_decoded(struct slice mail)
+{
+	static const char encoded[] = "\r\nContent-Transfer-Encoding: quoted-printable\r\n";
+	const char *end = memmem(mail.p, mail.n, "\r\n\r\n", 4);
+	size_t head = end ? (size_t)(end - mail.p) + 2 : mail.n;
+	bool decode = memmem(mail.p, head, encoded, sizeof(encoded) - 1) != NULL;
+
+	for (size_t i = 0; i < mail.n; i++) {
+		const char *at = mail.p + i;
+		size_t left = mail.n - i;
+
+		if (*at == '\r')
+			continue;
+		if (!decode || i < head || *at != '=' || left < 3) {
+			(void)putchar_unlocked(*at);
+			continue;
+		}
+		if (hex_digit(at[1]) >= 0 && hex_digit(at[2]) >= 0)
+			(void)putchar_unlocked(hex_digit(at[1]) * 16 + hex_digit(at[2]));
+		i += 2;
+	}
+}
+
 static int print_mail(const struct preview *p, const struct config_destination *d,
 		      const struct alert *alerts, size_t n)
 {
@@ -87,9 +121,7 @@ static int print_mail(const struct preview *p, const struct config_destination *
 	r = message_compose(alerts, n, &o, &mail, id);
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < mail.len; i++)
-		if (mail.data[i] != '\r')
-			(void)putchar_unlocked(mail.data[i]);
+	print_decoded(buffer_slice(&mail));
 	(void)fputs("\n", stdout);
 	return 0;
 }

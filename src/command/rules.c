@@ -45,6 +45,13 @@ static int load_file(struct whitelist *w, const char *path, struct error *err)
 	return r > 0 ? STATUS_WRONG : r;
 }
 
+/* A directory that is not there holds no files; one that may not be read might hold some. */
+static int glob_error(const char *path, int error)
+{
+	(void)path;
+	return error != ENOENT && error != ENOTDIR;
+}
+
 static int load_pattern(struct whitelist *w, const char *pattern, bool may_miss, struct error *err)
 {
 	glob_t found = {0};
@@ -54,7 +61,7 @@ static int load_pattern(struct whitelist *w, const char *pattern, bool may_miss,
 		return may_miss && access(pattern, F_OK) < 0 && errno == ENOENT
 			       ? 0
 			       : load_file(w, pattern, err);
-	r = glob(pattern, GLOB_ERR, NULL, &found);
+	r = glob(pattern, 0, glob_error, &found);
 	if (r == GLOB_NOSPACE)
 		r = -ENOMEM;
 	else if (r == GLOB_ABORTED) {
