@@ -23,7 +23,11 @@ struct config_list {
 
 /* Where a mail goes out: one value of Server=, with its TLS and AUTH settings resolved. */
 struct config_server {
-	char *url;	     /* "smtp://host:port", "smtps://…", "sendmail:/path" */
+	/*
+	 * "smtp://HOST[:PORT]", "smtps://HOST[:PORT]", "sendmail:/PATH": scheme and host in lower
+	 * case, IPv6 in brackets, the scheme's own port (25, 465) left out.
+	 */
+	char *url;
 	enum config_tls tls; /* never AUTO once resolved */
 	enum config_tls_version tls_minimum;
 	char *ca_file, *pinned_key, *client_cert, *client_key;
@@ -53,7 +57,7 @@ struct config {
 	char *pattern_file;	     /* where it stands, for messages */
 	unsigned pattern_line;
 	struct config_list whitelist_files;
-	bool whitelist_is_default; /* then none of them need exist */
+	bool whitelist_is_default;		 /* then none of them need exist */
 	struct config_destination *destinations; /* at least one */
 	size_t n_destinations;
 	unsigned events; /* 1 << enum alert_kind */
@@ -80,6 +84,8 @@ struct config_parser *config_parser_free(struct config_parser *p);
  */
 typedef void (*config_fault)(const struct error *fault, void *userdata);
 
+#define CONFIG_TEXT_MAX (1U << 20) /* bytes of one file */
+
 /*
  * Reads one file's text; @name is copied. 0; CONFIG_E_INVALID after faults, each given to @fault
  * (may be NULL), the first also in *err; -ENOMEM.
@@ -89,8 +95,9 @@ int config_parser_add(struct config_parser *p, struct slice text, const char *na
 
 /*
  * Resolves defaults and what [Mail "NAME"] takes from [Mail], and checks what only the whole can
- * show (a [Server "URL"] that nobody names, credentials with Tls=none). *ret is owned by the
- * caller. As config_parser_add().
+ * show (a [Server "URL"] that nobody names, credentials without required TLS). *ret is owned
+ * by the caller. As config_parser_add(); after faults there, it gives the first of those again in *err,
+ * and no more to @fault.
  */
 int config_parser_finish(struct config_parser *p, struct config **ret, config_fault fault,
 			 void *userdata, struct error *err);
@@ -103,5 +110,6 @@ static inline void config_auto_free(struct config **c)
 	(void)config_free(*c);
 }
 
-/* All sections and keys that are known, as "Section.Key"; NULL-terminated. For the man page's test. */
+/* All sections and keys that are known, as "Section.Key"; NULL-terminated. For the man page's test.
+ */
 extern const char *const config_keys[];
