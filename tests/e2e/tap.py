@@ -1,0 +1,62 @@
+"""Test cases that report in the Test Anything Protocol, which meson reads."""
+
+import os
+import sys
+import time
+import traceback
+
+
+class Skip(Exception):
+    """The case cannot run here; the text says why."""
+
+
+_cases = []
+
+
+def case(function):
+    """Marks a test case: its name is the function's, its description the docstring's first line."""
+    _cases.append(function)
+    return function
+
+
+def skip_all(reason):
+    print(f"1..0 # SKIP {reason}", flush=True)
+    sys.exit(0)
+
+
+def expect(condition, what):
+    if not condition:
+        raise AssertionError(what)
+
+
+def expect_equal(actual, expected, what=""):
+    if actual != expected:
+        raise AssertionError(f"{what}\n  expected: {expected!r}\n  actual:   {actual!r}")
+
+
+def expect_in(part, whole, what=""):
+    if part not in whole:
+        raise AssertionError(f"{what}\n  expected: {part!r}\n  in:       {whole!r}")
+
+
+def main(*arguments, after_failure=None):
+    """Runs the cases in the order of their definition; names on the command line choose some."""
+    chosen = [c for c in _cases if len(sys.argv) < 2 or c.__name__ in sys.argv[1:]]
+    failed = 0
+    print(f"1..{len(chosen)}", flush=True)
+    for number, function in enumerate(chosen, 1):
+        name = function.__name__
+        begin = time.monotonic()
+        try:
+            function(*arguments)
+        except Skip as reason:
+            print(f"ok {number} - {name} # SKIP {reason}", flush=True)
+        except Exception:  # a case that fails in any way must not hide the others
+            failed += 1
+            print(f"not ok {number} - {name}")
+            text = traceback.format_exc() + (after_failure() if after_failure else "")
+            print("".join(f"# {line}\n" for line in text.splitlines()), flush=True)
+        else:
+            print(f"ok {number} - {name}\n# {time.monotonic() - begin:.2f} s", flush=True)
+    sys.stdout.flush()
+    os._exit(1 if failed else 0)  # no thread of a server may keep us
