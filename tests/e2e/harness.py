@@ -15,6 +15,7 @@ that a slow machine keeps too.
 import email
 import email.policy
 import grp
+import logging
 import os
 import pwd
 import shutil
@@ -24,6 +25,7 @@ import ssl
 import subprocess
 import threading
 import time
+import warnings
 
 import namespaces
 import tap
@@ -155,6 +157,8 @@ class Mailbox:
         self._controller = None
 
     def start(self):
+        warnings.simplefilter("ignore")  # aiosmtpd's, about AUTH without TLS
+        logging.getLogger("mail.log").setLevel(logging.CRITICAL)
         from aiosmtpd.controller import Controller
         from aiosmtpd.smtp import AuthResult
 
@@ -295,12 +299,15 @@ class Host:
     def _make_certificates(self):
         """A CA that nobody else knows, and the mail server's certificate."""
         run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
-            "-nodes", "-days", "2", "-subj", "/CN=Test CA", "-keyout", f"{WORK}/ca.key",
-            "-out", f"{WORK}/ca.crt")
+            "-nodes", "-days", "2", "-subj", "/CN=Test CA",
+            "-addext", "keyUsage=critical,keyCertSign,cRLSign",
+            "-keyout", f"{WORK}/ca.key", "-out", f"{WORK}/ca.crt")
         run("openssl", "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
             "-subj", f"/CN=mail.{DOMAIN}", "-keyout", f"{WORK}/mail.key", "-out",
             f"{WORK}/mail.csr")
-        write(f"{WORK}/mail.ext", f"subjectAltName=DNS:mail.{DOMAIN}\n")
+        write(f"{WORK}/mail.ext", f"subjectAltName=DNS:mail.{DOMAIN}\n"
+              "extendedKeyUsage=serverAuth\nsubjectKeyIdentifier=hash\n"
+              "authorityKeyIdentifier=keyid\n")
         run("openssl", "x509", "-req", "-in", f"{WORK}/mail.csr", "-CA", f"{WORK}/ca.crt",
             "-CAkey", f"{WORK}/ca.key", "-CAcreateserial", "-days", "2", "-extfile",
             f"{WORK}/mail.ext", "-out", f"{WORK}/mail.crt")
@@ -321,7 +328,7 @@ class Host:
         await_true(lambda: os.path.exists("/run/systemd/journal/dev-log"), "/dev/log")
 
     def rotate_journal(self):
-        """Returns when journald has rotated: it tells by a file beside its sockets."""
+        """Returns when journald has rotated."""
         run("journalctl", "--rotate")
 
     def journal_sync(self):
