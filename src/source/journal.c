@@ -1,12 +1,9 @@
 /*
  * The journal as a source. What sd_journal(3) does not promise is made good here:
  *
- * Opening succeeds on files that may not be read, so readability is checked first. Resuming at a
- * cursor takes the steps of journalctl, and one more: an entry is known again by boot id,
- * monotonic time, time and hash, since journald changes the sequence id when it flushes /run to
- * /var. Where the cursor's entry is gone, reading goes on at the first entry behind it, or by
- * time with a margin; what then comes twice is dropped by the ledger. Where the journal begins
- * later than what was read up to, entries were vacuumed unread: a RECORD_GAP tells.
+ * readability is checked first (journal_access), resuming takes more than seek_cursor()
+ * (journal_seek), followers are told of new entries late (connection), and an error of one file is
+ * got over by process(), or by opening anew.
  *
  * The fast path is next(): one sd_journal_next() and one sd_journal_get_data("MESSAGE"). Data of
  * sd_journal lives until its next call only, so details() copies what it takes.
@@ -28,16 +25,16 @@
 #include "source/connection.h"
 #include "source/journal_access.h"
 #include "source/journal_position.h"
+#include "source/journal_seek.h"
 #include "text/login.h"
 
 /* journald's notice that it dropped messages of a unit (sd-messages.h). */
 #define MESSAGE_ID_DROPPED "a596d6fe7bfa4994828e72309e95d61e"
 
-#define PROCESS_EVERY	1000		    /* entries of a catch-up between two process() */
-#define AGAIN_EVERY	16384		    /* entries between two SOURCE_AGAIN; a power of 2 */
-#define REOPEN_AFTER	5000		    /* entries whose mappings are worth giving back */
-#define RESUME_MARGIN	(60 * USEC_PER_SEC) /* of a resume by time */
-#define LOOK_USEC	(3 * USEC_PER_SEC)  /* after a connection, look often as long */
+#define PROCESS_EVERY	1000		   /* entries of a catch-up between two process() */
+#define AGAIN_EVERY	16384		   /* entries between two SOURCE_AGAIN; a power of 2 */
+#define REOPEN_AFTER	5000		   /* entries whose mappings are worth giving back */
+#define LOOK_USEC	(3 * USEC_PER_SEC) /* after a connection, look often as long */
 #define LOOK_EVERY_USEC UINT64_C(20000)
 #define FIELD_MAX	((size_t)65536) /* bytes of a field that are looked at */
 #define DETAILS_MAX	((size_t)16 * FIELD_MAX)
@@ -157,107 +154,6 @@ static int open_journal(struct journal *s)
 	return 0;
 }
 
-/* ---- going to a place ---- */
-
-/* Whether the current entry is the one of @p. */
-static int at_entry(struct journal *s, const struct journal_position *p)
-{
-	AUTO_FREE char *cursor = NULL;
-	int r = sd_journal_test_cursor(s->j, p->cursor);
-
-	if (r != 0)
-		return r;
-	r = sd_journal_get_cursor(s->j, &cursor);
-	if (r < 0)
-		return r;
-	return journal_cursor_same_entry(slice_of(cursor), slice_of(p->cursor));
-}
-
-static int seek_time(struct journal *s, uint64_t usec)
-{
-	s->pending = false;
-	return usec ? sd_journal_seek_realtime_usec(s->j, usec) : sd_journal_seek_head(s->j);
-}
-
-/*
- * The entry that the position names is gone: it was vacuumed, or comes from a journal that is not
- * this one. Goes on by time; what is read twice the ledger knows.
- */
-static int seek_past_lost(struct journal *s, const struct journal_position *p)
-{
-	uint64_t until = p->until_usec ? p->until_usec : p->time_usec;
-
-	/* A time that the journal has not reached would be its end, and what comes is before it. */
-	if (until > s->end_usec)
-		until = s->end_usec;
-	return seek_time(s, until > RESUME_MARGIN ? until - RESUME_MARGIN : 0);
-}
-
-/*
- * Whether the journal lost entries that were never read: it now begins after the time that was
- * read up to.
- */
-static void note_gap(struct journal *s, const struct journal_position *p)
-{
-	uint64_t until = p->until_usec > p->time_usec ? p->until_usec : p->time_usec;
-
-	if (until == 0 || s->begin_usec <= until)
-		return;
-	s->gap = true;
-	s->gap_from_usec = until;
-	s->gap_to_usec = s->begin_usec;
-}
-
-static int seek_position(struct journal *s, const struct journal_position *p)
-{
-	uint64_t usec;
-	int r;
-
-	if (!p->cursor[0] || sd_journal_seek_cursor(s->j, p->cursor) < 0) {
-		note_gap(s, p);
-		return seek_past_lost(s, p);
-	}
-	r = sd_journal_next(s->j);
-	if (r < 0)
-		return r;
-	if (r == 0) {
-		/* Nothing behind the cursor; is its entry the last, or is it gone? */
-		r = sd_journal_previous(s->j);
-		if (r > 0)
-			r = at_entry(s, p);
-		if (r > 0)
-			return 0;
-		note_gap(s, p);
-		return r < 0 ? r : seek_past_lost(s, p);
-	}
-	r = at_entry(s, p);
-	if (r != 0)
-		return r < 0 ? r : 0;
-	/*
-	 * A new one: the cursor's entry is gone. Landing is trusted only if the entry before it is
-	 * not newer than what was read (systemd 253 to 260 can land elsewhere, issue 31516).
-	 */
-	note_gap(s, p);
-	r = sd_journal_previous(s->j);
-	if (r < 0)
-		return r;
-	if (r > 0) {
-		if (at_entry(s, p) > 0)
-			return 0;
-		r = sd_journal_get_realtime_usec(s->j, &usec);
-		if (r < 0 || usec > p->time_usec)
-			return seek_past_lost(s, p);
-		r = sd_journal_next(s->j);
-		if (r <= 0)
-			return r < 0 ? r : seek_past_lost(s, p);
-	} else if (s->gap || s->begin_usec > p->time_usec) {
-		return sd_journal_seek_head(s->j);
-	} else
-		return seek_past_lost(s, p);
-	s->pending = true;
-	return 0;
-}
-
 static int remember_current(struct journal *s)
 {
 	AUTO_FREE char *cursor = NULL;
@@ -274,6 +170,20 @@ static int remember_current(struct journal *s)
 		return -E2BIG;
 	memcpy(s->last.cursor, cursor, strlen(cursor) + 1);
 	s->last.time_usec = usec;
+	return 0;
+}
+
+static int seek_position(struct journal *s)
+{
+	struct journal_landing l;
+	int r = journal_seek_position(s->j, &s->last, s->begin_usec, s->end_usec, &l);
+
+	if (r < 0)
+		return r;
+	s->pending = l.pending;
+	s->gap = l.gap;
+	s->gap_from_usec = l.gap_from_usec;
+	s->gap_to_usec = l.gap_to_usec;
 	return 0;
 }
 
@@ -313,7 +223,7 @@ static int recover(struct journal *s)
 		return r;
 	r = open_journal(s);
 	if (r >= 0)
-		r = seek_position(s, &s->last);
+		r = seek_position(s);
 	if (r < 0)
 		return r;
 	if (s->pending) {
@@ -584,7 +494,7 @@ static int give_mappings_back(struct journal *s)
 	if (r >= 0)
 		r = open_journal(s);
 	if (r >= 0)
-		r = seek_position(s, &s->last);
+		r = seek_position(s);
 	s->gap = false; /* nothing was lost in between */
 	return r;
 }
@@ -683,9 +593,9 @@ static void raise_file_limit(void)
 static int seek_begin(struct journal *s, const struct source_options *options)
 {
 	if (options->resume)
-		return seek_position(s, &s->last);
+		return seek_position(s);
 	if (options->since_usec)
-		return seek_time(s, options->since_usec);
+		return sd_journal_seek_realtime_usec(s->j, options->since_usec);
 	if (options->from_end)
 		return seek_end(s);
 	return sd_journal_seek_head(s->j);
