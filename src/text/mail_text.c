@@ -1,0 +1,297 @@
+/*
+ * One alert is described in full; several begin with a summary, for who only reads the first
+ * screen. Templates speak of logins; whatever else there is to tell is told in our own words.
+ */
+#include "text/mail_text.h"
+
+#include "base/cleanup.h"
+#include "base/timetext.h"
+#include "text/describe.h"
+#include "text/display.h"
+#include "text/template.h"
+
+#define SUBJECT_SHOWN 400  /* bytes of a template's subject */
+#define HOST_SHOWN    40   /* of a host in a subject */
+#define NAME_SHOWN    80   /* of a value in a digest's summary */
+#define TOP_LISTED    10   /* users, addresses and hosts that a digest begins with */
+#define LINE_SHOWN    1000 /* of a log line in a template, behind the first alerts */
+
+/*
+ * Alerts are described in full while the text is shorter. With what one may take (describe.c), with
+ * threefold growth by encoding, and with a thousand lines of a list, MESSAGE_MAX is not reached.
+ */
+#define FULL_TEXT_MAX 262144
+
+/* "[web1] ", "[3 hosts] ". */
+static void write_where(struct writer *w, const struct mail *m)
+{
+	write_str(w, "[");
+	if (m->hosts.n > 1)
+		write_count(w, m->hosts.n, "host");
+	else if (m->hosts.n == 1)
+		write_shown(w, m->hosts.items[0].value, HOST_SHOWN);
+	else
+		write_shown(w, slice_of(m->options->host), HOST_SHOWN);
+	write_str(w, "] ");
+}
+
+/* "12 SSH logins, 3 users, 4 addresses, 1 gap in the log" */
+static void write_totals(struct writer *w, const struct mail *m)
+{
+	const char *separator = "";
+
+	if (m->of_kind[ALERT_LOGIN] > 0) {
+		write_count(w, m->of_kind[ALERT_LOGIN], "SSH login");
+		if (m->users.n > 0) {
+			write_str(w, ", ");
+			write_count(w, m->users.n, "user");
+		}
+		if (m->addresses.n > 0)
+			write_format(w, ", %zu %s", m->addresses.n,
+				     m->addresses.n == 1 ? "address" : "addresses");
+		separator = ", ";
+	}
+	if (m->of_kind[ALERT_FORGED] > 0) {
+		write_str(w, separator);
+		write_count(w, m->of_kind[ALERT_FORGED], "forged SSH login record");
+		if (m->uids.n == 1) {
+			uint64_t uid;
+
+			memcpy(&uid, m->uids.items[0].value.p, sizeof(uid));
+			write_format(w, " by uid %llu", (unsigned long long)uid);
+		} else if (m->uids.n > 1) {
+			write_str(w, " by ");
+			write_count(w, m->uids.n, "user");
+		}
+		separator = ", ";
+	}
+	if (m->of_kind[ALERT_GAP] > 0) {
+		write_str(w, separator);
+		write_count(w, m->of_kind[ALERT_GAP], "gap");
+		write_str(w, " in the log");
+		separator = ", ";
+	}
+	if (m->of_kind[ALERT_INSTANCE] > 0) {
+		write_str(w, separator);
+		write_count(w, m->of_kind[ALERT_INSTANCE], "start or stop");
+	}
+}
+
+static void write_title(struct writer *w, const struct mail *m)
+{
+	if (m->options->test)
+		write_str(w, "loginbell: test message");
+	else if (m->n == 1)
+		describe_title(w, &m->alerts[0], m->options);
+	else
+		write_totals(w, m);
+}
+
+/* Appends @template with the values of @a, each of at most about @shown bytes. */
+static int expand_template(const char *template, const struct alert *a, uint64_t count,
+			   const struct message_options *options, size_t shown, struct buffer *ret)
+{
+	AUTO_BUFFER struct buffer storage = BUFFER_INIT(MESSAGE_MAX);
+	struct writer w = {&storage, 0};
+	struct slice values[TEMPLATE_VARIABLES];
+	size_t ends[TEMPLATE_VARIABLES], begin = 0;
+	struct slice unknown = SLICE_LITERAL("unknown"), message = a->message;
+	bool known = describe_shows_fields(a, options);
+	char time[TIMETEXT_MAX] = "unknown";
+
+	if (describe_time(a) > 0)
+		(void)timetext_local(describe_time(a), time);
+	if (options->style == MESSAGE_NO_LOGS)
+		message = SLICE_LITERAL("(log line left out)");
+	for (int i = 0; i < TEMPLATE_VARIABLES; i++) {
+		switch ((enum template_variable)i) {
+		case TEMPLATE_USER:
+			write_shown(&w, known ? a->user : unknown, shown);
+			break;
+		case TEMPLATE_ADDR:
+			write_shown(&w, known ? a->addr : unknown, shown);
+			break;
+		case TEMPLATE_PORT:
+			if (known && a->port_known)
+				write_format(&w, "%u", (unsigned)a->port);
+			break;
+		case TEMPLATE_METHOD:
+			write_shown(&w, known ? a->method : unknown, shown);
+			break;
+		case TEMPLATE_HOST:
+			write_shown(&w, describe_host(a, options), shown);
+			break;
+		case TEMPLATE_TIME:
+			write_str(&w, time);
+			break;
+		case TEMPLATE_KEY:
+			if (known)
+				write_shown(&w, a->fingerprint, shown);
+			break;
+		case TEMPLATE_MESSAGE:
+			write_shown(&w, message, shown);
+			break;
+		case TEMPLATE_COUNT:
+			write_format(&w, "%llu", (unsigned long long)count);
+			break;
+		case TEMPLATE_EVENT:
+			write_str(&w, alert_kind_name(a->kind));
+			break;
+		case TEMPLATE_VARIABLES:
+			break;
+		}
+		ends[i] = storage.len;
+	}
+	if (w.error < 0)
+		return w.error;
+	for (size_t i = 0; i < TEMPLATE_VARIABLES; begin = ends[i++])
+		values[i] = (struct slice){buffer_slice(&storage).p + begin, ends[i] - begin};
+	return template_expand(slice_of(template), values, ret);
+}
+
+static const struct alert *first_login(const struct mail *m)
+{
+	for (size_t i = 0; i < m->n; i++)
+		if (m->alerts[i].kind == ALERT_LOGIN)
+			return &m->alerts[i];
+	return NULL;
+}
+
+static void write_templated_subject(struct writer *w, const struct mail *m, const struct alert *a)
+{
+	AUTO_BUFFER struct buffer text = BUFFER_INIT(MESSAGE_MAX);
+	const char *template = m->options->subject_template;
+	uint64_t count = m->of_kind[ALERT_LOGIN];
+
+	if (w->error == 0)
+		w->error = expand_template(template, a, count, m->options, SUBJECT_SHOWN, &text);
+	write_shown(w, buffer_slice(&text), SUBJECT_SHOWN);
+	if (count > 1 && !strstr(template, "${count}"))
+		write_format(w, " (and %llu more)", (unsigned long long)(count - 1));
+}
+
+void mail_write_subject(struct writer *w, const struct mail *m)
+{
+	const struct alert *login = m->options->subject_template ? first_login(m) : NULL;
+
+	if (!login)
+		write_where(w, m);
+	if (m->delay > 0)
+		write_str(w, "[delayed] ");
+	if (login)
+		write_templated_subject(w, m, login);
+	else
+		write_title(w, m);
+}
+
+static void write_top(struct writer *w, const char *name, const struct tally *t)
+{
+	if (t->n == 0)
+		return;
+	write_format(w, "\nby %s:\n", name);
+	for (size_t i = 0; i < t->n && i < TOP_LISTED; i++) {
+		write_format(w, "%llu  ", (unsigned long long)t->items[i].count);
+		write_shown(w, t->items[i].value, NAME_SHOWN);
+		write_str(w, "\n");
+	}
+	if (t->n > TOP_LISTED)
+		write_format(w, "and %zu more\n", t->n - TOP_LISTED);
+}
+
+static void write_late(struct writer *w, const struct mail *m)
+{
+	char now[TIMETEXT_MAX], delay[TIMETEXT_MAX];
+
+	if (m->delay > 0)
+		write_format(w, "mailed: %s\noldest: %s ago\n",
+			     timetext_local(m->options->now_usec, now),
+			     timetext_duration(m->delay, delay));
+}
+
+static void write_digest(struct writer *w, const struct mail *m)
+{
+	size_t i;
+
+	write_title(w, m);
+	write_str(w, "\n");
+	write_late(w, m);
+	if (m->hosts.n > 1)
+		write_top(w, "host", &m->hosts);
+	write_top(w, "user", &m->users);
+	write_top(w, "address", &m->addresses);
+	for (i = 0; i < m->n && i < MESSAGE_FULL_ALERTS && w->to->len < FULL_TEXT_MAX; i++) {
+		write_format(w, "\n--- %zu of %zu ---\n", i + 1, m->n);
+		describe_full(w, &m->alerts[i], m->options);
+	}
+	if (i == m->n)
+		return;
+	write_format(w, "\n--- %zu to %zu, a line each ---\n", i + 1, m->n);
+	for (; i < m->n; i++)
+		describe_line(w, &m->alerts[i], m->options,
+			      m->hosts.n > 1 ? DESCRIBE_SEVERAL_HOSTS : DESCRIBE_ONE_HOST);
+}
+
+/* Appends @text line by line, each made safe and ended. */
+static void write_lines(struct writer *w, struct slice text)
+{
+	while (text.n > 0) {
+		const char *newline = memchr(text.p, '\n', text.n);
+		struct slice line = {text.p, newline ? (size_t)(newline - text.p) : text.n};
+
+		text = slice_from(text, line.n + (newline != NULL));
+		if (line.n > 0 && line.p[line.n - 1] == '\r')
+			line.n--;
+		if (w->error == 0)
+			w->error = display_append(w->to, line);
+		write_str(w, "\n");
+	}
+}
+
+static void write_templated(struct writer *w, const struct mail *m)
+{
+	const char *template = m->options->body_template;
+	const char *newline = strchr(template, '\n');
+	bool apart = newline && newline[1];
+
+	for (size_t i = 0; i < m->n && w->error == 0; i++) {
+		AUTO_BUFFER struct buffer text = BUFFER_INIT(MESSAGE_MAX);
+		const struct alert *a = &m->alerts[i];
+		bool full = i < MESSAGE_FULL_ALERTS && w->to->len < FULL_TEXT_MAX;
+
+		if (i > 0 && apart)
+			write_str(w, "\n");
+		if (a->kind != ALERT_LOGIN) {
+			describe_line(w, a, m->options, DESCRIBE_SEVERAL_HOSTS);
+			continue;
+		}
+		w->error = expand_template(template, a, describe_events(a), m->options,
+					   full ? FULL_TEXT_MAX / 4 : LINE_SHOWN, &text);
+		write_lines(w, buffer_slice(&text));
+	}
+}
+
+static void write_test(struct writer *w, const struct mail *m)
+{
+	char time[TIMETEXT_MAX];
+
+	write_str(w, "This is a test message of loginbell on ");
+	write_shown(w, slice_of(m->options->host), NAME_SHOWN);
+	write_format(w, ".\nWhoever reads it will read its alerts too.\n\ntime: %s\n",
+		     timetext_local(m->options->now_usec, time));
+}
+
+void mail_write_body(struct writer *w, const struct mail *m)
+{
+	if (m->options->note && *m->options->note) {
+		write_lines(w, slice_of(m->options->note));
+		write_str(w, "\n");
+	}
+	if (m->options->test)
+		write_test(w, m);
+	else if (m->options->body_template && first_login(m))
+		write_templated(w, m);
+	else if (m->n == 1)
+		describe_full(w, &m->alerts[0], m->options);
+	else
+		write_digest(w, m);
+}

@@ -1,0 +1,31 @@
+/*
+ * The mail's outer form: header folding (RFC 5322), encoded words (RFC 2047), and the encodings of
+ * a text body (RFC 2045). Private to text/message.
+ */
+#pragma once
+
+#include "base/buffer.h"
+#include "base/slice.h"
+
+#define MIME_LINE_MAX 76 /* bytes, without CRLF: RFC 2045, section 6.7, and RFC 2047, section 2 */
+#define MIME_NAME_MAX 32 /* of a header's name, so that an encoded word fits behind it */
+
+/*
+ * Appends an unstructured header. @value is valid UTF-8 without controls, as display_append() makes
+ * it. What is not ASCII, could be taken for an encoded word, or would not survive folding goes as
+ * encoded words; a parser gives back exactly @value. -ENOMEM, -E2BIG.
+ */
+int mime_append_header(struct buffer *ret, const char *name, struct slice value);
+
+/*
+ * Appends a structured header of our own making: ASCII tokens with single spaces between, folded at
+ * these, never encoded. A token that is longer than a line stays whole. -ENOMEM, -E2BIG.
+ */
+int mime_append_tokens(struct buffer *ret, const char *name, struct slice value);
+
+/*
+ * Appends MIME-Version and the Content- headers, the empty line, and @text (UTF-8, LF lines) as
+ * 7bit where that does, else as quoted-printable. No line of it begins with a '.' or with "From ".
+ * -ENOMEM, -E2BIG.
+ */
+int mime_append_body(struct buffer *ret, struct slice text);
