@@ -83,6 +83,28 @@ def await_true(condition, what, deadline=DEADLINE):
         time.sleep(0.01)
 
 
+_entries = 0
+
+
+def entry(message, time_usec, boot="0" * 31 + "1", **fields):
+    """One entry in the Journal Export Format; a field that is None is left out."""
+    global _entries
+    _entries += 1
+    whole = {"__REALTIME_TIMESTAMP": time_usec, "__MONOTONIC_TIMESTAMP": _entries * 1000,
+             "_BOOT_ID": boot, "_HOSTNAME": HOSTNAME, "_TRANSPORT": "syslog",
+             "SYSLOG_IDENTIFIER": "sshd", "_COMM": "sshd", "_UID": 0, "_PID": 1000 + _entries,
+             "MESSAGE": message}
+    whole.update(fields)
+    return "".join(f"{k}={v}\n" for k, v in whole.items() if v is not None) + "\n"
+
+
+def make_journal(path, *entries):
+    """Writes or adds entries to a journal file by systemd-journal-remote."""
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    export = write(f"{WORK}/entries.export", "".join(entries))
+    run(JOURNAL_REMOTE, "-o", path, export)
+
+
 class Process:
     """A program under test, or a daemon beside it, with what it says in a file."""
 
