@@ -1,0 +1,417 @@
+/*
+ * Lines become records here; which files they come from is logfile_chain's, how they are cut out is
+ * logfile_lines'.
+ *
+ * A line's header names the program. Where the header has no known form, the program's tag right
+ * before something that reads like a login tells as much ("… sshd[12]: Accepted …"), and a line
+ * that begins with a login is one without any header. Syslog daemons join what is repeated:
+ * rsyslogd writes "message repeated 2 times: [ … ]", others "last message repeated 2 times" in the
+ * next line; both count the login again. A crash can leave NULs in the middle of a line; what comes
+ * behind them is then a line of its own.
+ */
+#include "source/logfile.h"
+
+#include <errno.h>
+
+#include "base/cleanup.h"
+#include "base/number.h"
+#include "source/logfile_chain.h"
+#include "text/login.h"
+#include "text/syslog_header.h"
+
+#define REPEATED_MAX 1000000000
+
+struct logfile {
+	struct source source; /* first: the ops are given it */
+	const char *const *programs;
+	uint64_t since_usec, until_usec;
+	struct chain chain;
+
+	/* The record that next() gave. */
+	bool is_gap;
+	struct line line;
+	struct syslog_header header;
+	uint64_t repeated;
+
+	bool ended;	     /* by until_usec: line is the first that is not given */
+	uint64_t time_usec;  /* of the last record */
+	uint64_t year_usec;  /* what years are inferred from, ... */
+	uint64_t year_reads; /* ... and the read it was asked for */
+	struct buffer login; /* the last line that was given, where the next may repeat it */
+	uint64_t login_end;  /* its end_offset */
+	struct buffer position, identity, name;
+};
+
+static bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+static bool is_program(const struct logfile *f, struct slice name)
+{
+	for (const char *const *p = f->programs; *p; p++)
+		if (slice_eq_str(name, *p))
+			return true;
+	return false;
+}
+
+/* Takes "[12]: " or ": " off the begin of @s, as it follows a program's name. */
+static bool take_tag_end(struct slice *s, struct slice *ret_pid)
+{
+	size_t i = 0, from;
+
+	*ret_pid = (struct slice){NULL, 0};
+	if (i < s->n && s->p[i] == '[') {
+		for (from = ++i; i < s->n && is_digit(s->p[i]); i++)
+			continue;
+		if (i == from || i == s->n || s->p[i] != ']')
+			return false;
+		*ret_pid = (struct slice){s->p + from, i - from};
+		i++;
+	}
+	if (i == s->n || s->p[i] != ':')
+		return false;
+	i++;
+	if (i < s->n && s->p[i] == ' ')
+		i++;
+	*s = slice_from(*s, i);
+	return true;
+}
+
+static bool is_name_char(char c)
+{
+	return is_digit(c) || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' ||
+	       c == '_';
+}
+
+/* A line whose header is of no known form. */
+static bool guess(const struct logfile *f, struct slice line, struct syslog_header *ret)
+{
+	if (line.n > 0 && line.p[line.n - 1] == '\r')
+		line.n--;
+	*ret = (struct syslog_header){.message = line};
+	if (login_candidate(line))
+		return true;
+	for (const char *const *p = f->programs; *p; p++) {
+		struct slice rest = line;
+		size_t n = strlen(*p);
+		const char *at;
+
+		while (n > 0 && (at = memmem(rest.p, rest.n, *p, n))) {
+			bool begins = at == line.p || !is_name_char(at[-1]);
+
+			rest = slice_from(rest, (size_t)(at - rest.p) + n);
+			ret->message = rest;
+			if (begins && take_tag_end(&ret->message, &ret->pid) &&
+			    login_candidate(ret->message)) {
+				ret->program = (struct slice){at, n};
+				return true;
+			}
+		}
+	}
+	return false;
+}
+
+/* Takes "@words 12 times" off the begin of @s. */
+static bool take_repeated(struct slice *s, const char *words, uint64_t *ret)
+{
+	size_t n = strlen(words), digits = 0;
+	struct slice rest;
+
+	if (!slice_starts_with(*s, words))
+		return false;
+	rest = slice_from(*s, n);
+	while (digits < rest.n && is_digit(rest.p[digits]))
+		digits++;
+	if (number_parse_u64((struct slice){rest.p, digits}, REPEATED_MAX, ret) < 0)
+		return false;
+	rest = slice_from(rest, digits);
+	if (!slice_starts_with(rest, " times"))
+		return false;
+	*s = slice_from(rest, strlen(" times"));
+	return true;
+}
+
+/* Takes the message out of rsyslogd's "message repeated 2 times: [ … ]". */
+static void unwrap(struct slice *message, uint64_t *ret_repeated)
+{
+	struct slice s = *message;
+	uint64_t n;
+
+	if (!take_repeated(&s, "message repeated ", &n) || !slice_starts_with(s, ": ["))
+		return;
+	s = slice_from(s, 3);
+	if (s.n > 0 && s.p[0] == ' ')
+		s = slice_from(s, 1);
+	if (s.n > 0 && s.p[s.n - 1] == ']')
+		s.n--;
+	*message = s;
+	*ret_repeated = n;
+}
+
+/* Whether a line says that the one before it came again. */
+static bool is_repetition(struct slice line, uint64_t *ret)
+{
+	static const char words[] = "last message repeated ";
+	const char *p = memmem(line.p, line.n, words, sizeof(words) - 1);
+	struct slice rest;
+
+	if (!p)
+		return false;
+	rest = slice_from(line, (size_t)(p - line.p));
+	return take_repeated(&rest, words, ret) && (rest.n == 0 || slice_eq_str(rest, "\r"));
+}
+
+/* Reads a line as a record of one of the programs that may be a login. */
+static bool understand(struct logfile *f, struct slice line)
+{
+	struct slice bare;
+
+	if (f->year_reads != f->chain.lines.reads) {
+		f->year_reads = f->chain.lines.reads;
+		f->year_usec = chain_written_usec(&f->chain);
+	}
+	f->repeated = 0;
+	if (syslog_header_parse(line, f->year_usec, &f->header) != 0)
+		return guess(f, line, &f->header);
+	if (f->header.program.p && !is_program(f, f->header.program))
+		return false;
+	bare = f->header.message;
+	unwrap(&bare, &f->repeated);
+	f->header.message = bare;
+	return login_candidate(bare);
+}
+
+static bool understand_line(struct logfile *f)
+{
+	struct slice text = f->line.text;
+	const char *nul;
+
+	if (!f->line.needle)
+		return false;
+	if (understand(f, text))
+		return true;
+	nul = memrchr(text.p, '\0', (size_t)(f->line.needle - text.p));
+	return nul && understand(f, slice_from(text, (size_t)(nul + 1 - text.p)));
+}
+
+/* Whether a record's time is within the bounds; one without a time is. */
+static bool is_in_time(struct logfile *f)
+{
+	uint64_t since = f->chain.queue[0].since_usec, t = f->header.realtime_usec;
+
+	if (t == 0)
+		return true;
+	if (f->until_usec > 0 && t > f->until_usec) {
+		f->ended = true;
+		return false;
+	}
+	f->time_usec = t;
+	return t >= since && t >= f->since_usec;
+}
+
+/* The next line may only tell that this one was repeated; then it is needed again. */
+static int keep_login(struct logfile *f)
+{
+	buffer_clear(&f->login);
+	f->login_end = f->line.end_offset;
+	return buffer_append_slice(&f->login, f->line.text);
+}
+
+static int next(struct source *source, struct record *ret)
+{
+	struct logfile *f = (struct logfile *)source;
+
+	while (!f->ended) {
+		bool after_login = f->login.len > 0;
+		uint64_t repeated = 0;
+		int r;
+
+		r = chain_next(&f->chain, after_login ? LINES_ANY : LINES_CANDIDATES, &f->line);
+		if (r <= 0)
+			return r;
+		f->is_gap = r == CHAIN_GAP;
+		if (f->is_gap) {
+			*ret = (struct record){.kind = RECORD_GAP};
+			return 1;
+		}
+		if (after_login && f->line.offset == f->login_end &&
+		    is_repetition(f->line.text, &repeated)) {
+			f->login_end = f->line.end_offset;
+			if (!understand(f, buffer_slice(&f->login)))
+				continue;
+			f->repeated = repeated;
+		} else {
+			buffer_clear(&f->login);
+			if (!understand_line(f))
+				continue;
+		}
+		if (!is_in_time(f))
+			continue;
+		if (repeated == 0) {
+			r = keep_login(f);
+			if (r < 0)
+				return r;
+		}
+		*ret = (struct record){.kind = RECORD_MESSAGE, .message = f->header.message};
+		return 1;
+	}
+	return 0;
+}
+
+static int write_position(struct logfile *f, uint64_t until_usec)
+{
+	uint64_t offset = f->ended ? f->line.offset : f->chain.lines.offset;
+
+	buffer_clear(&f->position);
+	return chain_write_position(&f->chain, offset, f->time_usec, until_usec, &f->position);
+}
+
+static void gap_details(const struct logfile *f, struct record *r)
+{
+	r->realtime_usec = f->chain.gap_to_usec;
+	r->from_usec = f->chain.gap_from_usec;
+	r->reason = slice_of(f->chain.gap_reason);
+	r->identity = slice_of(f->chain.gap_identity);
+}
+
+static int message_details(struct logfile *f, struct record *r)
+{
+	int k;
+
+	r->realtime_usec = f->header.realtime_usec;
+	r->host = f->header.host;
+	r->program = f->header.program;
+	r->pid_known = f->header.pid.p && number_parse_u64(f->header.pid, UINT32_MAX, &r->pid) == 0;
+	r->count = f->repeated;
+	buffer_clear(&f->identity);
+	k = chain_write_identity(&f->chain, &f->line, &f->identity);
+	r->identity = buffer_slice(&f->identity);
+	return k;
+}
+
+static int details(struct source *source, struct record *r)
+{
+	struct logfile *f = (struct logfile *)source;
+	size_t name = f->name.len;
+	int k = 0;
+
+	r->trusted = true;
+	r->authenticated = false;
+	r->source = buffer_slice(&f->name);
+	if (f->is_gap) {
+		gap_details(f, r);
+	} else {
+		k = message_details(f, r);
+		if (k == 0 && f->line.cut) {
+			k = buffer_append_str(&f->name, ", line cut at 64 KiB");
+			r->source = buffer_slice(&f->name);
+			f->name.len = name;
+		}
+	}
+	if (k == 0)
+		k = write_position(f, 0);
+	if (k < 0)
+		return k;
+	if (f->position.len > 0)
+		r->position = buffer_slice(&f->position);
+	return 0;
+}
+
+static int wait_fd(struct source *source, short *ret_events, uint64_t *ret_timeout_usec)
+{
+	struct logfile *f = (struct logfile *)source;
+
+	return chain_wait_fd(&f->chain, ret_events, ret_timeout_usec);
+}
+
+static int process(struct source *source)
+{
+	struct logfile *f = (struct logfile *)source;
+
+	return chain_process(&f->chain);
+}
+
+static int position(struct source *source, uint64_t read_until_usec, struct slice *ret)
+{
+	struct logfile *f = (struct logfile *)source;
+	int r = write_position(f, read_until_usec);
+
+	if (r < 0)
+		return r;
+	*ret = buffer_slice(&f->position);
+	return 0;
+}
+
+static void progress(struct source *source, uint64_t *ret_done, uint64_t *ret_total)
+{
+	const struct logfile *f = (const struct logfile *)source;
+
+	chain_progress(&f->chain, ret_done, ret_total);
+}
+
+static void logfile_free(struct source *source)
+{
+	struct logfile *f = (struct logfile *)source;
+
+	chain_done(&f->chain);
+	buffer_done(&f->login);
+	buffer_done(&f->position);
+	buffer_done(&f->identity);
+	buffer_done(&f->name);
+	free(f);
+}
+
+static const struct source_ops ops = {
+	.next = next,
+	.details = details,
+	.wait_fd = wait_fd,
+	.process = process,
+	.position = position,
+	.progress = progress,
+	.free = logfile_free,
+};
+
+int logfile_open_block(const char *path, const struct source_options *options, size_t block,
+		       struct source **ret, struct error *err)
+{
+	struct logfile *f = malloc(sizeof(*f));
+	int r;
+
+	if (!f) {
+		error_set(err, path, 0, 0, "cannot be read: %s", strerror(ENOMEM));
+		return -ENOMEM;
+	}
+	*f = (struct logfile){
+		.source.ops = &ops,
+		.programs = options->programs,
+		.since_usec = options->since_usec,
+		.until_usec = options->until_usec,
+		.login = BUFFER_INIT(LINES_LONGEST),
+		.position = BUFFER_INIT(16384),
+		.identity = BUFFER_INIT(256),
+		.name = BUFFER_INIT(8192),
+		.year_reads = UINT64_MAX,
+	};
+	r = chain_open(&f->chain, path, options, block, err);
+	if (r == 0)
+		r = buffer_printf(&f->name, "%s (not authenticated)",
+				  f->chain.path ? path : "standard input");
+	if (r != 0) {
+		logfile_free(&f->source);
+		return r;
+	}
+	*ret = &f->source;
+	return 0;
+}
+
+int logfile_open(const char *path, const struct source_options *options, struct source **ret,
+		 struct error *err)
+{
+	return logfile_open_block(path, options, LINES_BLOCK, ret, err);
+}
+
+bool logfile_owns_position(struct slice position)
+{
+	return slice_starts_with(position, "file ");
+}

@@ -1,0 +1,87 @@
+/*
+ * The files that are read one after another under one path: what rotation left of the one that was
+ * read before, what came between, and the one that the path names now.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "base/error.h"
+#include "source/logfile_follow.h"
+#include "source/logfile_lines.h"
+#include "source/logfile_place.h"
+#include "source/source.h"
+
+#define CHAIN_MISSING_USEC 60000000 /* a path without a file for so long is a gap */
+
+struct segment {
+	int fd; /* owned */
+	int watch;
+	uint64_t dev, ino;
+	uint64_t offset;     /* where reading begins */
+	uint64_t since_usec; /* older records were read already, or may have been; 0: none */
+	bool dead;	     /* truncated: nothing more comes from it */
+	struct place_head head;
+};
+
+struct chain {
+	char *path, *dir; /* owned; absolute; NULL for standard input */
+	const char *base;
+	bool following;
+	uint64_t opened_usec, opened_boottime;
+
+	struct segment queue[PLACE_ROTATIONS_MAX + 8]; /* the first is being read */
+	size_t n;
+	struct lines lines;
+	struct follow follow;
+	struct place previous; /* of the segment that was read before */
+	uint64_t finished;     /* bytes of segments that were read */
+	bool check;	       /* something may have happened to the path */
+	bool closing;	       /* the first segment is read to its end, then left */
+
+	uint64_t missing_usec; /* since when the path names no file; 0: it does */
+	bool missing_told;
+
+	bool gap; /* told by the next chain_next() */
+	uint64_t gap_from_usec, gap_to_usec;
+	char gap_reason[512], gap_identity[128];
+
+	struct buffer prefix; /* of positions in prefix_of; empty: to be made */
+	const struct segment *prefix_of;
+};
+
+enum chain_next {
+	CHAIN_LINE = 1,
+	CHAIN_GAP = 2, /* gap_… say which */
+};
+
+/*
+ * @path as logfile_open() has it. The options' resume, from_end, follow and now_usec are looked at.
+ * @block as in lines_init(). The chain must not be moved in memory. 0, SOURCE_E_…, -errno; *err is
+ * set where not 0; chain_done() in all cases.
+ */
+int chain_open(struct chain *c, const char *path, const struct source_options *options,
+	       size_t block, struct error *err);
+void chain_done(struct chain *c);
+
+/* enum chain_next; 0 where there is nothing now; -errno. */
+int chain_next(struct chain *c, enum lines_want want, struct line *ret);
+
+/* The time now, counted on from source_options.now_usec by a clock that is never set. */
+uint64_t chain_now(const struct chain *c);
+
+/* When the file being read was last written; never later than now. */
+uint64_t chain_written_usec(const struct chain *c);
+
+/* Appends the position at @offset of the file being read. -ENOMEM, -E2BIG. */
+int chain_write_position(struct chain *c, uint64_t offset, uint64_t time_usec, uint64_t until_usec,
+			 struct buffer *ret);
+
+/* Appends what names the line at any time: inode, fingerprint of what is before its end, offset. */
+int chain_write_identity(struct chain *c, const struct line *line, struct buffer *ret);
+
+int chain_wait_fd(struct chain *c, short *ret_events, uint64_t *ret_timeout_usec);
+int chain_process(struct chain *c);
+void chain_progress(const struct chain *c, uint64_t *ret_done, uint64_t *ret_total);

@@ -1,0 +1,222 @@
+/*
+ * Large blocks are read, and each is searched as a whole for the words that every login holds:
+ * most lines of a log are never cut out, nor even counted. A block ends somewhere in a line; that
+ * part is moved to the front, and the next block read behind it, so that a line always lies in one
+ * piece. Where that part alone is longer than any line may be, its first 64 KiB stay and the rest
+ * is left out up to the newline.
+ *
+ * A writer that does not append leaves a hole of NULs when its file is truncated, of any size. So
+ * NULs at the begin of a line are no part of it.
+ */
+#include "source/logfile_lines.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define NO_HIT SIZE_MAX
+
+/* login_candidate() takes no message without one of them. */
+static const struct slice needles[LINES_NEEDLES] = {
+	{"Accepted ", 9},
+	{"auth succeeded", 14},
+};
+
+int lines_init(struct lines *l, size_t block)
+{
+	*l = (struct lines){.fd = -1, .block = block};
+	l->data = malloc(block + LINES_LONGEST);
+	return l->data ? 0 : -ENOMEM;
+}
+
+void lines_done(struct lines *l)
+{
+	free(l->data);
+	l->data = NULL;
+}
+
+void lines_begin(struct lines *l, int fd, uint64_t offset)
+{
+	l->fd = fd;
+	l->ended = l->finished = false;
+	l->offset = l->read_offset = offset;
+	l->start = l->complete = l->end = 0;
+	l->skipped = 0;
+}
+
+void lines_finish(struct lines *l)
+{
+	l->finished = true;
+}
+
+static size_t search(const struct lines *l, size_t needle, size_t from)
+{
+	const char *p =
+		memmem(l->data + from, l->complete - from, needles[needle].p, needles[needle].n);
+
+	return p ? (size_t)(p - l->data) : NO_HIT;
+}
+
+static void set_complete(struct lines *l, size_t complete)
+{
+	l->complete = complete;
+	for (size_t i = 0; i < LINES_NEEDLES; i++)
+		l->hits[i] = search(l, i, l->start);
+}
+
+static size_t next_hit(struct lines *l)
+{
+	size_t first = NO_HIT;
+
+	for (size_t i = 0; i < LINES_NEEDLES; i++) {
+		if (l->hits[i] < l->start)
+			l->hits[i] = search(l, i, l->start);
+		if (l->hits[i] < first)
+			first = l->hits[i];
+	}
+	return first;
+}
+
+/* @to is the begin of a line: a part that was left out can only be of the line at start. */
+static void advance(struct lines *l, size_t to)
+{
+	if (to == l->start)
+		return;
+	l->offset += to - l->start + l->skipped;
+	l->skipped = 0;
+	l->start = to;
+}
+
+/* Takes a line out of the whole ones. */
+static bool cut_line(struct lines *l, enum lines_want want, struct line *ret)
+{
+	size_t hit = next_hit(l), from = l->start, end, nuls = 0;
+	const char *p;
+
+	if (want == LINES_CANDIDATES) {
+		if (hit == NO_HIT)
+			return false;
+		p = memrchr(l->data + from, '\n', hit - from);
+		if (p)
+			advance(l, (size_t)(p + 1 - l->data));
+		from = hit;
+	}
+	p = memchr(l->data + from, '\n', l->complete - from);
+	end = p ? (size_t)(p - l->data) : l->complete;
+
+	while (l->start + nuls < end && l->data[l->start + nuls] == '\0')
+		nuls++;
+	ret->text = (struct slice){l->data + l->start + nuls, end - l->start - nuls};
+	ret->offset = l->offset + nuls;
+	ret->cut = l->skipped > 0 || ret->text.n > LINES_LONGEST;
+	if (ret->text.n > LINES_LONGEST)
+		ret->text.n = LINES_LONGEST;
+	ret->needle = hit < l->start + nuls + ret->text.n ? l->data + hit : NULL;
+	advance(l, p ? end + 1 : end);
+	ret->end_offset = l->offset;
+	return true;
+}
+
+/* What is left is the begin of a line: moves it to the front, and shortens it where it must. */
+static void keep_rest(struct lines *l)
+{
+	while (l->start < l->end && l->data[l->start] == '\0' && l->skipped == 0) {
+		l->start++;
+		l->offset++;
+	}
+	if (l->start > 0) {
+		memmove(l->data, l->data + l->start, l->end - l->start);
+		l->end -= l->start;
+		l->start = l->complete = 0;
+	}
+	if (l->end > LINES_LONGEST) {
+		l->skipped += l->end - LINES_LONGEST;
+		l->end = LINES_LONGEST;
+	}
+}
+
+static ssize_t read_block(struct lines *l)
+{
+	ssize_t n;
+
+	if (l->finished)
+		return 0;
+	if (l->wait) {
+		struct pollfd p = {.fd = l->fd, .events = POLLIN};
+
+		if (poll(&p, 1, 0) <= 0)
+			return -EAGAIN;
+	}
+	do {
+		n = l->stream ? read(l->fd, l->data + l->end, l->block)
+			      : pread(l->fd, l->data + l->end, l->block, (off_t)l->read_offset);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -errno;
+	l->ended = n == 0;
+	l->reads += n > 0;
+	l->read_offset += (uint64_t)n;
+	return n;
+}
+
+/* 1: there are whole lines now; 0: nothing now; -errno. */
+static int fill(struct lines *l, bool last)
+{
+	for (;;) {
+		char *fresh;
+		const char *newline;
+		ssize_t n;
+
+		keep_rest(l);
+		n = read_block(l);
+		if (n == -EAGAIN)
+			return 0;
+		if (n < 0)
+			return (int)n;
+		if (n == 0) {
+			if (!last || l->end == 0)
+				return 0;
+			set_complete(l, l->end);
+			if (next_hit(l) != NO_HIT)
+				return 1;
+			l->complete = 0;
+			return 0;
+		}
+
+		fresh = l->data + l->end;
+		if (l->skipped > 0) {
+			size_t drop;
+
+			newline = memchr(fresh, '\n', (size_t)n);
+			drop = newline ? (size_t)(newline - fresh) : (size_t)n;
+			memmove(fresh, fresh + drop, (size_t)n - drop);
+			l->skipped += drop;
+			n -= (ssize_t)drop;
+		}
+		l->end += (size_t)n;
+		newline = memrchr(fresh, '\n', (size_t)n);
+		if (newline) {
+			set_complete(l, (size_t)(newline + 1 - l->data));
+			return 1;
+		}
+	}
+}
+
+int lines_next(struct lines *l, enum lines_want want, bool last, struct line *ret)
+{
+	if (l->fd < 0)
+		return 0;
+	for (;;) {
+		int r;
+
+		if (l->start < l->complete) {
+			if (cut_line(l, want, ret))
+				return 1;
+			advance(l, l->complete);
+		}
+		r = fill(l, last);
+		if (r <= 0)
+			return r;
+	}
+}

@@ -1,0 +1,386 @@
+/*
+ * A file's inode number is its name: it survives renaming. But inodes are reused, and copytruncate
+ * makes a new one, so a hash of the file's first bytes goes with it. A file is the one that was
+ * read if it begins with the same bytes and is not shorter than what was read of it; one with the
+ * same inode is preferred, a copy will do. The device is written down for people only: its number
+ * may change whenever the machine starts.
+ *
+ * As text a place is "file v=1 path=… dev=… ino=… fingerprint=BYTES:HASH offset=… time=… until=…",
+ * the path percent-escaped.
+ */
+#include "source/logfile_place.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/number.h"
+
+#define COPY_HEAD_MIN 32 /* fewer bytes do not tell a copy from any other log */
+
+static const char hex[] = "0123456789abcdef";
+
+void place_done(struct place *p)
+{
+	free(p->path);
+	p->path = NULL;
+}
+
+int place_head_read(int fd, struct place_head *ret)
+{
+	ssize_t n;
+
+	do {
+		n = pread(fd, ret->bytes, sizeof(ret->bytes), 0);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -errno;
+	ret->n = (size_t)n;
+	return 0;
+}
+
+struct hash128 place_head_hash(const struct place_head *h, size_t n)
+{
+	return hash_fnv_add(hash_fnv_init(), h->bytes, n < h->n ? n : h->n);
+}
+
+bool place_head_grew(const struct place_head *was, const struct place_head *is)
+{
+	return is->n >= was->n && memcmp(was->bytes, is->bytes, was->n) == 0;
+}
+
+static int write_escaped(const char *s, struct buffer *ret)
+{
+	int r = 0;
+
+	for (; *s && r == 0; s++) {
+		unsigned char c = (unsigned char)*s;
+
+		if (c > ' ' && c < 0x7f && c != '%')
+			r = buffer_append_char(ret, *s);
+		else
+			r = buffer_append(ret, (char[]){'%', hex[c >> 4], hex[c & 15]}, 3);
+	}
+	return r;
+}
+
+int place_write_file(const char *path, uint64_t dev, uint64_t ino, const struct place_head *h,
+		     struct buffer *ret)
+{
+	struct hash128 hash = place_head_hash(h, h->n);
+	int r;
+
+	r = buffer_append_str(ret, "file v=1 path=");
+	if (r == 0)
+		r = write_escaped(path, ret);
+	if (r == 0)
+		r = buffer_printf(ret, " dev=%llu ino=%llu fingerprint=%zu:%016llx%016llx",
+				  (unsigned long long)dev, (unsigned long long)ino, h->n,
+				  (unsigned long long)hash.high, (unsigned long long)hash.low);
+	return r;
+}
+
+static int write_number(const char *name, uint64_t v, struct buffer *ret)
+{
+	char digits[20];
+	size_t at = sizeof(digits);
+	int r;
+
+	do {
+		digits[--at] = (char)('0' + v % 10);
+		v /= 10;
+	} while (v > 0);
+	r = buffer_append_str(ret, name);
+	return r < 0 ? r : buffer_append(ret, digits + at, sizeof(digits) - at);
+}
+
+int place_write_offset(uint64_t offset, uint64_t time_usec, uint64_t until_usec, struct buffer *ret)
+{
+	int r;
+
+	r = write_number(" offset=", offset, ret);
+	if (r == 0)
+		r = write_number(" time=", time_usec, ret);
+	if (r == 0)
+		r = write_number(" until=", until_usec, ret);
+	return r;
+}
+
+static int parse_path(struct slice s, char **ret)
+{
+	AUTO_FREE char *path = malloc(s.n + 1);
+	size_t n = 0;
+
+	if (!path)
+		return -ENOMEM;
+	for (size_t i = 0; i < s.n; i++) {
+		uint64_t c = (unsigned char)s.p[i];
+
+		if (c == '%') {
+			if (s.n - i < 3 ||
+			    number_parse_hex((struct slice){s.p + i + 1, 2}, 255, &c) < 0 || c == 0)
+				return -EINVAL;
+			i += 2;
+		}
+		path[n++] = (char)c;
+	}
+	if (n == 0)
+		return -EINVAL;
+	path[n] = '\0';
+	free(*ret);
+	*ret = TAKE_PTR(path);
+	return 0;
+}
+
+static int parse_fingerprint(struct slice s, struct place *p)
+{
+	const char *colon = memchr(s.p, ':', s.n);
+	struct slice hash;
+
+	if (!colon)
+		return -EINVAL;
+	hash = slice_from(s, (size_t)(colon + 1 - s.p));
+	if (hash.n != 32 ||
+	    number_parse_u64((struct slice){s.p, (size_t)(colon - s.p)}, PLACE_HEAD,
+			     &p->fingerprint_of) < 0 ||
+	    number_parse_hex((struct slice){hash.p, 16}, UINT64_MAX, &p->fingerprint.high) < 0 ||
+	    number_parse_hex((struct slice){hash.p + 16, 16}, UINT64_MAX, &p->fingerprint.low) < 0)
+		return -EINVAL;
+	return 0;
+}
+
+static int parse_value(struct place *p, size_t key, struct slice value)
+{
+	uint64_t version;
+
+	switch (key) {
+	case 0:
+		return number_parse_u64(value, 1, &version) == 0 && version == 1 ? 0 : -EINVAL;
+	case 1:
+		return parse_path(value, &p->path);
+	case 2:
+		return number_parse_u64(value, UINT64_MAX, &p->dev);
+	case 3:
+		return number_parse_u64(value, UINT64_MAX, &p->ino);
+	case 4:
+		return parse_fingerprint(value, p);
+	case 5:
+		return number_parse_u64(value, INT64_MAX, &p->offset);
+	case 6:
+		return number_parse_u64(value, UINT64_MAX, &p->time_usec);
+	default:
+		return number_parse_u64(value, UINT64_MAX, &p->until_usec);
+	}
+}
+
+int place_parse(struct slice text, struct place *ret, struct error *err)
+{
+	static const char *const keys[] = {"v",		  "path",   "dev",  "ino",
+					   "fingerprint", "offset", "time", "until"};
+	struct place p = {0};
+	unsigned seen = 0;
+	int r = -EINVAL;
+
+	if (!slice_starts_with(text, "file ")) {
+		error_set(err, NULL, 0, 0, "the position is not one of a log file");
+		return -EINVAL;
+	}
+	text = slice_from(text, 5);
+	while (text.n > 0) {
+		const char *space = memchr(text.p, ' ', text.n);
+		struct slice word = {text.p, space ? (size_t)(space - text.p) : text.n};
+		const char *equals = memchr(word.p, '=', word.n);
+		struct slice key = {word.p, equals ? (size_t)(equals - word.p) : 0};
+		size_t i = 0;
+
+		while (i < ARRAY_SIZE(keys) && !slice_eq_str(key, keys[i]))
+			i++;
+		r = -EINVAL;
+		if (i < ARRAY_SIZE(keys) && !(seen & 1u << i))
+			r = parse_value(&p, i, slice_from(word, key.n + 1));
+		if (r < 0)
+			break;
+		seen |= 1u << i;
+		text = slice_from(text, word.n + (space ? 1 : 0));
+	}
+	if (r == 0 && seen != (1u << ARRAY_SIZE(keys)) - 1)
+		r = -EINVAL;
+	if (r < 0) {
+		place_done(&p);
+		if (r == -ENOMEM)
+			return r;
+		error_set(err, NULL, 0, 0, "the position in the log file is damaged%s%.*s",
+			  text.n > 0 ? ": " : ", it is not whole", text.n > 0 ? (int)text.n : 0,
+			  text.p);
+		return -EINVAL;
+	}
+	*ret = p;
+	return 0;
+}
+
+bool place_is_in(const struct place *p, int fd, const struct stat *st)
+{
+	struct place_head h;
+
+	if (st->st_size < 0 || (uint64_t)st->st_size < p->offset)
+		return false;
+	if (place_head_read(fd, &h) < 0 || h.n < p->fingerprint_of)
+		return false;
+	return hash128_eq(place_head_hash(&h, p->fingerprint_of), p->fingerprint);
+}
+
+static bool is_compressed(const char *name)
+{
+	static const char *const endings[] = {".gz",  ".xz",  ".bz2",  ".zst",
+					      ".lz4", ".zip", ".lzma", ".Z"};
+	size_t n = strlen(name);
+
+	for (size_t i = 0; i < ARRAY_SIZE(endings); i++) {
+		size_t k = strlen(endings[i]);
+
+		if (n > k && strcmp(name + n - k, endings[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* "auth.log.1", "auth.log-20261123", "auth-20261123.log", and these compressed, of "auth.log". */
+static bool is_rotation(const char *name, const char *base)
+{
+	const char *dot = strrchr(base, '.');
+	size_t n = strlen(base), stem = dot && dot > base ? (size_t)(dot - base) : n;
+
+	if (strncmp(name, base, n) == 0)
+		return name[n] != '\0' && strchr(".-_", name[n]);
+	return strncmp(name, base, stem) == 0 && name[stem] != '\0' && strchr(".-_", name[stem]) &&
+	       stem < n && strstr(name + stem, base + stem);
+}
+
+/* Opens an entry of a directory: only regular files, and no links, since both names would count. */
+static int open_entry(DIR *dir, const char *name, struct place_file *ret)
+{
+	AUTO_CLOSE int fd = -1;
+	struct stat st;
+
+	if (fstatat(dirfd(dir), name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode))
+		return -EINVAL;
+	fd = openat(dirfd(dir), name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | O_NOFOLLOW);
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &ret->st) < 0)
+		return -errno;
+	ret->fd = take_fd(&fd);
+	return 0;
+}
+
+static int usec_compare(const struct timespec *t, uint64_t usec)
+{
+	uint64_t v =
+		t->tv_sec < 0 ? 0 : (uint64_t)t->tv_sec * 1000000 + (uint64_t)t->tv_nsec / 1000;
+
+	return (v > usec) - (v < usec);
+}
+
+int place_find(const struct place *p, const char *dir, struct place_file *ret, bool *ret_compressed)
+{
+	const char *slash = strrchr(p->path, '/'), *base = slash ? slash + 1 : p->path;
+	uint64_t since = p->until_usec > p->time_usec ? p->until_usec : p->time_usec;
+	struct place_file best = {.fd = -1};
+	struct dirent *e;
+	DIR *d = opendir(dir);
+
+	if (!d)
+		return -errno;
+	*ret_compressed = false;
+	while ((e = readdir(d))) {
+		struct place_file file;
+		bool same, rotation = is_rotation(e->d_name, base);
+
+		if (open_entry(d, e->d_name, &file) < 0)
+			continue;
+		if (rotation && is_compressed(e->d_name) &&
+		    usec_compare(&file.st.st_ctim, since) >= 0)
+			*ret_compressed = true;
+		same = file.st.st_ino == p->ino &&
+		       (p->fingerprint_of > 0 || rotation || strcmp(e->d_name, base) == 0);
+		if ((!same && p->fingerprint_of < COPY_HEAD_MIN) ||
+		    !place_is_in(p, file.fd, &file.st) ||
+		    (!same && best.fd >= 0 && file.st.st_size <= best.st.st_size)) {
+			(void)close(file.fd);
+			continue;
+		}
+		if (best.fd >= 0)
+			(void)close(best.fd);
+		best = file;
+		if (same)
+			break;
+	}
+	(void)closedir(d);
+	if (best.fd < 0)
+		return 0;
+	*ret = best;
+	return 1;
+}
+
+static int compare_times(const struct timespec *a, const struct timespec *b)
+{
+	if (a->tv_sec != b->tv_sec)
+		return a->tv_sec < b->tv_sec ? -1 : 1;
+	return (a->tv_nsec > b->tv_nsec) - (a->tv_nsec < b->tv_nsec);
+}
+
+static bool is_excepted(const struct place_except *except, const struct place_file *file)
+{
+	for (size_t i = 0; i < except->n_inos; i++)
+		if (except->inos[i] == file->st.st_ino)
+			return true;
+	for (size_t i = 0; i < ARRAY_SIZE(except->copies_of); i++) {
+		const struct place *p = except->copies_of[i];
+
+		if (p && p->fingerprint_of >= COPY_HEAD_MIN && place_is_in(p, file->fd, &file->st))
+			return true;
+	}
+	return false;
+}
+
+int place_rotations(const char *dir, const char *base, const struct timespec *since,
+		    const struct place_except *except, struct place_file ret[PLACE_ROTATIONS_MAX])
+{
+	struct dirent *e;
+	int n = 0;
+	DIR *d = opendir(dir);
+
+	if (!d)
+		return -errno;
+	while ((e = readdir(d))) {
+		struct place_file file;
+		int at;
+
+		if (!is_rotation(e->d_name, base) || is_compressed(e->d_name) ||
+		    open_entry(d, e->d_name, &file) < 0)
+			continue;
+		if (compare_times(&file.st.st_mtim, since) < 0 || is_excepted(except, &file)) {
+			(void)close(file.fd);
+			continue;
+		}
+		if (n == PLACE_ROTATIONS_MAX) {
+			if (compare_times(&file.st.st_mtim, &ret[0].st.st_mtim) < 0) {
+				(void)close(file.fd);
+				continue;
+			}
+			(void)close(ret[0].fd);
+			memmove(ret, ret + 1, (size_t)--n * sizeof(*ret));
+		}
+		for (at = n; at > 0 && compare_times(&file.st.st_mtim, &ret[at - 1].st.st_mtim) < 0;
+		     at--)
+			ret[at] = ret[at - 1];
+		ret[at] = file;
+		n++;
+	}
+	(void)closedir(d);
+	return n;
+}

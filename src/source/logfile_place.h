@@ -1,0 +1,81 @@
+/* A place in a log file that can be found again after the file was renamed, copied or replaced. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+#include "base/buffer.h"
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/slice.h"
+
+#define PLACE_HEAD 512 /* bytes of a file's begin that its fingerprint covers at most */
+
+/* The begin of a file. */
+struct place_head {
+	char bytes[PLACE_HEAD];
+	size_t n;
+};
+
+struct place {
+	char *path;		 /* owned; as the log file is called, not a rotated one */
+	uint64_t dev, ino;	 /* ino 0: there was no file */
+	uint64_t fingerprint_of; /* bytes that the fingerprint covers; 0 to PLACE_HEAD */
+	struct hash128 fingerprint;
+	uint64_t offset;
+	uint64_t time_usec;  /* of the last record read; 0: not known */
+	uint64_t until_usec; /* up to which nothing more is expected; 0: not known */
+};
+
+void place_done(struct place *p);
+
+/* -errno of pread(2). */
+int place_head_read(int fd, struct place_head *ret);
+struct hash128 place_head_hash(const struct place_head *h, size_t n);
+
+/* Whether a file that began as @was may begin as @is now, having only grown. */
+bool place_head_grew(const struct place_head *was, const struct place_head *is);
+
+/* Appends all but offset and times: what is the same for all places in a file. -ENOMEM, -E2BIG. */
+int place_write_file(const char *path, uint64_t dev, uint64_t ino, const struct place_head *h,
+		     struct buffer *ret);
+/* Appends the rest. */
+int place_write_offset(uint64_t offset, uint64_t time_usec, uint64_t until_usec,
+		       struct buffer *ret);
+
+/* 0, -ENOMEM, -EINVAL with *err set. */
+int place_parse(struct slice text, struct place *ret, struct error *err);
+
+/* Whether @fd is the file, whatever its name and device now: at least as long, and begins so. */
+bool place_is_in(const struct place *p, int fd, const struct stat *st);
+
+/* A file that was found; the file descriptor is the finder's. */
+struct place_file {
+	int fd;
+	struct stat st;
+};
+
+/*
+ * Looks in @dir for the file of @p under any name, or for a copy of it. 1 and *ret; 0 where there
+ * is none, and *ret_compressed tells whether a compressed file was made there since; -errno.
+ */
+int place_find(const struct place *p, const char *dir, struct place_file *ret,
+	       bool *ret_compressed);
+
+/* Files to leave out. */
+struct place_except {
+	const struct place *copies_of[2]; /* also what begins as these; may be NULL */
+	const uint64_t *inos;
+	size_t n_inos;
+};
+
+#define PLACE_ROTATIONS_MAX 32
+
+/*
+ * Opens the files of @dir that are called as rotations of @base are, are not compressed, and were
+ * written at or after @since; the oldest first, and the newest PLACE_ROTATIONS_MAX of them. Gives
+ * their number, or -errno.
+ */
+int place_rotations(const char *dir, const char *base, const struct timespec *since,
+		    const struct place_except *except, struct place_file ret[PLACE_ROTATIONS_MAX]);
