@@ -15,9 +15,9 @@
 #include "text/config_syntax.h"
 #include "text/config_value.h"
 
-#define LIST_MAX     1000 /* items; no host has as many mail servers */
-#define SECTIONS_MAX 1000
-#define NAME_MAX_LEN 64
+#define LIST_MAX	1000 /* values of one key */
+#define SECTIONS_MAX	200
+#define NAME_LENGTH_MAX 64
 
 void config_parser_fault(struct config_parser *p, const char *file, unsigned line,
 			 const char *format, ...)
@@ -106,7 +106,7 @@ struct config_section *config_parser_section(const struct config_parser *p,
 	return NULL;
 }
 
-/* Takes over @name, also when it fails. */
+/* Finds or makes it. Takes over @name, also when it fails. -EINVAL after a fault; -ENOMEM. */
 static int section_get(struct config_parser *p, enum config_section_kind kind, char *name,
 		       const char *file, unsigned line, struct config_section **ret)
 {
@@ -116,6 +116,10 @@ static int section_get(struct config_parser *p, enum config_section_kind kind, c
 	if (s) {
 		*ret = s;
 		return 0;
+	}
+	if (p->n_sections >= SECTIONS_MAX) {
+		config_parser_fault(p, file, line, "more than %d sections", SECTIONS_MAX);
+		return -EINVAL;
 	}
 	sections = reallocarray(p->sections, p->n_sections + 1, sizeof(struct config_section *));
 	if (!sections)
@@ -136,7 +140,7 @@ static int section_get(struct config_parser *p, enum config_section_kind kind, c
 /* A destination's name goes into file names of the state directory. */
 static bool is_destination_name(struct slice s)
 {
-	if (s.n == 0 || s.n > NAME_MAX_LEN || s.p[0] == '.' || s.p[0] == '-')
+	if (s.n == 0 || s.n > NAME_LENGTH_MAX || s.p[0] == '.' || s.p[0] == '-')
 		return false;
 	for (size_t i = 0; i < s.n; i++) {
 		char c = s.p[i];
@@ -165,7 +169,7 @@ static int section_name(struct config_parser *p, const char *file,
 		config_parser_fault(p, file, item->line,
 				    "the name \"%.*s\" is not made of 1 to %d letters, digits, "
 				    "\"_\", \"-\" and \".\", beginning with none of the last two",
-				    CONFIG_VALUE_SHOWN(item->name), NAME_MAX_LEN);
+				    CONFIG_VALUE_SHOWN(item->name), NAME_LENGTH_MAX);
 		return -EINVAL;
 	}
 	if (kind == CONFIG_SECTION_SERVER) {
@@ -208,11 +212,6 @@ static int begin_section(struct config_parser *p, const char *file,
 	for (size_t i = 0; i < config_key_table_size; i++) {
 		if (!slice_eq_str(item->section, config_key_table[i].section_name))
 			continue;
-		if (p->n_sections >= SECTIONS_MAX) {
-			config_parser_fault(p, file, item->line, "more than %d sections",
-					    SECTIONS_MAX);
-			return 0;
-		}
 		r = section_name(p, file, item, config_key_table[i].section, &name);
 		if (r == 0)
 			r = section_get(p, config_key_table[i].section, name, file, item->line,

@@ -95,9 +95,9 @@ int config_parser_add(struct config_parser *p, struct slice text, const char *na
 
 /*
  * Resolves defaults and what [Mail "NAME"] takes from [Mail], and checks what only the whole can
- * show (a [Server "URL"] that nobody names, credentials without required TLS). *ret is owned
- * by the caller. As config_parser_add(); after faults there, it gives the first of those again in *err,
- * and no more to @fault.
+ * show (a [Server "URL"] that nobody names, credentials without required TLS). *ret is owned by
+ * the caller. As config_parser_add(); after faults there, it gives the first of those again in
+ * *err, and no more to @fault.
  */
 int config_parser_finish(struct config_parser *p, struct config **ret, config_fault fault,
 			 void *userdata, struct error *err);

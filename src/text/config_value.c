@@ -76,14 +76,12 @@ int config_value_next_word(struct slice *rest, struct slice *ret, struct error *
 	return 1;
 }
 
-/* Dot-separated labels of letters, digits, '-' and '_'; one dot at the end is a root's. */
+/* Dot-separated labels of letters, digits, '-' and '_'. */
 static bool is_host_name(struct slice s)
 {
 	size_t label = 0, last_label = 0;
 	bool numeric = true;
 
-	if (s.n > 0 && s.p[s.n - 1] == '.')
-		s.n--;
 	if (s.n == 0 || s.n > HOST_MAX)
 		return false;
 	for (size_t i = 0; i <= s.n; i++) {
@@ -361,6 +359,7 @@ static int append_host(const struct authority *a, struct buffer *ret, bool *ret_
 	static const unsigned char loopback6[16] = {[15] = 1};
 	unsigned char bytes[16];
 	char text[INET6_ADDRSTRLEN];
+	struct slice name;
 	int r = 0;
 
 	if (a->ip6) {
@@ -374,7 +373,11 @@ static int append_host(const struct authority *a, struct buffer *ret, bool *ret_
 		*ret_loopback = bytes[0] == 127;
 		return buffer_append_slice(ret, a->host);
 	}
-	if (!is_host_name(a->host))
+	/* One dot at the end keeps a resolver from its search list. */
+	name = a->host;
+	if (name.n > 0 && name.p[name.n - 1] == '.')
+		name.n--;
+	if (!is_host_name(name))
 		return -EINVAL;
 	*ret_loopback = a->host.n == 9 && strncasecmp(a->host.p, "localhost", 9) == 0;
 	for (size_t i = 0; i < a->host.n && r == 0; i++) {

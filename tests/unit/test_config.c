@@ -494,7 +494,6 @@ static void addresses_are_addr_specs_in_ascii(void **state)
 		"a@[IPv6:2001:db8::1]",
 		"a@my_host.example.org",
 		"a@xn--bcher-kva.example",
-		"a@example.org.",
 		"#@example.org",
 		A60 "aaaa@example.org",
 		"a@" A60 "aaa.example",
@@ -516,6 +515,7 @@ static void addresses_are_addr_specs_in_ascii(void **state)
 		"a@example.org,",
 		"a@-b",
 		"a@b-",
+		"a@example.org.",
 		"a@b..c",
 		"a@.b",
 		"a@..",
@@ -589,6 +589,8 @@ static void urls_come_in_one_form_and_tls_follows_the_host(void **state)
 	url_is("smtp://127.0.0.1.example.org", "smtp://127.0.0.1.example.org", CONFIG_TLS_REQUIRED);
 	url_is("smtp://Mail.Example.org:465", "smtp://mail.example.org:465", CONFIG_TLS_REQUIRED);
 	url_is("smtps://mail.example.org:465", "smtps://mail.example.org", CONFIG_TLS_REQUIRED);
+	url_is("smtp://Mail.Example.org.", "smtp://mail.example.org.", CONFIG_TLS_REQUIRED);
+	url_is("smtp://localhost.", "smtp://localhost.", CONFIG_TLS_REQUIRED);
 	url_is("smtps://localhost:25", "smtps://localhost:25", CONFIG_TLS_REQUIRED);
 	url_is("sendmail:/usr/sbin/sendmail", "sendmail:/usr/sbin/sendmail", CONFIG_TLS_NONE);
 }
@@ -860,6 +862,18 @@ static void size_limits_hold(void **state)
 	assert_int_equal(buffer_append_str(&text, " b c"), 0);
 	assert_null(parse_two(buffer_slice(&text), NULL, &f));
 	assert_string_equal(f.text, "a.conf:2: To=: more than 1000 values\n");
+
+	buffer_clear(&text);
+	c = config_free(c);
+	for (int i = 0; i < 200; i++)
+		assert_int_equal(buffer_printf(&text, "[Mail \"%d\"]\n", i), 0);
+	assert_int_equal(buffer_append_str(&text, "[Mail \"0\"]\n"), 0);
+	c = parse_two(buffer_slice(&text), NULL, &f);
+	assert_non_null(c);
+	assert_int_equal(c->n_destinations, 201);
+	assert_int_equal(buffer_append_str(&text, "[Mail]\nTo=-\n"), 0);
+	assert_null(parse_two(buffer_slice(&text), NULL, &f));
+	assert_string_equal(f.text, "a.conf:202: more than 200 sections\n");
 
 	buffer_clear(&text);
 	while (text.len < CONFIG_TEXT_MAX)

@@ -9,17 +9,17 @@
 
 #include "text/template.h"
 
+#define VALUE(s)                                                                                   \
+	{                                                                                          \
+		(s), sizeof(s) - 1                                                                 \
+	}
+
 static const struct slice values[TEMPLATE_VARIABLES] = {
-	[TEMPLATE_USER] = SLICE_LITERAL("root"),
-	[TEMPLATE_ADDR] = SLICE_LITERAL("192.0.2.1"),
-	[TEMPLATE_PORT] = SLICE_LITERAL("4242"),
-	[TEMPLATE_METHOD] = SLICE_LITERAL("publickey"),
-	[TEMPLATE_HOST] = SLICE_LITERAL("web1"),
-	[TEMPLATE_TIME] = SLICE_LITERAL("2026-11-23"),
-	[TEMPLATE_KEY] = {NULL, 0},
-	[TEMPLATE_MESSAGE] = SLICE_LITERAL("${user} $$ \n"),
-	[TEMPLATE_COUNT] = SLICE_LITERAL("12"),
-	[TEMPLATE_EVENT] = SLICE_LITERAL("login"),
+	[TEMPLATE_USER] = VALUE("root"), [TEMPLATE_ADDR] = VALUE("192.0.2.1"),
+	[TEMPLATE_PORT] = VALUE("4242"), [TEMPLATE_METHOD] = VALUE("publickey"),
+	[TEMPLATE_HOST] = VALUE("web1"), [TEMPLATE_TIME] = VALUE("2026-11-23"),
+	[TEMPLATE_KEY] = {NULL, 0},	 [TEMPLATE_MESSAGE] = VALUE("${user} $$ \n"),
+	[TEMPLATE_COUNT] = VALUE("12"),	 [TEMPLATE_EVENT] = VALUE("login"),
 };
 
 static void expands_to(const char *template, const char *expected)
