@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "text/address.h"
@@ -25,3 +26,6 @@ int netset_build(struct netset *s);
 
 /* The smallest number of a network that holds @a; NETSET_NONE where none does. No allocation. */
 uint32_t netset_find(const struct netset *s, const struct address *a);
+
+/* The numbers that netset_find() can give, repeats and NETSET_NONE among them. Gives how many. */
+size_t netset_numbers(const struct netset *s, const uint32_t **ret);
