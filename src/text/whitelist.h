@@ -45,6 +45,7 @@ enum whitelist_refusal {
 	WHITELIST_REFUSAL_NONE = 0,
 	WHITELIST_REFUSAL_AMBIGUOUS,   /* the address could be read at more than one place */
 	WHITELIST_REFUSAL_MATCH_LIMIT, /* an expression failed by its limit: counts as no match */
+	WHITELIST_REFUSAL_CUT, /* an expression, ca= or cert-id=, and a message that was cut */
 };
 
 struct verdict {
@@ -52,8 +53,8 @@ struct verdict {
 	const char *file; /* of the deciding rule; lives as long as the whitelist */
 	unsigned line;
 	enum whitelist_refusal refusal; /* where not allowed */
-	unsigned refusal_line;		/* of the expression that ran into its limit */
-	const char *refusal_file;
+	unsigned refusal_line;		/* of the first rule that met its limit or the cut; or 0 */
+	const char *refusal_file;	/* NULL with refusal_line 0 */
 };
 
 /* What is judged. */
@@ -61,7 +62,7 @@ struct whitelist_query {
 	const struct login *login; /* LOGIN_ACCEPTED only: nothing else is ever asked */
 	struct slice message;	   /* the login's slices point into it */
 	struct slice host;	   /* absent where not known */
-	uint64_t now_usec;	   /* for until= */
+	uint64_t now_usec;	   /* for until=; a day alone lasts to its end in the local zone */
 };
 
 /*
@@ -71,9 +72,9 @@ struct whitelist_query {
 void whitelist_judge(struct whitelist *w, const struct whitelist_query *q, struct verdict *ret);
 
 /*
- * Calls @warn for each rule that is wider than it looks (an expression without an anchor that is
- * an address at heart, "from=0.0.0.0/0", an expression that matches the empty text, an expired
- * until=). For `check`.
+ * Calls @warn for each rule that is wider than it looks (an expression that is an address at heart,
+ * "from=0.0.0.0/0", an expression that every login matches), and for those that never hold (an
+ * until= that is over, addresses that earlier ones hold). After whitelist_build(). For `check`.
  */
 void whitelist_warnings(const struct whitelist *w, uint64_t now_usec,
 			void (*warn)(const struct error *what, void *userdata), void *userdata);

@@ -1,0 +1,444 @@
+/*
+ * Rules are numbered in the order of files and lines. All plain addresses and networks are one
+ * netset, which gives the smallest number among them; the other rules are tried in order as long
+ * as their number is smaller. So a hundred thousand addresses cost one look-up.
+ *
+ * Nothing in doubt allows: an ambiguous login is not asked about at all, a message that was cut
+ * has no end that could be trusted, and an expression that reaches a limit has not matched.
+ *
+ * An expression searches a copy of the message in which each part that somebody else wrote is one
+ * NUL byte: the text before and behind it must not join to something that nobody wrote, and "."
+ * still goes over it.
+ */
+#include "text/whitelist.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <strings.h>
+
+#include "base/buffer.h"
+#include "base/cleanup.h"
+#include "text/netset.h"
+#include "text/pattern.h"
+#include "text/whitelist_rule.h"
+
+/* sshd cuts at 500 bytes, Dropbear at 1024; what is longer is no message of theirs. */
+#define SEARCHED_MAX 4096
+
+struct place {
+	uint32_t line;
+	uint32_t file;
+	unsigned cautions;
+};
+
+struct other {
+	uint32_t number;
+	struct rule rule;
+};
+
+struct whitelist {
+	char **files;
+	size_t n_files;
+	struct place *places; /* by number */
+	size_t n_places, cap_places;
+	struct netset *networks;
+	struct other *others; /* `allow` rules and expressions, ascending */
+	size_t n_others, cap_others;
+	struct pattern_memory *memory;
+	struct buffer message, user, cert_id; /* working memory, made once */
+};
+
+struct whitelist *whitelist_new(void)
+{
+	AUTO_WHITELIST struct whitelist *w = calloc(1, sizeof(*w));
+
+	if (!w)
+		return NULL;
+	w->message.max = w->user.max = w->cert_id.max = SEARCHED_MAX;
+	w->networks = netset_new();
+	w->memory = pattern_memory_new();
+	if (!w->networks || !w->memory)
+		return NULL;
+	return TAKE_PTR(w);
+}
+
+struct whitelist *whitelist_free(struct whitelist *w)
+{
+	if (!w)
+		return NULL;
+	for (size_t i = 0; i < w->n_files; i++)
+		free(w->files[i]);
+	free(w->files);
+	free(w->places);
+	for (size_t i = 0; i < w->n_others; i++)
+		rule_done(&w->others[i].rule);
+	free(w->others);
+	(void)netset_free(w->networks);
+	(void)pattern_memory_free(w->memory);
+	buffer_done(&w->message);
+	buffer_done(&w->user);
+	buffer_done(&w->cert_id);
+	free(w);
+	return NULL;
+}
+
+/* @array, which holds @n of @size bytes, with room for one more; NULL when out of memory. */
+static void *grow(void *array, size_t n, size_t *cap, size_t size)
+{
+	size_t more = *cap ? 2 * *cap : 16;
+	void *p;
+
+	if (n < *cap)
+		return array;
+	p = reallocarray(array, more, size);
+	if (p)
+		*cap = more;
+	return p;
+}
+
+/* Takes what @rule holds on 0. */
+static int add_rule(struct whitelist *w, struct rule *rule, uint32_t line)
+{
+	uint32_t number = (uint32_t)w->n_places;
+	struct place *places;
+	struct other *others;
+	int r;
+
+	if (w->n_places >= NETSET_NONE)
+		return -ENOMEM;
+	places = grow(w->places, w->n_places, &w->cap_places, sizeof(*places));
+	if (!places)
+		return -ENOMEM;
+	w->places = places;
+	if (rule->kind == RULE_NETWORK) {
+		r = netset_add(w->networks, &rule->network, number);
+		if (r < 0)
+			return r;
+	} else {
+		others = grow(w->others, w->n_others, &w->cap_others, sizeof(*others));
+		if (!others)
+			return -ENOMEM;
+		w->others = others;
+		w->others[w->n_others++] = (struct other){number, *rule};
+	}
+	w->places[w->n_places++] = (struct place){
+		line, (uint32_t)w->n_files - 1,
+		rule->cautions | (rule->kind == RULE_NETWORK ? RULE_CAUTION_IDLE : 0)};
+	return 0;
+}
+
+static int add_line(struct whitelist *w, struct slice text, uint32_t line, struct error *err)
+{
+	struct error fault;
+	struct rule rule;
+	int r;
+
+	r = rule_parse(text, w->memory, &rule, &fault);
+	if (r == RULE_E_SYNTAX) {
+		error_set(err, w->files[w->n_files - 1], line, fault.column, "%s", fault.text);
+		return WHITELIST_E_SYNTAX;
+	}
+	if (r < 0 || rule.kind == RULE_BLANK)
+		return r;
+	r = add_rule(w, &rule, line);
+	if (r < 0)
+		rule_done(&rule);
+	return r;
+}
+
+static int add_file(struct whitelist *w, const char *name)
+{
+	char **files = reallocarray(w->files, w->n_files + 1, sizeof(*files));
+
+	if (!files)
+		return -ENOMEM;
+	w->files = files;
+	w->files[w->n_files] = strdup(name);
+	if (!w->files[w->n_files])
+		return -ENOMEM;
+	w->n_files++;
+	return 0;
+}
+
+int whitelist_add(struct whitelist *w, struct slice text, const char *name, struct error *err)
+{
+	int r = add_file(w, name);
+
+	if (slice_starts_with(text, "\xef\xbb\xbf"))
+		text = slice_from(text, 3);
+	for (uint32_t line = 1; r == 0 && text.n > 0; line++) {
+		const char *end = memchr(text.p, '\n', text.n);
+		struct slice s = {text.p, end ? (size_t)(end - text.p) : text.n};
+
+		text = slice_from(text, end ? s.n + 1 : s.n);
+		if (s.n > 0 && s.p[s.n - 1] == '\r')
+			s.n--;
+		r = add_line(w, s, line, err);
+	}
+	return r;
+}
+
+int whitelist_build(struct whitelist *w)
+{
+	const uint32_t *numbers;
+	size_t n;
+	int r;
+
+	r = buffer_reserve(&w->message, SEARCHED_MAX);
+	if (r == 0)
+		r = buffer_reserve(&w->user, SEARCHED_MAX);
+	if (r == 0)
+		r = buffer_reserve(&w->cert_id, SEARCHED_MAX);
+	if (r == 0)
+		r = netset_build(w->networks);
+	if (r < 0)
+		return r;
+	n = netset_numbers(w->networks, &numbers);
+	for (size_t i = 0; i < n; i++)
+		if (numbers[i] != NETSET_NONE)
+			w->places[numbers[i]].cautions &= ~(unsigned)RULE_CAUTION_IDLE;
+	return 0;
+}
+
+size_t whitelist_size(const struct whitelist *w)
+{
+	return w->n_places;
+}
+
+/* A login on its way past the rules; what costs something is made when a rule first asks. */
+struct judged {
+	struct whitelist *w;
+	const struct whitelist_query *q;
+	struct slice searched, user, cert_id; /* p == NULL: not yet made */
+};
+
+enum answer {
+	ANSWER_NO,
+	ANSWER_YES,
+	ANSWER_LIMIT,
+	ANSWER_CUT, /* what it asks for stood where the message was cut */
+};
+
+/* The field without sshd's escapes. What is too long to be a name is none. */
+static struct slice unescaped(const struct judged *j, struct slice s, struct buffer *b)
+{
+	if (!j->q->login->vis_escaped || !s.p || !memchr(s.p, '\\', s.n))
+		return s;
+	buffer_clear(b);
+	return login_unescape(s, b) < 0 ? (struct slice){NULL, 0} : buffer_slice(b);
+}
+
+static bool user_holds(struct judged *j, const struct rule *rule)
+{
+	if (!j->user.p)
+		j->user = unescaped(j, j->q->login->user, &j->w->user);
+	for (size_t i = 0; j->user.p && i < rule->n_users; i++)
+		if (slice_eq(rule->users[i], j->user))
+			return true;
+	return false;
+}
+
+static bool cert_id_holds(struct judged *j, struct slice wanted)
+{
+	if (!j->cert_id.p)
+		j->cert_id = unescaped(j, j->q->login->cert_id, &j->w->cert_id);
+	return j->cert_id.p && slice_eq(wanted, j->cert_id);
+}
+
+/* "keyboard-interactive" also means each of its submethods. */
+static bool method_holds(struct slice wanted, struct slice method)
+{
+	if (method.n > wanted.n && method.p[wanted.n] == '/')
+		method.n = wanted.n;
+	return slice_eq(wanted, method);
+}
+
+/* Names of hosts do not differ by case (RFC 4343). */
+static bool host_holds(struct slice wanted, struct slice host)
+{
+	return host.n == wanted.n && strncasecmp(host.p, wanted.p, wanted.n) == 0;
+}
+
+static bool field_holds(struct judged *j, const struct rule *rule, enum rule_key key)
+{
+	const struct login *login = j->q->login;
+	struct slice wanted = rule->value[key];
+
+	switch (key) {
+	case RULE_USER:
+		return user_holds(j, rule);
+	case RULE_FROM:
+		return login->addr_known && netset_find(rule->from, &login->address) != NETSET_NONE;
+	case RULE_METHOD:
+		return method_holds(wanted, login->method);
+	case RULE_KEY:
+		return slice_eq(wanted, login->fingerprint);
+	case RULE_CA:
+		return slice_eq(wanted, login->ca_fingerprint);
+	case RULE_CERT_ID:
+		return cert_id_holds(j, wanted);
+	case RULE_HOST:
+		return host_holds(wanted, j->q->host);
+	case RULE_UNTIL:
+		return j->q->now_usec <= rule->until_usec;
+	case RULE_KEYS:
+		break;
+	}
+	return false;
+}
+
+static enum answer fields_hold(struct judged *j, const struct rule *rule)
+{
+	const unsigned at_end = 1U << RULE_CA | 1U << RULE_CERT_ID;
+	unsigned asked = rule->given;
+
+	if (j->q->login->cut)
+		asked &= ~at_end;
+	for (enum rule_key key = 0; key < RULE_KEYS; key++)
+		if (asked & 1U << key && !field_holds(j, rule, key))
+			return ANSWER_NO;
+	return asked == rule->given ? ANSWER_YES : ANSWER_CUT;
+}
+
+/* The message without the parts that somebody else wrote; -E2BIG. */
+static int make_searched(struct judged *j)
+{
+	const struct login *login = j->q->login;
+	struct slice rest = j->q->message;
+	struct buffer *b = &j->w->message;
+	int r = 0;
+
+	buffer_clear(b);
+	for (size_t i = 0; i < login->n_foreign && r == 0; i++) {
+		struct slice foreign = login->foreign[i];
+		size_t before = (size_t)(foreign.p - rest.p);
+
+		r = buffer_append(b, rest.p, before);
+		if (r == 0)
+			r = buffer_append_char(b, '\0');
+		rest = slice_from(rest, before + foreign.n);
+	}
+	if (r == 0)
+		r = buffer_append_slice(b, rest);
+	if (r == 0)
+		j->searched = buffer_slice(b);
+	return r;
+}
+
+static enum answer expression_holds(struct judged *j, const struct rule *rule)
+{
+	if (j->q->login->cut)
+		return ANSWER_CUT;
+	if (!j->searched.p && make_searched(j) < 0)
+		return ANSWER_LIMIT;
+	switch (pattern_search(rule->pattern, j->w->memory, j->searched)) {
+	case PATTERN_FOUND:
+		return ANSWER_YES;
+	case PATTERN_ABSENT:
+		return ANSWER_NO;
+	case PATTERN_FAILED:
+		break;
+	}
+	return ANSWER_LIMIT;
+}
+
+static void allow(const struct whitelist *w, uint32_t number, struct verdict *ret)
+{
+	const struct place *place = &w->places[number];
+
+	*ret = (struct verdict){
+		.allowed = true, .file = w->files[place->file], .line = place->line};
+}
+
+/* The first refusal is kept: it is the one to mend. */
+static void refuse(const struct whitelist *w, uint32_t number, enum whitelist_refusal refusal,
+		   struct verdict *ret)
+{
+	const struct place *place = &w->places[number];
+
+	if (ret->refusal != WHITELIST_REFUSAL_NONE)
+		return;
+	ret->refusal = refusal;
+	ret->refusal_file = w->files[place->file];
+	ret->refusal_line = place->line;
+}
+
+void whitelist_judge(struct whitelist *w, const struct whitelist_query *q, struct verdict *ret)
+{
+	struct judged j = {.w = w, .q = q};
+	uint32_t network = NETSET_NONE;
+
+	*ret = (struct verdict){0};
+	if (q->login->ambiguous) {
+		ret->refusal = WHITELIST_REFUSAL_AMBIGUOUS;
+		return;
+	}
+	if (q->login->addr_known)
+		network = netset_find(w->networks, &q->login->address);
+	for (size_t i = 0; i < w->n_others && w->others[i].number < network; i++) {
+		const struct other *other = &w->others[i];
+		enum answer answer = other->rule.kind == RULE_FIELDS
+					     ? fields_hold(&j, &other->rule)
+					     : expression_holds(&j, &other->rule);
+
+		if (answer == ANSWER_YES) {
+			allow(w, other->number, ret);
+			return;
+		}
+		if (answer == ANSWER_LIMIT)
+			refuse(w, other->number, WHITELIST_REFUSAL_MATCH_LIMIT, ret);
+		else if (answer == ANSWER_CUT)
+			refuse(w, other->number, WHITELIST_REFUSAL_CUT, ret);
+	}
+	if (network != NETSET_NONE)
+		allow(w, network, ret);
+}
+
+static const struct {
+	enum rule_caution caution;
+	const char *text;
+} cautions[] = {
+	{RULE_CAUTION_WIDE, "this network holds a good part of all addresses"},
+	{RULE_CAUTION_ANYBODY,
+	 "this rule names no user, address or key: it allows everybody's "
+	 "logins where the rest holds"},
+	{RULE_CAUTION_EMPTY, "this expression matches the empty text: it allows every login"},
+	{RULE_CAUTION_EVERY_LOGIN,
+	 "this expression names no user, address or key: it allows "
+	 "everybody's logins"},
+	{RULE_CAUTION_DOTS,
+	 "the dots of an address in an expression stand for any character: "
+	 "write \\. or better allow from=ADDRESS"},
+	{RULE_CAUTION_LONGER,
+	 "an address in an expression is compared as text, and found within "
+	 "longer ones too: better allow from=ADDRESS"},
+	{RULE_CAUTION_COMMENT,
+	 "\" #\" is part of the expression: a comment can follow an address "
+	 "or an allow rule only"},
+	{RULE_CAUTION_IDLE, "earlier rules hold all of these addresses: this one never decides"},
+};
+
+void whitelist_warnings(const struct whitelist *w, uint64_t now_usec,
+			void (*warn)(const struct error *what, void *userdata), void *userdata)
+{
+	const struct other *other = w->others, *end = other + w->n_others;
+	struct error what;
+
+	for (size_t i = 0; i < w->n_places; i++) {
+		const struct place *place = &w->places[i];
+		const char *file = w->files[place->file];
+
+		for (size_t k = 0; k < ARRAY_SIZE(cautions); k++)
+			if (place->cautions & cautions[k].caution) {
+				error_set(&what, file, place->line, 0, "%s", cautions[k].text);
+				warn(&what, userdata);
+			}
+		if (other == end || other->number != i)
+			continue;
+		if (other->rule.given & 1U << RULE_UNTIL && other->rule.until_usec < now_usec) {
+			error_set(&what, file, place->line, 0, "this rule ended with its until=");
+			warn(&what, userdata);
+		}
+		other++;
+	}
+}

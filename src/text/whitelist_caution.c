@@ -1,0 +1,114 @@
+/*
+ * Expressions that allow more than their author sees. That nothing in an expression names a user,
+ * an address or a key is found by trying it on logins that have only sshd's own words in common.
+ * An address in an expression is found by its numbers and dots: as text, 192.0.2.7 also stands in
+ * 192.0.2.70, and 92.0.2.7 in 192.0.2.7.
+ */
+#include "text/whitelist_rule.h"
+
+static bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+static bool finds(const struct pattern *pattern, struct pattern_memory *memory, struct slice text)
+{
+	return pattern_search(pattern, memory, text) == PATTERN_FOUND;
+}
+
+static bool finds_every_login(const struct pattern *pattern, struct pattern_memory *memory)
+{
+	static const char *const logins[][2] = {
+		{"Accepted publickey for ovz from 198.51.100.44 port 50918 ssh2: ED25519 "
+		 "SHA256:4Vb7kQ1yXhZ0sWm2nDq8uRj5tLc9eFa3gIoPzYxHwBk",
+		 "Accepted publickey for k.u from 203.0.113.6 port 33072 ssh2: RSA "
+		 "SHA256:Jd6GfNlTCsEiAaKrM+pUOvSH/8w5y1hx4Z7c3bq2tRe"},
+		{"Accepted password for ovz from 198.51.100.44 port 50918 ssh2",
+		 "Accepted password for k.u from 203.0.113.6 port 33072 ssh2"},
+	};
+
+	for (size_t i = 0; i < sizeof(logins) / sizeof(logins[0]); i++)
+		if (finds(pattern, memory, slice_of(logins[i][0])) &&
+		    finds(pattern, memory, slice_of(logins[i][1])))
+			return true;
+	return false;
+}
+
+struct dotted {
+	unsigned numbers; /* "192.0.2.": 3 */
+	bool bare_dot;	  /* without a backslash before it */
+	bool ends;	  /* with a digit */
+};
+
+/* How far from @s.p on numbers with dots between them go. */
+static size_t take_dotted(struct slice s, struct dotted *ret)
+{
+	struct dotted d = {0};
+	size_t at = 0;
+
+	while (at < s.n) {
+		size_t digits = 0;
+
+		while (at + digits < s.n && is_digit(s.p[at + digits]))
+			digits++;
+		if (digits == 0)
+			break;
+		d.numbers++;
+		d.ends = true;
+		at += digits;
+		if (at + 1 < s.n && s.p[at] == '\\' && s.p[at + 1] == '.')
+			at += 2;
+		else if (at < s.n && s.p[at] == '.') {
+			d.bare_dot = true;
+			at++;
+		} else
+			break;
+		d.ends = false;
+	}
+	*ret = d;
+	return at;
+}
+
+/* Three numbers are of an address, or two with a dot behind them: "9.2" could be a version. */
+static unsigned address_cautions(struct slice text)
+{
+	unsigned cautions = 0;
+
+	for (size_t at = 0; at < text.n;) {
+		struct dotted d;
+		size_t n = take_dotted(slice_from(text, at), &d), end = at + n;
+		bool open_left = at == 0 || text.p[at - 1] == '|' || (at == 1 && text.p[0] == '(');
+		bool open_right = d.ends && (end == text.n || text.p[end] == '|');
+
+		if (d.numbers >= 3 || (d.numbers == 2 && !d.ends)) {
+			if (d.bare_dot)
+				cautions |= RULE_CAUTION_DOTS;
+			if (open_left || (open_right && d.numbers == 4))
+				cautions |= RULE_CAUTION_LONGER;
+		}
+		at = n > 0 ? end : at + 1;
+	}
+	return cautions;
+}
+
+static bool has_comment(struct slice text)
+{
+	for (size_t i = 1; i < text.n; i++)
+		if (text.p[i] == '#' && rule_is_space(text.p[i - 1]))
+			return true;
+	return false;
+}
+
+unsigned rule_expression_cautions(struct slice text, const struct pattern *pattern,
+				  struct pattern_memory *memory)
+{
+	unsigned cautions = address_cautions(text);
+
+	if (finds(pattern, memory, SLICE_LITERAL("")))
+		cautions |= RULE_CAUTION_EMPTY;
+	else if (finds_every_login(pattern, memory))
+		cautions |= RULE_CAUTION_EVERY_LOGIN;
+	if (has_comment(text))
+		cautions |= RULE_CAUTION_COMMENT;
+	return cautions;
+}

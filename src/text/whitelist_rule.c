@@ -1,0 +1,384 @@
+/*
+ * What kind of line it is: the first of blank, `allow`, address, and expression that fits. A line
+ * with KEY=VALUE in it and no `allow` is a rule whose author forgot or misspelt it, not an
+ * expression. The slices of an `allow` rule point into a copy of its line; a quoted value is the
+ * text between its quotes, without escapes, so DOMAIN\user needs none.
+ */
+#include "text/whitelist_rule.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/timetext.h"
+#include "text/login.h"
+
+#define FINGERPRINT_PREFIX "SHA256:"
+#define FINGERPRINT_BASE64 43 /* 32 bytes without padding */
+
+static const char *const key_names[RULE_KEYS] = {
+	[RULE_USER] = "user", [RULE_FROM] = "from",   [RULE_METHOD] = "method",
+	[RULE_KEY] = "key",   [RULE_CA] = "ca",	      [RULE_CERT_ID] = "cert-id",
+	[RULE_HOST] = "host", [RULE_UNTIL] = "until",
+};
+
+/* An `allow` line being read. */
+struct fields {
+	const char *begin; /* columns are counted from here */
+	struct slice at;   /* what is not yet read */
+	struct error *err;
+};
+
+#define FAULT(f, where, ...)                                                                       \
+	(error_set((f)->err, NULL, 0, (unsigned)((where) - (f)->begin) + 1, __VA_ARGS__),          \
+	 RULE_E_SYNTAX)
+
+static bool is_word(char c)
+{
+	return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || c == '-' ||
+	       c == '_';
+}
+
+static int find_key(struct slice s)
+{
+	for (int i = 0; i < RULE_KEYS; i++)
+		if (slice_eq_str(s, key_names[i]))
+			return i;
+	return -1;
+}
+
+/* One value, or one of a list: bare, or between double quotes. */
+static int take_value(struct fields *f, bool list, struct slice *ret)
+{
+	struct slice s = f->at;
+	size_t n = 0;
+
+	if (s.n > 0 && s.p[0] == '"') {
+		const char *end = memchr(s.p + 1, '"', s.n - 1);
+
+		if (!end)
+			return FAULT(f, s.p, "the quotation is not closed");
+		n = (size_t)(end - s.p) + 1;
+		if (n < s.n && !rule_is_space(s.p[n]) && !(list && s.p[n] == ','))
+			return FAULT(f, s.p + n, "the quotation ends within the value");
+		*ret = (struct slice){s.p + 1, n - 2};
+	} else {
+		while (n < s.n && !rule_is_space(s.p[n]) && !(list && s.p[n] == ',')) {
+			if (s.p[n] == '"')
+				return FAULT(f, s.p + n, "the quotation begins within the value");
+			n++;
+		}
+		*ret = (struct slice){s.p, n};
+	}
+	if (ret->n == 0)
+		return FAULT(f, s.p, "the value is empty");
+	f->at = slice_from(s, n);
+	return 0;
+}
+
+/* Goes on to the next value of a list. */
+static bool take_comma(struct fields *f)
+{
+	if (f->at.n == 0 || f->at.p[0] != ',')
+		return false;
+	f->at = slice_from(f->at, 1);
+	return true;
+}
+
+static int take_users(struct fields *f, struct rule *rule)
+{
+	do {
+		struct slice *users =
+			reallocarray(rule->users, rule->n_users + 1, sizeof(*rule->users));
+		int r;
+
+		if (!users)
+			return -ENOMEM;
+		rule->users = users;
+		r = take_value(f, true, &users[rule->n_users]);
+		if (r != 0)
+			return r;
+		rule->n_users++;
+	} while (take_comma(f));
+	return 0;
+}
+
+static int take_networks(struct fields *f, struct rule *rule)
+{
+	rule->from = netset_new();
+	if (!rule->from)
+		return -ENOMEM;
+	do {
+		struct network n;
+		struct slice s;
+		int r;
+
+		r = take_value(f, true, &s);
+		if (r == 0)
+			r = rule_address(s, &n, f->begin, f->err);
+		if (r == 0)
+			r = netset_add(rule->from, &n, 0);
+		if (r != 0)
+			return r;
+		if (rule_network_wide(&n))
+			rule->cautions |= RULE_CAUTION_WIDE;
+	} while (take_comma(f));
+	return netset_build(rule->from);
+}
+
+static bool fingerprint_valid(struct slice s)
+{
+	static const char base64[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	size_t prefix = strlen(FINGERPRINT_PREFIX);
+
+	if (!slice_starts_with(s, FINGERPRINT_PREFIX) || s.n != prefix + FINGERPRINT_BASE64)
+		return false;
+	for (size_t i = prefix; i < s.n; i++)
+		if (!memchr(base64, s.p[i], strlen(base64)))
+			return false;
+	return true;
+}
+
+/*
+ * A day alone lasts to its end. Only what names a day is taken: "tomorrow" would move with every
+ * reading of the file.
+ */
+static int until_parse(struct slice s, uint64_t *ret)
+{
+	static const char end_of_day[] = " 23:59:59.999999";
+	const size_t day = strlen("2026-11-23"), end = strlen(end_of_day);
+	char text[TIMETEXT_MAX];
+
+	if (s.n > 0 && s.p[0] == '@')
+		return timetext_parse(s, 0, ret);
+	if (s.n < day || s.p[4] != '-' || s.n + end > sizeof(text))
+		return -EINVAL;
+	/* A time follows the day, or nothing, or the zone. */
+	if (s.n > day + 1 && strchr(" Tt", s.p[day]) && s.p[day + 1] >= '0' && s.p[day + 1] <= '9')
+		return timetext_parse(s, 0, ret);
+	memcpy(text, s.p, day);
+	memcpy(text + day, end_of_day, end);
+	memcpy(text + day + end, s.p + day, s.n - day);
+	return timetext_parse((struct slice){text, s.n + end}, 0, ret);
+}
+
+static int take_single(struct fields *f, enum rule_key key, struct rule *rule)
+{
+	struct slice s;
+	int r;
+
+	r = take_value(f, false, &s);
+	if (r != 0)
+		return r;
+	switch (key) {
+	case RULE_METHOD:
+		if (!login_method_known(s))
+			return FAULT(f, s.p, "no method of sshd is named \"%.*s\"", (int)s.n, s.p);
+		break;
+	case RULE_KEY:
+	case RULE_CA:
+		if (!fingerprint_valid(s))
+			return FAULT(f, s.p,
+				     "a fingerprint is %s and %d characters of base64, as "
+				     "ssh-keygen -l writes it",
+				     FINGERPRINT_PREFIX, FINGERPRINT_BASE64);
+		break;
+	case RULE_UNTIL:
+		if (until_parse(s, &rule->until_usec) < 0)
+			return FAULT(f, s.p,
+				     "a date is wanted: 2027-01-31 (to the end of that day), or "
+				     "\"2027-01-31 12:00\"");
+		break;
+	default:
+		break;
+	}
+	rule->value[key] = s;
+	return 0;
+}
+
+static int take_field(struct fields *f, struct rule *rule)
+{
+	struct slice s = f->at;
+	size_t n = 0;
+	int key;
+
+	while (n < s.n && !rule_is_space(s.p[n]) && s.p[n] != '=')
+		n++;
+	if (n == s.n || s.p[n] != '=')
+		return FAULT(f, s.p, "KEY=VALUE is wanted behind allow");
+	key = find_key((struct slice){s.p, n});
+	if (key < 0)
+		return FAULT(f, s.p,
+			     "unknown key \"%.*s\": user, from, method, key, ca, cert-id, host and "
+			     "until are known",
+			     (int)n, s.p);
+	if (rule->given & 1U << key)
+		return FAULT(f, s.p, "%s= stands twice", key_names[key]);
+	rule->given |= 1U << key;
+	f->at = slice_from(s, n + 1);
+	if (key == RULE_USER)
+		return take_users(f, rule);
+	if (key == RULE_FROM)
+		return take_networks(f, rule);
+	return take_single(f, (enum rule_key)key, rule);
+}
+
+static int fields_parse(struct slice line, size_t allow, struct rule *rule, struct error *err)
+{
+	const unsigned naming = 1U << RULE_USER | 1U << RULE_FROM | 1U << RULE_KEY | 1U << RULE_CA |
+				1U << RULE_CERT_ID;
+	struct fields f = {.err = err};
+
+	rule->kind = RULE_FIELDS;
+	rule->text = malloc(line.n + 1);
+	if (!rule->text)
+		return -ENOMEM;
+	memcpy(rule->text, line.p, line.n);
+	f.begin = rule->text;
+	f.at = slice_from((struct slice){rule->text, line.n}, allow);
+	if (f.at.n > 0 && !rule_is_space(f.at.p[0]))
+		return FAULT(&f, f.at.p, "a space is wanted behind allow");
+	for (;;) {
+		int r;
+
+		f.at = rule_trim(f.at);
+		if (f.at.n == 0 || f.at.p[0] == '#')
+			break;
+		r = take_field(&f, rule);
+		if (r != 0)
+			return r;
+	}
+	if (rule->given == 0)
+		return FAULT(&f, f.begin + allow,
+			     "allow with nothing behind it would allow everybody");
+	if (!(rule->given & naming))
+		rule->cautions |= RULE_CAUTION_ANYBODY;
+	return 0;
+}
+
+/* Where `allow` ends, if the line begins with it; else 0. */
+static size_t allow_length(struct slice line)
+{
+	static const char word[] = "allow";
+	struct slice s = line;
+	size_t indent;
+
+	while (s.n > 0 && rule_is_space(s.p[0]))
+		s = slice_from(s, 1);
+	indent = line.n - s.n;
+	if (!slice_starts_with(s, word))
+		return 0;
+	s = slice_from(s, strlen(word));
+	return s.n == 0 || !is_word(s.p[0]) ? indent + strlen(word) : 0;
+}
+
+/* Where KEY=VALUE stands: any word at the begin of the line, a known key anywhere. */
+static const char *find_field(struct slice line)
+{
+	struct slice s = rule_trim(line);
+
+	for (bool first = true; s.n > 0; first = false) {
+		size_t n = 0, equals;
+
+		while (n < s.n && is_word(s.p[n]))
+			n++;
+		equals = n;
+		while (first && equals < s.n && rule_is_space(s.p[equals]))
+			equals++;
+		if (n > 0 && equals < s.n && s.p[equals] == '=' &&
+		    (first || find_key((struct slice){s.p, n}) >= 0))
+			return s.p;
+		while (n < s.n && !rule_is_space(s.p[n]))
+			n++;
+		s = rule_trim(slice_from(s, n));
+	}
+	return NULL;
+}
+
+static int expression_parse(struct slice line, struct pattern_memory *memory, struct rule *rule,
+			    struct error *err)
+{
+	const char *field = find_field(line);
+	int r;
+
+	rule->kind = RULE_EXPRESSION;
+	if (field) {
+		error_set(err, NULL, 0, (unsigned)(field - line.p) + 1,
+			  "this looks like KEY=VALUE: such a rule begins with allow");
+		return RULE_E_SYNTAX;
+	}
+	r = pattern_new(line, &rule->pattern, err);
+	if (r == PATTERN_E_SYNTAX)
+		return RULE_E_SYNTAX;
+	if (r < 0)
+		return r;
+	rule->cautions = rule_expression_cautions(line, rule->pattern, memory);
+	return 0;
+}
+
+static int parse(struct slice line, struct pattern_memory *memory, struct rule *rule,
+		 struct error *err)
+{
+	size_t allow;
+	int r;
+
+	for (size_t i = 0; i < line.n; i++) {
+		unsigned char c = (unsigned char)line.p[i];
+
+		if ((c < ' ' && c != '\t') || c == 0x7f) {
+			error_set(err, NULL, 0, (unsigned)i + 1, "control character 0x%02x", c);
+			return RULE_E_SYNTAX;
+		}
+	}
+	allow = allow_length(line);
+	if (allow > 0)
+		return fields_parse(line, allow, rule, err);
+	rule->kind = RULE_NETWORK;
+	r = rule_address_line(line, &rule->network, err);
+	if (r == -ENOENT)
+		return expression_parse(line, memory, rule, err);
+	if (r == 0 && rule_network_wide(&rule->network))
+		rule->cautions |= RULE_CAUTION_WIDE;
+	return r;
+}
+
+int rule_parse(struct slice line, struct pattern_memory *memory, struct rule *ret,
+	       struct error *err)
+{
+	struct slice trimmed = rule_trim(line);
+	struct rule rule = {.kind = RULE_BLANK};
+	int r = 0;
+
+	if (trimmed.n > 0 && trimmed.p[0] != '#')
+		r = parse(line, memory, &rule, err);
+	if (r != 0) {
+		rule_done(&rule);
+		return r;
+	}
+	*ret = rule;
+	return 0;
+}
+
+void rule_done(struct rule *r)
+{
+	r->pattern = pattern_free(r->pattern);
+	r->from = netset_free(r->from);
+	free(r->users);
+	free(r->text);
+	r->users = NULL;
+	r->text = NULL;
+}
+
+bool rule_network_wide(const struct network *n)
+{
+	static const struct network ipv4 = {.base = {{[10] = 0xff, [11] = 0xff}}, .prefix = 96};
+	struct address ipv4_last = network_last(&ipv4);
+	struct address first = network_first(n), last = network_last(n);
+
+	if (address_compare(&first, &ipv4.base) >= 0 && address_compare(&last, &ipv4_last) <= 0)
+		return n->prefix < 96 + 8;
+	return n->prefix < 16 || (address_compare(&first, &ipv4.base) <= 0 &&
+				  address_compare(&last, &ipv4.base) >= 0);
+}
