@@ -25,7 +25,7 @@ uint64_t describe_delay(const struct alert *a, uint64_t now_usec);
 /* Where it happened. */
 struct slice describe_host(const struct alert *a, const struct message_options *options);
 
-/* Log text may be shown, in this style, of this alert's user and address. */
+/* Whether its user, address and the like are facts that may stand in a mail of this style. */
 bool describe_shows_fields(const struct alert *a, const struct message_options *options);
 
 /* "SSH login: root from 203.0.113.9", with long values shortened. */

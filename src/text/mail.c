@@ -56,6 +56,8 @@ int mail_init(struct mail *m, const struct alert *alerts, size_t n,
 		uint64_t delay = describe_delay(&alerts[i], options->now_usec);
 
 		m->of_kind[alerts[i].kind] += describe_events(&alerts[i]);
+		if (alerts[i].kind == ALERT_LOGIN && !alerts[i].readable)
+			m->unreadable += describe_events(&alerts[i]);
 		if (delay > m->delay)
 			m->delay = delay;
 	}

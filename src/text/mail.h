@@ -13,6 +13,7 @@ struct mail {
 	const struct message_options *options;
 	struct tally users, addresses, hosts, uids;
 	uint64_t of_kind[ALERT_KINDS]; /* logins and records that are told of, not alerts */
+	uint64_t unreadable;	       /* logins among them that could not be read */
 	uint64_t delay;		       /* of the oldest; 0: none */
 };
 

@@ -17,8 +17,9 @@
 #define LINE_SHOWN    1000 /* of a log line in a template, behind the first alerts */
 
 /*
- * Alerts are described in full while the text is shorter. With what one may take (describe.c), with
- * threefold growth by encoding, and with a thousand lines of a list, MESSAGE_MAX is not reached.
+ * Alerts are described in full, or by the template, while the text is shorter. With what one may
+ * take (describe.c), with threefold growth by encoding, and with a thousand lines of a list,
+ * MESSAGE_MAX is not reached.
  */
 #define FULL_TEXT_MAX 262144
 
@@ -49,6 +50,8 @@ static void write_totals(struct writer *w, const struct mail *m)
 		if (m->addresses.n > 0)
 			write_format(w, ", %zu %s", m->addresses.n,
 				     m->addresses.n == 1 ? "address" : "addresses");
+		if (m->unreadable > 0)
+			write_format(w, ", %llu not readable", (unsigned long long)m->unreadable);
 		separator = ", ";
 	}
 	if (m->of_kind[ALERT_FORGED] > 0) {
@@ -73,7 +76,8 @@ static void write_totals(struct writer *w, const struct mail *m)
 	}
 	if (m->of_kind[ALERT_INSTANCE] > 0) {
 		write_str(w, separator);
-		write_count(w, m->of_kind[ALERT_INSTANCE], "start or stop");
+		write_count(w, m->of_kind[ALERT_INSTANCE], "event");
+		write_str(w, " of loginbell itself");
 	}
 }
 
@@ -87,59 +91,74 @@ static void write_title(struct writer *w, const struct mail *m)
 		write_totals(w, m);
 }
 
-/* Appends @template with the values of @a, each of at most about @shown bytes. */
-static int expand_template(const char *template, const struct alert *a, uint64_t count,
-			   const struct message_options *options, size_t shown, struct buffer *ret)
+/* What a template's variables take their values from. */
+struct expansion {
+	const struct alert *alert;
+	const struct message_options *options;
+	uint64_t count;
+	size_t shown; /* about so many bytes of a value, at most */
+};
+
+static void write_variable(struct writer *w, enum template_variable variable,
+			   const struct expansion *e)
+{
+	const struct slice unknown = SLICE_LITERAL("unknown");
+	const struct alert *a = e->alert;
+	bool known = describe_shows_fields(a, e->options);
+	char time[TIMETEXT_MAX] = "unknown";
+
+	switch (variable) {
+	case TEMPLATE_USER:
+		write_shown(w, known ? a->user : unknown, e->shown);
+		break;
+	case TEMPLATE_ADDR:
+		write_shown(w, known ? a->addr : unknown, e->shown);
+		break;
+	case TEMPLATE_PORT:
+		if (known && a->port_known)
+			write_format(w, "%u", (unsigned)a->port);
+		break;
+	case TEMPLATE_METHOD:
+		write_shown(w, known ? a->method : unknown, e->shown);
+		break;
+	case TEMPLATE_HOST:
+		write_shown(w, describe_host(a, e->options), e->shown);
+		break;
+	case TEMPLATE_TIME:
+		if (describe_time(a) > 0)
+			(void)timetext_local(describe_time(a), time);
+		write_str(w, time);
+		break;
+	case TEMPLATE_KEY:
+		if (known)
+			write_shown(w, a->fingerprint, e->shown);
+		break;
+	case TEMPLATE_MESSAGE:
+		if (e->options->style == MESSAGE_FULL)
+			write_shown(w, a->message, e->shown);
+		else
+			write_str(w, "(log line left out)");
+		break;
+	case TEMPLATE_COUNT:
+		write_format(w, "%llu", (unsigned long long)e->count);
+		break;
+	case TEMPLATE_EVENT:
+		write_str(w, alert_kind_name(a->kind));
+		break;
+	case TEMPLATE_VARIABLES:
+		break;
+	}
+}
+
+static int expand_template(const char *template, const struct expansion *e, struct buffer *ret)
 {
 	AUTO_BUFFER struct buffer storage = BUFFER_INIT(MESSAGE_MAX);
 	struct writer w = {&storage, 0};
 	struct slice values[TEMPLATE_VARIABLES];
 	size_t ends[TEMPLATE_VARIABLES], begin = 0;
-	struct slice unknown = SLICE_LITERAL("unknown"), message = a->message;
-	bool known = describe_shows_fields(a, options);
-	char time[TIMETEXT_MAX] = "unknown";
 
-	if (describe_time(a) > 0)
-		(void)timetext_local(describe_time(a), time);
-	if (options->style == MESSAGE_NO_LOGS)
-		message = SLICE_LITERAL("(log line left out)");
-	for (int i = 0; i < TEMPLATE_VARIABLES; i++) {
-		switch ((enum template_variable)i) {
-		case TEMPLATE_USER:
-			write_shown(&w, known ? a->user : unknown, shown);
-			break;
-		case TEMPLATE_ADDR:
-			write_shown(&w, known ? a->addr : unknown, shown);
-			break;
-		case TEMPLATE_PORT:
-			if (known && a->port_known)
-				write_format(&w, "%u", (unsigned)a->port);
-			break;
-		case TEMPLATE_METHOD:
-			write_shown(&w, known ? a->method : unknown, shown);
-			break;
-		case TEMPLATE_HOST:
-			write_shown(&w, describe_host(a, options), shown);
-			break;
-		case TEMPLATE_TIME:
-			write_str(&w, time);
-			break;
-		case TEMPLATE_KEY:
-			if (known)
-				write_shown(&w, a->fingerprint, shown);
-			break;
-		case TEMPLATE_MESSAGE:
-			write_shown(&w, message, shown);
-			break;
-		case TEMPLATE_COUNT:
-			write_format(&w, "%llu", (unsigned long long)count);
-			break;
-		case TEMPLATE_EVENT:
-			write_str(&w, alert_kind_name(a->kind));
-			break;
-		case TEMPLATE_VARIABLES:
-			break;
-		}
+	for (size_t i = 0; i < TEMPLATE_VARIABLES; i++) {
+		write_variable(&w, (enum template_variable)i, e);
 		ends[i] = storage.len;
 	}
 	if (w.error < 0)
@@ -162,9 +181,10 @@ static void write_templated_subject(struct writer *w, const struct mail *m, cons
 	AUTO_BUFFER struct buffer text = BUFFER_INIT(MESSAGE_MAX);
 	const char *template = m->options->subject_template;
 	uint64_t count = m->of_kind[ALERT_LOGIN];
+	const struct expansion e = {a, m->options, count, SUBJECT_SHOWN};
 
 	if (w->error == 0)
-		w->error = expand_template(template, a, count, m->options, SUBJECT_SHOWN, &text);
+		w->error = expand_template(template, &e, &text);
 	write_shown(w, buffer_slice(&text), SUBJECT_SHOWN);
 	if (count > 1 && !strstr(template, "${count}"))
 		write_format(w, " (and %llu more)", (unsigned long long)(count - 1));
@@ -231,19 +251,22 @@ static void write_digest(struct writer *w, const struct mail *m)
 			      m->hosts.n > 1 ? DESCRIBE_SEVERAL_HOSTS : DESCRIBE_ONE_HOST);
 }
 
-/* Appends @text line by line, each made safe and ended. */
+/* Writes lines that an administrator wrote, made safe but for their tabs, each ended with LF. */
 static void write_lines(struct writer *w, struct slice text)
 {
 	while (text.n > 0) {
-		const char *newline = memchr(text.p, '\n', text.n);
-		struct slice line = {text.p, newline ? (size_t)(newline - text.p) : text.n};
+		size_t n = 0;
+		struct slice part;
 
-		text = slice_from(text, line.n + (newline != NULL));
-		if (line.n > 0 && line.p[line.n - 1] == '\r')
-			line.n--;
+		while (n < text.n && text.p[n] != '\n' && text.p[n] != '\t')
+			n++;
+		part = (struct slice){text.p, n};
+		if (n > 0 && n < text.n && text.p[n] == '\n' && text.p[n - 1] == '\r')
+			part.n--;
 		if (w->error == 0)
-			w->error = display_append(w->to, line);
-		write_str(w, "\n");
+			w->error = display_append(w->to, part);
+		write_str(w, n < text.n && text.p[n] == '\t' ? "\t" : "\n");
+		text = slice_from(text, n < text.n ? n + 1 : n);
 	}
 }
 
@@ -256,16 +279,18 @@ static void write_templated(struct writer *w, const struct mail *m)
 	for (size_t i = 0; i < m->n && w->error == 0; i++) {
 		AUTO_BUFFER struct buffer text = BUFFER_INIT(MESSAGE_MAX);
 		const struct alert *a = &m->alerts[i];
-		bool full = i < MESSAGE_FULL_ALERTS && w->to->len < FULL_TEXT_MAX;
+		const struct expansion e = {a, m->options, describe_events(a),
+					    i < MESSAGE_FULL_ALERTS ? FULL_TEXT_MAX / 4
+								    : LINE_SHOWN};
 
-		if (i > 0 && apart)
-			write_str(w, "\n");
-		if (a->kind != ALERT_LOGIN) {
+		if (a->kind != ALERT_LOGIN || w->to->len >= FULL_TEXT_MAX) {
 			describe_line(w, a, m->options, DESCRIBE_SEVERAL_HOSTS);
 			continue;
 		}
-		w->error = expand_template(template, a, describe_events(a), m->options,
-					   full ? FULL_TEXT_MAX / 4 : LINE_SHOWN, &text);
+		if (i > 0 && apart)
+			write_str(w, "\n");
+		if (w->error == 0)
+			w->error = expand_template(template, &e, &text);
 		write_lines(w, buffer_slice(&text));
 	}
 }
