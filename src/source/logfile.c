@@ -321,8 +321,11 @@ static int details(struct source *source, struct record *r)
 static int wait_fd(struct source *source, short *ret_events, uint64_t *ret_timeout_usec)
 {
 	struct logfile *f = (struct logfile *)source;
+	int r = chain_wait_fd(&f->chain, ret_events, ret_timeout_usec);
 
-	return chain_wait_fd(&f->chain, ret_events, ret_timeout_usec);
+	if (f->ended)
+		*ret_timeout_usec = UINT64_MAX;
+	return r;
 }
 
 static int process(struct source *source)

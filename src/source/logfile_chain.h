@@ -50,6 +50,7 @@ struct chain {
 
 	struct buffer prefix; /* of positions in prefix_of; empty: to be made */
 	const struct segment *prefix_of;
+	struct buffer name; /* of lines behind the first segment's head, without their offset */
 };
 
 enum chain_next {
@@ -85,3 +86,23 @@ int chain_write_identity(struct chain *c, const struct line *line, struct buffer
 int chain_wait_fd(struct chain *c, short *ret_events, uint64_t *ret_timeout_usec);
 int chain_process(struct chain *c);
 void chain_progress(const struct chain *c, uint64_t *ret_done, uint64_t *ret_total);
+
+/* Between logfile_chain.c and logfile_open.c. */
+
+/* Opens what the path names. -errno, with *err set where not NULL. */
+int chain_open_path(const struct chain *c, struct place_file *ret, struct error *err);
+
+/* Queues a file, which is the queue's from now on, also on error; the first one is begun with. */
+int chain_append(struct chain *c, const struct place_file *file, uint64_t offset,
+		 uint64_t since_usec);
+
+/* Queues rotations that were written at or after @since. */
+int chain_append_rotations(struct chain *c, const struct timespec *since,
+			   const struct place_except *except, uint64_t since_usec);
+
+/* Looks for the file of @p beside the path, then beside what a link at the path names: 1 or 0. */
+int chain_find(const struct chain *c, const struct place *p, struct place_file *ret,
+	       bool *ret_compressed);
+
+/* Has a gap told that ends now; @p is where reading stopped. */
+void chain_set_gap(struct chain *c, const struct place *p, uint64_t from_usec, const char *reason);

@@ -82,7 +82,7 @@ int place_write_file(const char *path, uint64_t dev, uint64_t ino, const struct 
 	return r;
 }
 
-static int write_number(const char *name, uint64_t v, struct buffer *ret)
+int place_write_number(const char *name, uint64_t v, struct buffer *ret)
 {
 	char digits[20];
 	size_t at = sizeof(digits);
@@ -100,11 +100,11 @@ int place_write_offset(uint64_t offset, uint64_t time_usec, uint64_t until_usec,
 {
 	int r;
 
-	r = write_number(" offset=", offset, ret);
+	r = place_write_number(" offset=", offset, ret);
 	if (r == 0)
-		r = write_number(" time=", time_usec, ret);
+		r = place_write_number(" time=", time_usec, ret);
 	if (r == 0)
-		r = write_number(" until=", until_usec, ret);
+		r = place_write_number(" until=", until_usec, ret);
 	return r;
 }
 

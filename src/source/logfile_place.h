@@ -44,6 +44,9 @@ int place_write_file(const char *path, uint64_t dev, uint64_t ino, const struct 
 int place_write_offset(uint64_t offset, uint64_t time_usec, uint64_t until_usec,
 		       struct buffer *ret);
 
+/* Appends @name and @v in decimal digits. */
+int place_write_number(const char *name, uint64_t v, struct buffer *ret);
+
 /* 0, -ENOMEM, -EINVAL with *err set. */
 int place_parse(struct slice text, struct place *ret, struct error *err);
 

@@ -1,0 +1,311 @@
+/* A log file read on from a position, whatever became of the file. */
+#include "logfile_fixture.h"
+
+/* After a restart. */
+
+static void a_restart_goes_on_behind_the_last_record(void **state)
+{
+	struct place_of_test *t = *state;
+	const char *position;
+
+	write_login(t->log, "u1");
+	position = read_and_stop(t, "u1");
+	write_login(t->log, "u2");
+	start(t, position, true);
+	assert_reads(t, "u2");
+	write_login(t->log, "u3");
+	assert_told(t, "u3");
+	start(t, buffer_cstr(&t->position), false);
+	assert_reads(t, "");
+}
+
+static void a_restart_at_each_record_reads_the_rest(void **state)
+{
+	struct place_of_test *t = *state;
+	struct record r;
+	char position[10][512], identity[10][256];
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < 10; i++) {
+		char user[8];
+
+		(void)snprintf(user, sizeof(user), "u%u", i);
+		write_login(t->log, user);
+	}
+	start(t, NULL, false);
+	while (source_next(t->source, &r) > 0) {
+		assert_int_equal(source_details(t->source, &r), 0);
+		(void)snprintf(position[n], sizeof(position[n]), "%.*s", (int)r.position.n,
+			       r.position.p);
+		(void)snprintf(identity[n], sizeof(identity[n]), "%.*s", (int)r.identity.n,
+			       r.identity.p);
+		for (unsigned i = 0; i < n; i++)
+			assert_string_not_equal(identity[i], identity[n]);
+		n++;
+	}
+	assert_int_equal(n, 10);
+	/* The same record has the same identity, however it is come by. */
+	for (unsigned i = 0; i + 1 < n; i++) {
+		start(t, position[i], false);
+		assert_int_equal(source_next(t->source, &r), 1);
+		assert_int_equal(source_details(t->source, &r), 0);
+		assert_true(slice_eq_str(r.identity, identity[i + 1]));
+		assert_true(slice_eq_str(r.position, position[i + 1]));
+	}
+}
+
+static void an_identity_does_not_change_when_the_file_grows(void **state)
+{
+	struct place_of_test *t = *state;
+	struct record r;
+	char identity[256];
+
+	write_login(t->log, "u1");
+	start(t, NULL, false);
+	assert_int_equal(source_next(t->source, &r), 1);
+	assert_int_equal(source_details(t->source, &r), 0);
+	(void)snprintf(identity, sizeof(identity), "%.*s", (int)r.identity.n, r.identity.p);
+	for (unsigned i = 0; i < 10; i++)
+		write_login(t->log, "more");
+	start(t, NULL, false);
+	assert_int_equal(source_next(t->source, &r), 1);
+	assert_int_equal(source_details(t->source, &r), 0);
+	assert_true(slice_eq_str(r.identity, identity));
+}
+
+static void a_restart_reads_the_rotated_file_first(void **state)
+{
+	struct place_of_test *t = *state;
+	const char *position;
+
+	write_login(t->log, "u1");
+	position = read_and_stop(t, "u1");
+	write_login(t->log, "u2");
+	set_written(t->log, 1);
+	write_text(name(t, "unrelated"), "something else\n");
+	write_login(name(t, "auth.log.9"), "no");
+	set_written(name(t, "auth.log.9"), -100);
+	assert_int_equal(rename(t->log, name(t, "any-name")), 0);
+	write_login(t->log, "u3");
+	set_written(t->log, 2);
+	assert_int_equal(rename(t->log, name(t, "auth.log-20261123")), 0);
+	write_login(t->log, "u4");
+	start(t, position, false);
+	assert_reads(t, "u2 u3 u4");
+}
+
+static void a_restart_follows_after_the_rotated_file(void **state)
+{
+	struct place_of_test *t = *state;
+	const char *position;
+
+	write_login(t->log, "u1");
+	position = read_and_stop(t, "u1");
+	write_login(t->log, "u2");
+	assert_int_equal(rename(t->log, name(t, "auth.log.1")), 0);
+	write_text(t->log, "");
+	start(t, position, true);
+	assert_reads(t, "u2");
+	write_login(name(t, "auth.log.1"), "u3");
+	assert_told(t, "u3");
+	write_login(t->log, "u4");
+	assert_told(t, "u4");
+	start(t, stop(t), false);
+	assert_reads(t, "");
+}
+
+static void a_scan_waits_at_the_old_file_while_the_new_one_is_empty(void **state)
+{
+	struct place_of_test *t = *state;
+	const char *position;
+
+	write_login(t->log, "u1");
+	position = read_and_stop(t, "u1");
+	assert_int_equal(rename(t->log, name(t, "auth.log.1")), 0);
+	write_text(t->log, "");
+	start(t, position, false);
+	assert_reads(t, "");
+	position = stop(t);
+	write_login(name(t, "auth.log.1"), "u2");
+	write_login(t->log, "u3");
+	start(t, position, false);
+	assert_reads(t, "u2 u3");
+}
+
+static void a_restart_finds_the_copy_of_a_copytruncate(void **state)
+{
+	struct place_of_test *t = *state;
+	const char *position;
+	char command[400];
+
+	write_login(t->log, "u1");
+	position = read_and_stop(t, "u1");
+	write_login(t->log, "u2");
+	(void)snprintf(command, sizeof(command), "cp %s %s.1 && : > %s", t->log, t->log, t->log);
+	assert_int_equal(system(command), 0);
+	write_login(t->log, "longer-u3");
+	write_login(t->log, "u4");
+	start(t, position, false);
+	assert_reads(t, "u2 longer-u3 u4");
+}
+
+static void a_restart_after_a_compressed_rotation_tells_a_gap(void **state)
+{
+	struct place_of_test *t = *state;
+	const char *position;
+	struct record r;
+
+	write_login(t->log, "u1");
+	position = read_and_stop(t, "u1");
+	write_text(name(t, "auth.log.1.gz"), "not really");
+	/* Overwritten, as its inode may be reused at once. */
+	assert_int_equal(truncate(t->log, 0), 0);
+	write_login(t->log, "another");
+	start(t, position, false);
+	assert_int_equal(source_next(t->source, &r), 1);
+	assert_int_equal(source_details(t->source, &r), 0);
+	assert_int_equal(r.kind, RECORD_GAP);
+	assert_true(r.from_usec == (TIME_SEC + 6) * USEC_PER_SEC);
+	assert_true(r.realtime_usec >= NOW);
+	assert_non_null(memmem(r.reason.p, r.reason.n, "compressed", 10));
+	assert_reads(t, "another");
+	start(t, stop(t), false);
+	assert_reads(t, "");
+}
+
+static void a_restart_after_the_file_went_tells_a_gap(void **state)
+{
+	struct place_of_test *t = *state;
+	const char *position;
+
+	write_login(t->log, "u1");
+	position = read_and_stop(t, "u1");
+	assert_int_equal(unlink(t->log), 0);
+	/* One-shot, there is nothing to read but the gap; following, the file may come. */
+	start(t, position, true);
+	assert_reads(t, "GAP");
+	write_login(t->log, "another");
+	assert_told(t, "another");
+}
+
+static void old_records_are_left_out_behind_a_gap(void **state)
+{
+	struct place_of_test *t = *state;
+	const char *position;
+
+	write_login(t->log, "u1");
+	position = read_and_stop(t, "u1");
+	assert_int_equal(unlink(t->log), 0);
+	write_text(t->log,
+		   "2026-11-22T04:05:06+00:00 web1 sshd[1]: Accepted password for no from "
+		   "192.0.2.1 port 1 ssh2\n");
+	write_login(t->log, "u2");
+	start(t, position, false);
+	assert_reads(t, "GAP u2");
+}
+
+static void a_restored_file_with_another_inode_goes_on(void **state)
+{
+	struct place_of_test *t = *state;
+	const char *position;
+	char command[400];
+
+	write_login(t->log, "u1");
+	position = read_and_stop(t, "u1");
+	(void)snprintf(command, sizeof(command), "cp %s %s/x && mv %s/x %s", t->log, t->dir, t->dir,
+		       t->log);
+	assert_int_equal(system(command), 0);
+	write_login(t->log, "u2");
+	start(t, position, false);
+	assert_reads(t, "u2");
+}
+
+static void a_changed_path_goes_on_by_time(void **state)
+{
+	struct place_of_test *t = *state;
+	const char *position;
+
+	write_login(t->log, "u1");
+	position = read_and_stop(t, "u1");
+	(void)snprintf(t->log, sizeof(t->log), "%s/messages", t->dir);
+	write_text(t->log,
+		   "2026-11-23T04:05:05+00:00 web1 sshd[1]: Accepted password for no from "
+		   "192.0.2.1 port 1 ssh2\n"
+		   "2026-11-23T04:05:07+00:00 web1 sshd[1]: Accepted password for u2 from "
+		   "192.0.2.1 port 1 ssh2\n");
+	start(t, position, false);
+	assert_reads(t, "u2");
+}
+
+static void odd_paths_come_back_from_their_position(void **state)
+{
+	struct place_of_test *t = *state;
+	const char *position;
+
+	(void)snprintf(t->log, sizeof(t->log), "%s/a b%%\n\xc3\xa9.log", t->dir);
+	write_login(t->log, "u1");
+	position = read_and_stop(t, "u1");
+	assert_int_equal(rename(t->log, name(t, "old")), 0);
+	write_login(name(t, "old"), "u2");
+	write_login(t->log, "u3");
+	start(t, position, false);
+	assert_reads(t, "u2 u3");
+}
+
+static void damaged_positions_are_told(void **state)
+{
+	struct place_of_test *t = *state;
+	struct error err;
+	char text[512], good[512];
+
+	write_login(t->log, "u1");
+	(void)snprintf(good, sizeof(good), "%s", read_and_stop(t, "u1"));
+	for (size_t n = 0; n < strlen(good); n++) {
+		struct source_options o = options_of(text, false);
+		int r;
+
+		/* Cut short: never taken, but where only the last number lost digits. */
+		(void)snprintf(text, sizeof(text), "%.*s", (int)n, good);
+		r = logfile_open(t->log, &o, &t->source, &err);
+		if (r == 0 && n > (size_t)(strstr(good, "until=") + 6 - good)) {
+			t->source = source_free(t->source);
+			continue;
+		}
+		assert_int_equal(r, SOURCE_E_POSITION);
+		assert_true(err.text[0] != '\0');
+		/* A byte that never fits. */
+		(void)snprintf(text, sizeof(text), "%s", good);
+		text[n] = '\x01';
+		r = logfile_open(t->log, &o, &t->source, &err);
+		if (r == 0) { /* in the path */
+			t->source = source_free(t->source);
+			continue;
+		}
+		assert_int_equal(r, SOURCE_E_POSITION);
+	}
+	assert_false(logfile_owns_position(SLICE_LITERAL("journal s=1")));
+	assert_false(logfile_owns_position(SLICE_LITERAL("")));
+	assert_true(logfile_owns_position(slice_of(good)));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_restart_goes_on_behind_the_last_record),
+		TEST(a_restart_at_each_record_reads_the_rest),
+		TEST(an_identity_does_not_change_when_the_file_grows),
+		TEST(a_restart_reads_the_rotated_file_first),
+		TEST(a_restart_follows_after_the_rotated_file),
+		TEST(a_scan_waits_at_the_old_file_while_the_new_one_is_empty),
+		TEST(a_restart_finds_the_copy_of_a_copytruncate),
+		TEST(a_restart_after_a_compressed_rotation_tells_a_gap),
+		TEST(a_restart_after_the_file_went_tells_a_gap),
+		TEST(old_records_are_left_out_behind_a_gap),
+		TEST(a_restored_file_with_another_inode_goes_on),
+		TEST(a_changed_path_goes_on_by_time),
+		TEST(odd_paths_come_back_from_their_position),
+		TEST(damaged_positions_are_told),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
