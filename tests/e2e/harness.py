@@ -367,7 +367,7 @@ class Host:
 
     def start_sshd(self):
         directory = f"{WORK}/ssh"
-        os.makedirs(directory, 0o700)
+        os.makedirs(directory)
         os.makedirs("/run/sshd", 0o755, exist_ok=True)
         for name in ("host", "user", "user_ca"):
             run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f",
@@ -457,8 +457,8 @@ RepeatInterval=0
             shutil.chown(self.state, state_owner, "adm")
 
     def arguments(self, command, *arguments):
-        return [self.program, command, "--config", self.config, "--state-directory", self.state,
-                *map(str, arguments)]
+        state = ["--state-directory", self.state] if command in ("watch", "scan") else []
+        return [self.program, command, "--config", self.config, *state, *map(str, arguments)]
 
     def watch(self, *arguments, name="watch"):
         return Process(name, self.arguments("watch", "-v", *arguments), notify=True)

@@ -39,6 +39,13 @@ def expect_in(part, whole, what=""):
         raise AssertionError(f"{what}\n  expected: {part!r}\n  in:       {whole!r}")
 
 
+def _tell(error):
+    """What went wrong, and the lines of the calls that led there."""
+    calls = [f"{os.path.basename(f.filename)}:{f.lineno}: {f.line}"
+             for f in traceback.extract_tb(error.__traceback__)[1:]]
+    return "\n".join([f"{type(error).__name__}: {error}", *reversed(calls)]) + "\n"
+
+
 def main(*arguments, after_failure=None):
     """Runs the cases in the order of their definition; names on the command line choose some."""
     chosen = [c for c in _cases if len(sys.argv) < 2 or c.__name__ in sys.argv[1:]]
@@ -51,10 +58,10 @@ def main(*arguments, after_failure=None):
             function(*arguments)
         except Skip as reason:
             print(f"ok {number} - {name} # SKIP {reason}", flush=True)
-        except Exception:  # a case that fails in any way must not hide the others
+        except Exception as error:  # a case that fails in any way must not hide the others
             failed += 1
             print(f"not ok {number} - {name}")
-            text = traceback.format_exc() + (after_failure() if after_failure else "")
+            text = _tell(error) + (after_failure() if after_failure else "")
             print("".join(f"# {line}\n" for line in text.splitlines()), flush=True)
         else:
             print(f"ok {number} - {name}\n# {time.monotonic() - begin:.2f} s", flush=True)
