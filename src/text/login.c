@@ -43,8 +43,7 @@ const char *const login_methods[] = {
 
 /* An address and a port, as either server writes where a login came from. */
 struct origin {
-	size_t begin,
-		end; /* in the message, from the blank before "from" to what follows the port */
+	size_t begin, end; /* in the message: the blank before "from", the end of the port */
 	struct slice addr;
 	struct address address;
 	bool known;
@@ -61,10 +60,20 @@ static bool is_graph(char c)
 	return c > ' ' && c < 0x7f;
 }
 
+static bool is_alnum(char c)
+{
+	return is_digit(c) || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
+}
+
+static bool is_base64(char c)
+{
+	return is_alnum(c) || c == '+' || c == '/';
+}
+
+/* Of a key type ("sk-ssh-ed25519@openssh.com"), a file or a function in sshd's source. */
 static bool is_name(char c)
 {
-	return is_digit(c) || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || c == '_' || c == '-' ||
-	       c == '.' || c == '@';
+	return is_alnum(c) || c == '_' || c == '-' || c == '.' || c == '@';
 }
 
 static struct slice head(struct slice s, size_t n)
@@ -93,17 +102,19 @@ static bool take_end(struct slice *s, const char *literal)
 /* The bytes before the first of @stops; all of @s without one. */
 static struct slice token(struct slice s, const char *stops)
 {
-	size_t n = 0;
-
-	while (n < s.n && (s.p[n] == '\0' || !strchr(stops, s.p[n])))
-		n++;
-	return head(s, n);
+	for (size_t n = 0; n < s.n; n++) {
+		for (const char *stop = stops; *stop; stop++) {
+			if (s.p[n] == *stop)
+				return head(s, n);
+		}
+	}
+	return s;
 }
 
 /* Cuts the last word off @s, with the blank before it; all of @s without one. */
 static struct slice take_last_word(struct slice *s)
 {
-	struct slice word = *s;
+	struct slice word;
 	size_t n = s->n;
 
 	while (n > 0 && s->p[n - 1] != ' ')
@@ -156,7 +167,7 @@ static bool take_name(struct slice *s)
 
 /*
  * The length of what LogVerbose= puts before a message, with the ": " behind it; 0 without it:
- * "auth.c:auth_log():292: " (8.5), "… (pid=1): " (8.6), "… (bin=/usr/sbin/sshd, pid=1): " (9.8).
+ * "auth.c:auth_log():292: " (8.5), "… (pid=1): " (8.7), "… (bin=/usr/sbin/sshd, pid=1): " (10).
  */
 static size_t verbose_prefix(struct slice m)
 {
@@ -213,15 +224,7 @@ static bool is_fingerprint(struct slice s)
 	for (size_t i = 0; i < ARRAY_SIZE(hashes); i++) {
 		if (!take(&s, hashes[i].name))
 			continue;
-		for (size_t k = 0; k < s.n; k++) {
-			char c = s.p[k];
-
-			if (!is_name(c) && c != '+' && c != '/')
-				return false;
-			if (c == '_' || c == '-' || c == '.' || c == '@')
-				return false;
-		}
-		return s.n == hashes[i].length;
+		return s.n == hashes[i].length && all(s, is_base64);
 	}
 	(void)take(&s, "MD5:");
 	if (s.n != 47)
@@ -307,14 +310,30 @@ static bool dropbear_origin(struct slice m, size_t at, struct origin *ret)
 
 typedef bool origin_reader(struct slice m, size_t at, struct origin *ret);
 
-/* The first origin that begins at or after @from. */
-static bool next_origin(struct slice m, size_t from, origin_reader *read, struct origin *ret)
+/*
+ * The first origin that begins at or after @from, and whether there is another anywhere in the
+ * message. False where there is none.
+ */
+static bool find_origin(struct slice m, size_t from, origin_reader *read, struct origin *ret,
+			bool *ret_other)
 {
-	for (size_t at = from; (at = find(m, at, " from ")) != SIZE_MAX; at++) {
-		if (read(m, at, ret))
-			return true;
+	struct origin origin;
+	bool found = false;
+
+	*ret_other = false;
+	for (size_t at = 0; (at = find(m, at, " from ")) != SIZE_MAX; at++) {
+		if (!read(m, at, &origin))
+			continue;
+		if (found || at < from) {
+			*ret_other = true;
+		} else {
+			*ret = origin;
+			found = true;
+		}
+		if (found && *ret_other)
+			break;
 	}
-	return false;
+	return found;
 }
 
 /*
@@ -351,7 +370,7 @@ static void read_info(struct login *l, struct slice s)
 /* "CERT-ID (serial N) CA CATYPE CAFINGERPRINT[, INFO]", from the right. */
 static void read_certificate(struct login *l, struct slice s)
 {
-	struct slice id, serial = {0}, rest = {0}, fingerprint;
+	struct slice id = {0}, serial = {0}, rest = {0}, fingerprint;
 	size_t marks = 0;
 
 	for (size_t at = 0; (at = find(s, at, " (serial ")) != SIZE_MAX; at++) {
@@ -450,7 +469,8 @@ static bool is_key_notice(struct slice s)
 static enum login_reading read_openssh(struct slice m, struct slice s, struct login *ret)
 {
 	struct login l = {.vis_escaped = true, .cut = m.n >= LOGIN_CUT_LENGTH};
-	struct origin origin, other;
+	struct origin origin;
+	bool other;
 	size_t user;
 
 	if (is_key_notice(s))
@@ -464,7 +484,7 @@ static enum login_reading read_openssh(struct slice m, struct slice s, struct lo
 	if (!all(token(l.method, " "), is_graph) || !take(&s, " for "))
 		return LOGIN_UNREADABLE;
 	user = (size_t)(s.p - m.p);
-	if (!next_origin(m, user, openssh_origin, &origin))
+	if (!find_origin(m, user, openssh_origin, &origin, &other))
 		return LOGIN_UNREADABLE;
 
 	l.user = head(s, origin.begin - user);
@@ -473,9 +493,7 @@ static enum login_reading read_openssh(struct slice m, struct slice s, struct lo
 	l.address = origin.address;
 	l.addr_known = origin.known;
 	l.port = origin.port;
-	l.ambiguous = (next_origin(m, 0, openssh_origin, &other) && other.begin != origin.begin) ||
-		      next_origin(m, origin.begin + 1, openssh_origin, &other) ||
-		      (l.cut && origin_may_be_cut_off(s));
+	l.ambiguous = other || (l.cut && origin_may_be_cut_off(s));
 	read_extra(&l, slice_from(m, origin.end));
 	*ret = l;
 	return LOGIN_ACCEPTED;
@@ -549,7 +567,7 @@ static enum login_reading read_dropbear(struct slice m, struct login *ret)
 	};
 	struct login l = {.cut = m.n >= LOGIN_CUT_LENGTH};
 	struct slice s = m, before;
-	struct origin origin, other;
+	struct origin origin;
 	size_t form = 0;
 
 	while (form < ARRAY_SIZE(forms) && !take(&s, forms[form].begin))
@@ -565,7 +583,9 @@ static enum login_reading read_dropbear(struct slice m, struct login *ret)
 	(void)take_last_word(&before);
 	if (!take_end(&before, " from"))
 		return LOGIN_UNREADABLE;
-	if (!dropbear_origin(m, (size_t)(before.p + before.n - m.p), &origin) || origin.end != m.n)
+	if (!find_origin(m, (size_t)(before.p + before.n - m.p), dropbear_origin, &origin,
+			 &l.ambiguous) ||
+	    origin.end != m.n)
 		return LOGIN_UNREADABLE;
 	if (slice_eq_str(l.method, "publickey") && !read_dropbear_key(&l, &before))
 		return LOGIN_UNREADABLE;
@@ -577,7 +597,6 @@ static enum login_reading read_dropbear(struct slice m, struct login *ret)
 	l.address = origin.address;
 	l.addr_known = true;
 	l.port = origin.port;
-	l.ambiguous = next_origin(m, 0, dropbear_origin, &other) && other.begin != origin.begin;
 	*ret = l;
 	return LOGIN_ACCEPTED;
 }
