@@ -181,6 +181,16 @@ static int fill_login(struct judge *j, const struct login *login, struct alert *
 	return r;
 }
 
+/*
+ * Padding that was taken off the end may have stood where sshd cut the message: a certificate ID
+ * that ends in a CA of its author's choice would be read as the CA.
+ */
+static void distrust_end(struct login *login)
+{
+	login->cut = true;
+	login->cert_id = login->cert_serial = login->ca_fingerprint = (struct slice){NULL, 0};
+}
+
 static int say(struct judge *j, struct alert *a, const char *reason)
 {
 	int r;
@@ -306,6 +316,8 @@ int judge_details(struct judge *j, const struct record *r, uint64_t now_usec, st
 	if (reading == LOGIN_NONE)
 		return 0;
 	if (reading == LOGIN_ACCEPTED) {
+		if (r->trimmed)
+			distrust_end(&login);
 		k = fill_login(j, &login, a);
 		if (k < 0)
 			return k;

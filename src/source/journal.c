@@ -328,14 +328,16 @@ enum {
 	F_DROPPED,
 	F_MESSAGE_ID,
 	F_TRANSPORT,
+	F_SYSLOG_RAW,
 	FIELDS
 };
 
 static int collect_fields(struct journal *s, struct field fields[FIELDS])
 {
 	static const char *const names[FIELDS] = {
-		"MESSAGE=", "_HOSTNAME=",  "SYSLOG_IDENTIFIER=", "_COMM=",	"_UID=",
-		"_PID=",    "SYSLOG_PID=", "N_DROPPED=",	 "MESSAGE_ID=", "_TRANSPORT=",
+		"MESSAGE=",    "_HOSTNAME=",  "SYSLOG_IDENTIFIER=", "_COMM=",
+		"_UID=",       "_PID=",	      "SYSLOG_PID=",	    "N_DROPPED=",
+		"MESSAGE_ID=", "_TRANSPORT=", "SYSLOG_RAW=",
 	};
 	const void *data;
 	size_t size;
@@ -457,6 +459,8 @@ static int journal_details(struct source *source, struct record *r)
 	r->realtime_usec = s->last.time_usec;
 	r->source = SLICE_LITERAL("journal");
 	r->authenticated = true;
+	/* journald strips blanks and keeps the original beside: a cut message looks whole then. */
+	r->trimmed = fields[F_SYSLOG_RAW].set;
 	r->position = buffer_slice(&s->position);
 	r->identity = buffer_slice(&s->identity);
 	r->trusted = r->uid_known && r->uid == 0 && (!r->comm.p || is_program(s, r->comm));

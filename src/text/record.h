@@ -26,6 +26,7 @@ struct record {
 	uint64_t pid, uid;
 	bool trusted;	       /* the source vouches for who wrote it */
 	bool authenticated;    /* the source can tell writers apart at all */
+	bool trimmed;	       /* the source took something off the message's end */
 	struct slice position; /* opaque; where reading goes on after this record */
 	struct slice identity; /* what is the same whenever this record is read again */
 	uint64_t count;	       /* RECORD_DROPPED, RECORD_GAP: how many; 0: not known */

@@ -230,6 +230,26 @@ static void trust_needs_uid_0_and_a_command_of_the_programs(void **state)
 	(void)source_free(s);
 }
 
+/* journald keeps the original beside a message whose trailing blanks it took off. */
+static void a_message_that_was_trimmed_is_told_as_such(void **state)
+{
+	struct fixture *f = *state;
+	struct record r;
+	struct source *s;
+
+	entry(f, 1, SSHD, "Accepted none for a from 192.0.2.1 port 22 ssh2");
+	entry(f, 2, SSHD "\nSYSLOG_RAW=<38>Sep 21 sshd[7]: x  ",
+	      "Accepted none for b from 192.0.2.1 port 22 ssh2");
+	write_file(f, 1);
+	s = open_source(f, (struct source_options){0});
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(source_next(s, &r), 1);
+		assert_int_equal(source_details(s, &r), 0);
+		assert_int_equal(r.trimmed, i == 1);
+	}
+	(void)source_free(s);
+}
+
 static void resume_at_every_place_gives_the_rest(void **state)
 {
 	static const char *const rest[] = {"a b c d e", "b c d e", "c d e", "d e", "e", ""};
@@ -499,6 +519,7 @@ int main(void)
 		CASE(every_login_is_read_once_and_in_order),
 		CASE(details_are_those_of_the_entry),
 		CASE(trust_needs_uid_0_and_a_command_of_the_programs),
+		CASE(a_message_that_was_trimmed_is_told_as_such),
 		CASE(resume_at_every_place_gives_the_rest),
 		CASE(the_end_is_where_later_logins_begin),
 		CASE(the_end_of_a_journal_without_sshd_is_a_time),
