@@ -18,6 +18,8 @@
 
 #include "base/timetext.h"
 
+#define FIND_TRIES 3
+
 static uint64_t usec_of(const struct timespec *t)
 {
 	return t->tv_sec < 0 ? 0 : (uint64_t)t->tv_sec * USEC_PER_SEC + (uint64_t)t->tv_nsec / 1000;
@@ -56,12 +58,15 @@ static bool is_file(const struct segment *s, const struct stat *st)
 static void begin(struct chain *c)
 {
 	struct segment *s = &c->queue[0];
+	struct stat st;
 
 	buffer_clear(&c->prefix);
 	buffer_clear(&c->name);
 	c->closing = false;
 	/* It may have been empty when it was queued. */
 	(void)place_head_read(s->fd, &s->head);
+	if (fstat(s->fd, &st) == 0)
+		s->begun = st.st_mtim;
 	lines_begin(&c->lines, s->fd, s->offset);
 }
 
@@ -151,8 +156,8 @@ int chain_append_rotations(struct chain *c, const struct timespec *since,
 	return n == -ENOENT || n == -EACCES ? 0 : n < 0 ? n : r;
 }
 
-int chain_find(const struct chain *c, const struct place *p, struct place_file *ret,
-	       bool *ret_compressed)
+static int find_once(const struct chain *c, const struct place *p, struct place_file *ret,
+		     bool *ret_compressed)
 {
 	AUTO_FREE char *target = realpath(c->path, NULL);
 	char *slash = target ? strrchr(target, '/') : NULL;
@@ -161,12 +166,23 @@ int chain_find(const struct chain *c, const struct place *p, struct place_file *
 	*ret_compressed = false;
 	r = place_find(p, c->dir, ret, ret_compressed);
 	if (r > 0 || !slash)
-		return r < 0 ? 0 : r;
+		return r > 0;
 	*slash = '\0';
 	if (strcmp(target, c->dir) == 0)
 		return 0;
-	r = place_find(p, target[0] ? target : "/", ret, ret_compressed);
-	return r < 0 ? 0 : r;
+	return place_find(p, target[0] ? target : "/", ret, ret_compressed) > 0;
+}
+
+int chain_find(const struct chain *c, const struct place *p, struct place_file *ret,
+	       bool *ret_compressed)
+{
+	int r = 0;
+
+	/* readdir(3) may miss a file that is renamed meanwhile, as rotation does with all of them.
+	 */
+	for (unsigned i = 0; i < FIND_TRIES && r == 0; i++)
+		r = find_once(c, p, ret, ret_compressed);
+	return r;
 }
 
 void chain_set_gap(struct chain *c, const struct place *p, uint64_t from_usec, const char *reason)
@@ -238,14 +254,30 @@ static bool was_truncated(struct chain *c)
 	return false;
 }
 
-/* Queues the rest of what was truncated, where a copy of it can be found, and the file anew. */
-static int queue_truncated(struct chain *c)
+/*
+ * Queues the rest of what was truncated, where a copy of it can be found, copies that were made
+ * since, and the file anew. Where the file was empty at the last look it is not known whether it
+ * was truncated since (@sure): then any new copy tells that it was.
+ */
+static int queue_truncated(struct chain *c, bool sure)
 {
-	struct place p = place_of_first(c);
+	struct place first = place_of_first(c);
+	uint64_t inos[1] = {c->queue[0].ino};
+	struct place_except except = {{&first, &c->previous}, inos, ARRAY_SIZE(inos)};
+	struct timespec since = c->queue[0].begun;
 	struct place_file copy, anew;
 	bool compressed, copied;
-	int r;
+	int r = 0;
 
+	copied = sure && chain_find(c, &first, &copy, &compressed) > 0;
+	if (copied) {
+		since = copy.st.st_mtim;
+		r = chain_append(c, &copy, first.offset, 0);
+	}
+	if (r == 0 && (copied || !sure || first.fingerprint_of < PLACE_COPY_MIN))
+		r = chain_append_rotations(c, &since, &except, 0);
+	if (r < 0 || (!sure && c->n == 1))
+		return r;
 	c->queue[0].dead = true;
 	lines_finish(&c->lines);
 	anew.fd = fcntl(c->queue[0].fd, F_DUPFD_CLOEXEC, 3);
@@ -256,17 +288,12 @@ static int queue_truncated(struct chain *c)
 		(void)close(anew.fd);
 		return r;
 	}
-	r = insert(c, 1, &anew, 0, 0);
+	r = chain_append(c, &anew, 0, 0);
 	if (r < 0)
 		return r;
-	copied = chain_find(c, &p, &copy, &compressed) > 0;
-	if (copied) {
-		r = insert(c, 1, &copy, p.offset, 0);
-		if (r < 0)
-			return r;
-		shift(c);
-	}
 	/* Without a copy the line that was being written is all that is left. */
+	if (copied)
+		shift(c);
 	c->closing = true;
 	return 0;
 }
@@ -299,10 +326,15 @@ static int check(struct chain *c)
 
 	c->check = false;
 	follow_directory(&c->follow);
-	if (c->n > 0 && was_truncated(c)) {
-		r = queue_truncated(c);
-		if (r < 0)
-			return r;
+	if (c->n > 0) {
+		bool empty = c->n == 1 && c->queue[0].head.n == 0;
+		bool truncated = was_truncated(c);
+
+		if (truncated || (empty && c->queue[0].head.n > 0)) {
+			r = queue_truncated(c, truncated);
+			if (r < 0)
+				return r;
+		}
 	}
 	r = chain_open_path(c, &now, NULL);
 	if (r < 0) {

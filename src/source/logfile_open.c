@@ -112,10 +112,16 @@ static int resume(struct chain *c, const struct place *p, const struct place_fil
 	struct timespec since = {(time_t)(read_usec / USEC_PER_SEC), 0};
 	struct place_file rotated;
 	bool compressed = false;
-	int r;
+	int r, k = 0;
 
-	if (now->fd >= 0 && now->st.st_ino == p->ino && place_is_in(p, now->fd, &now->st))
-		return chain_append(c, now, p->offset, 0);
+	if (now->fd >= 0 && now->st.st_ino == p->ino && place_is_in(p, now->fd, &now->st)) {
+		/* It was empty, and may have been copied and truncated since. */
+		r = p->fingerprint_of < PLACE_COPY_MIN && read_usec > 0
+			    ? chain_append_rotations(c, &since, &except, read_usec)
+			    : 0;
+		k = chain_append(c, now, p->offset, 0);
+		return r < 0 ? r : k;
+	}
 	if (strcmp(p->path, c->path) != 0)
 		return now->fd >= 0 ? chain_append(c, now, 0, read_usec) : 0;
 
@@ -135,13 +141,9 @@ static int resume(struct chain *c, const struct place *p, const struct place_fil
 	}
 	if (r == 0 && (since.tv_sec > 0 || since_usec == 0))
 		r = chain_append_rotations(c, &since, &except, read_usec);
-	if (now->fd >= 0) {
-		int k = chain_append(c, now, 0, since_usec);
-
-		if (r == 0)
-			r = k;
-	}
-	return r;
+	if (now->fd >= 0)
+		k = chain_append(c, now, 0, since_usec);
+	return r < 0 ? r : k;
 }
 
 /* The offset behind the last newline. */

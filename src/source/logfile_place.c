@@ -18,8 +18,6 @@
 
 #include "base/number.h"
 
-#define COPY_HEAD_MIN 32 /* fewer bytes do not tell a copy from any other log */
-
 static const char hex[] = "0123456789abcdef";
 
 void place_done(struct place *p)
@@ -307,7 +305,7 @@ int place_find(const struct place *p, const char *dir, struct place_file *ret, b
 			*ret_compressed = true;
 		same = file.st.st_ino == p->ino &&
 		       (p->fingerprint_of > 0 || rotation || strcmp(e->d_name, base) == 0);
-		if ((!same && p->fingerprint_of < COPY_HEAD_MIN) ||
+		if ((!same && p->fingerprint_of < PLACE_COPY_MIN) ||
 		    !place_is_in(p, file.fd, &file.st) ||
 		    (!same && best.fd >= 0 && file.st.st_size <= best.st.st_size)) {
 			(void)close(file.fd);
@@ -341,7 +339,7 @@ static bool is_excepted(const struct place_except *except, const struct place_fi
 	for (size_t i = 0; i < ARRAY_SIZE(except->copies_of); i++) {
 		const struct place *p = except->copies_of[i];
 
-		if (p && p->fingerprint_of >= COPY_HEAD_MIN && place_is_in(p, file->fd, &file->st))
+		if (p && p->fingerprint_of >= PLACE_COPY_MIN && place_is_in(p, file->fd, &file->st))
 			return true;
 	}
 	return false;

@@ -10,7 +10,8 @@
 #include "base/hash.h"
 #include "base/slice.h"
 
-#define PLACE_HEAD 512 /* bytes of a file's begin that its fingerprint covers at most */
+#define PLACE_HEAD     512 /* bytes of a file's begin that its fingerprint covers at most */
+#define PLACE_COPY_MIN 32  /* fewer do not tell a copy from any other log */
 
 /* The begin of a file. */
 struct place_head {

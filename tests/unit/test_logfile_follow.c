@@ -78,6 +78,31 @@ static void a_copytruncate_is_followed(void **state)
 	assert_quiet(t);
 }
 
+static void copies_made_between_two_looks_are_read(void **state)
+{
+	struct place_of_test *t = *state;
+	char command[400];
+
+	/* Empty at the last look, so that nothing of it is known. */
+	write_text(t->log, "");
+	start(t, NULL, true);
+	assert_reads(t, "");
+	for (unsigned i = 1; i <= 3; i++) {
+		char user[8];
+
+		(void)snprintf(user, sizeof(user), "u%u", i);
+		write_login(t->log, user);
+		(void)snprintf(command, sizeof(command), "cp %s %s.%u", t->log, t->log, 4 - i);
+		assert_int_equal(system(command), 0);
+		assert_int_equal(truncate(t->log, 0), 0);
+		(void)snprintf(command, sizeof(command), "%s.%u", t->log, 4 - i);
+		set_written(command, 1000000 + (time_t)i);
+	}
+	write_login(t->log, "u4");
+	assert_told(t, "u1 u2 u3 u4");
+	assert_quiet(t);
+}
+
 static void a_line_being_written_survives_a_truncation(void **state)
 {
 	struct place_of_test *t = *state;
@@ -235,6 +260,7 @@ int main(void)
 		TEST(a_rename_is_followed),
 		TEST(rotations_between_two_looks_are_read_in_order),
 		TEST(a_copytruncate_is_followed),
+		TEST(copies_made_between_two_looks_are_read),
 		TEST(a_line_being_written_survives_a_truncation),
 		TEST(a_switched_link_is_followed),
 		TEST(a_file_and_its_directories_may_come_later),

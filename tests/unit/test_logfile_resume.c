@@ -149,6 +149,25 @@ static void a_restart_finds_the_copy_of_a_copytruncate(void **state)
 	assert_reads(t, "u2 longer-u3 u4");
 }
 
+static void a_restart_at_an_empty_file_finds_a_later_copy(void **state)
+{
+	struct place_of_test *t = *state;
+	struct slice s;
+	char position[512], command[400];
+
+	write_text(t->log, "");
+	start(t, NULL, false);
+	assert_reads(t, "");
+	assert_int_equal(source_position(t->source, TIME_SEC * USEC_PER_SEC, &s), 0);
+	(void)snprintf(position, sizeof(position), "%.*s", (int)s.n, s.p);
+	write_login(t->log, "u1");
+	(void)snprintf(command, sizeof(command), "cp %s %s.1 && : > %s", t->log, t->log, t->log);
+	assert_int_equal(system(command), 0);
+	write_login(t->log, "u2");
+	start(t, position, false);
+	assert_reads(t, "u1 u2");
+}
+
 static void a_restart_after_a_compressed_rotation_tells_a_gap(void **state)
 {
 	struct place_of_test *t = *state;
@@ -256,7 +275,7 @@ static void damaged_positions_are_told(void **state)
 {
 	struct place_of_test *t = *state;
 	struct error err;
-	char text[512], good[512];
+	static char text[16384], good[16384];
 
 	write_login(t->log, "u1");
 	(void)snprintf(good, sizeof(good), "%s", read_and_stop(t, "u1"));
@@ -298,6 +317,7 @@ int main(void)
 		TEST(a_restart_follows_after_the_rotated_file),
 		TEST(a_scan_waits_at_the_old_file_while_the_new_one_is_empty),
 		TEST(a_restart_finds_the_copy_of_a_copytruncate),
+		TEST(a_restart_at_an_empty_file_finds_a_later_copy),
 		TEST(a_restart_after_a_compressed_rotation_tells_a_gap),
 		TEST(a_restart_after_the_file_went_tells_a_gap),
 		TEST(old_records_are_left_out_behind_a_gap),
