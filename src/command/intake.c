@@ -25,6 +25,7 @@
 
 #define BATCH		  256		      /* alerts between two syncs of a catch-up */
 #define SAVE_EVERY_USEC	  (60 * USEC_PER_SEC) /* of a position that only skips noise */
+#define ROTATE_ASK_USEC	  (60 * USEC_PER_SEC)
 #define FORGED_SLOTS	  16		      /* users whose forgeries are joined apart */
 #define FORGED_WINDOW_MIN (60 * USEC_PER_SEC)
 #define FORGED_WINDOW_MAX USEC_PER_HOUR
@@ -49,6 +50,7 @@ struct intake {
 	struct buffer saved;	/* without its until=: tells whether there is anything new */
 	uint64_t saved_at_usec; /* clock_steady() */
 	unsigned batch;		/* alerts appended and not synced */
+	uint64_t rotate_due_usec; /* clock_steady(): when to ask again whether all is mailed */
 	bool replaying;		/* until the source was once read to its end */
 	bool unsaved_alerts;	/* the position is before alerts that are durable */
 	struct forged forged[FORGED_SLOTS];
@@ -421,10 +423,16 @@ static int commit(struct intake *in, enum intake_mode mode, uint64_t until_usec)
  */
 static void rotate_if_done(struct intake *in)
 {
+	struct delivery *d AUTO_DELIVERY = NULL;
+	uint64_t now = clock_steady();
 	int r;
 
 	if (ledger_size(in->ledger) < LEDGER_ROTATE_MIN || in->unsaved_alerts ||
-	    !delivery_all_done(in->dirfd, ledger_last_seq(in->ledger)))
+	    now < in->rotate_due_usec)
+		return;
+	in->rotate_due_usec = now + ROTATE_ASK_USEC;
+	if (delivery_load(in->dirfd, &d, NULL) != 0 ||
+	    !delivery_settled(d, ledger_last_seq(in->ledger)))
 		return;
 	r = ledger_rotate(in->ledger);
 	if (r < 0)

@@ -216,6 +216,11 @@ static int say_why_not_allowed(struct judge *j, const struct judged *judged, str
 				  "the expression at %s:%u ran into its limit, and no other rule "
 				  "allows it",
 				  v->refusal_file, v->refusal_line);
+	else if (v->refusal == WHITELIST_REFUSAL_CUT)
+		r = buffer_printf(&j->reason,
+				  "the message was cut at its end, so the rule at %s:%u cannot "
+				  "hold, and no other allows it",
+				  v->refusal_file, v->refusal_line);
 	else if (whitelist_size(j->whitelist) == 0)
 		r = buffer_append_str(&j->reason, "there is no whitelist");
 	else

@@ -20,7 +20,7 @@
 /* login_candidate() takes no message without one of them. */
 static const struct slice needles[LINES_NEEDLES] = {
 	{"Accepted ", 9},
-	{"auth succeeded", 14},
+	{"uth succeeded", 13},
 };
 
 int lines_init(struct lines *l, size_t block)
