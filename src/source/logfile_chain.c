@@ -57,16 +57,13 @@ static bool is_file(const struct segment *s, const struct stat *st)
 /* Begins with the first segment. */
 static void begin(struct chain *c)
 {
-	struct segment *s = &c->queue[0];
-	struct stat st;
+	const struct segment *s = &c->queue[0];
 
 	buffer_clear(&c->prefix);
 	buffer_clear(&c->name);
 	c->closing = false;
-	/* It may have been empty when it was queued. */
-	(void)place_head_read(s->fd, &s->head);
-	if (fstat(s->fd, &st) == 0)
-		s->begun = st.st_mtim;
+	/* Since it was queued it may have changed. */
+	c->check = c->following;
 	lines_begin(&c->lines, s->fd, s->offset);
 }
 
@@ -81,6 +78,7 @@ static int insert(struct chain *c, size_t at, const struct place_file *file, uin
 		.ino = file->st.st_ino,
 		.offset = offset,
 		.since_usec = since_usec,
+		.queued = file->st.st_mtim,
 	};
 	int r;
 
@@ -263,12 +261,16 @@ static int queue_truncated(struct chain *c, bool sure)
 {
 	struct place first = place_of_first(c);
 	uint64_t inos[1] = {c->queue[0].ino};
-	struct place_except except = {{&first, &c->previous}, inos, ARRAY_SIZE(inos)};
-	struct timespec since = c->queue[0].begun;
+	struct place_except except = {
+		{&first, &c->previous}, inos, ARRAY_SIZE(inos), &c->queue[0].head};
+	struct timespec since = c->queue[0].queued;
 	struct place_file copy, anew;
 	bool compressed, copied;
 	int r = 0;
 
+	/* Looked at first: what is copied and truncated from now on comes later. */
+	if (fstat(c->queue[0].fd, &anew.st) < 0)
+		return -errno;
 	copied = sure && chain_find(c, &first, &copy, &compressed) > 0;
 	if (copied) {
 		since = copy.st.st_mtim;
@@ -283,11 +285,6 @@ static int queue_truncated(struct chain *c, bool sure)
 	anew.fd = fcntl(c->queue[0].fd, F_DUPFD_CLOEXEC, 3);
 	if (anew.fd < 0)
 		return -errno;
-	if (fstat(anew.fd, &anew.st) < 0) {
-		r = -errno;
-		(void)close(anew.fd);
-		return r;
-	}
 	r = chain_append(c, &anew, 0, 0);
 	if (r < 0)
 		return r;
@@ -303,7 +300,7 @@ static int queue_between(struct chain *c, const struct place_file *now)
 {
 	struct place first = place_of_first(c);
 	uint64_t inos[ARRAY_SIZE(c->queue) + 1];
-	struct place_except except = {{&first, &c->previous}, inos, c->n + 1};
+	struct place_except except = {{&first, &c->previous}, inos, c->n + 1, NULL};
 	struct stat st;
 	int r;
 
@@ -365,18 +362,19 @@ int chain_next(struct chain *c, enum lines_want want, struct line *ret)
 {
 	int r;
 
-	if (c->check && !c->lines.stream) {
-		r = check(c);
-		if (r < 0)
-			return r;
-	}
-	if (c->gap) {
-		c->gap = false;
-		return CHAIN_GAP;
-	}
 	for (;;) {
-		bool last = !c->following || c->lines.stream || c->closing;
+		bool last;
 
+		if (c->check && !c->lines.stream) {
+			r = check(c);
+			if (r < 0)
+				return r;
+		}
+		if (c->gap) {
+			c->gap = false;
+			return CHAIN_GAP;
+		}
+		last = !c->following || c->lines.stream || c->closing;
 		r = lines_next(&c->lines, want, last, ret);
 		if (r != 0)
 			return r;

@@ -20,10 +20,10 @@ struct segment {
 	int fd; /* owned */
 	int watch;
 	uint64_t dev, ino;
-	uint64_t offset;       /* where reading begins */
-	uint64_t since_usec;   /* older records were read already, or may have been; 0: none */
-	struct timespec begun; /* its last write when reading began */
-	bool dead;	       /* truncated: nothing more comes from it */
+	uint64_t offset;	/* where reading begins */
+	uint64_t since_usec;	/* older records were read already, or may have been; 0: none */
+	struct timespec queued; /* its last write when it was queued */
+	bool dead;		/* truncated: nothing more comes from it */
 	struct place_head head;
 };
 

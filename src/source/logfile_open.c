@@ -108,7 +108,7 @@ static int resume(struct chain *c, const struct place *p, const struct place_fil
 	uint64_t read_usec = p->until_usec > p->time_usec ? p->until_usec : p->time_usec;
 	uint64_t since_usec = read_usec > CLOCK_SLACK_USEC ? read_usec - CLOCK_SLACK_USEC : 0;
 	uint64_t inos[2] = {now->fd >= 0 ? now->st.st_ino : 0, 0};
-	struct place_except except = {{p, NULL}, inos, ARRAY_SIZE(inos)};
+	struct place_except except = {{p, NULL}, inos, ARRAY_SIZE(inos), NULL};
 	struct timespec since = {(time_t)(read_usec / USEC_PER_SEC), 0};
 	struct place_file rotated;
 	bool compressed = false;

@@ -333,6 +333,11 @@ static int compare_times(const struct timespec *a, const struct timespec *b)
 
 static bool is_excepted(const struct place_except *except, const struct place_file *file)
 {
+	struct place_head head;
+
+	if (except->copying && file->st.st_size < PLACE_HEAD &&
+	    place_head_read(file->fd, &head) == 0 && place_head_grew(&head, except->copying))
+		return true;
 	for (size_t i = 0; i < except->n_inos; i++)
 		if (except->inos[i] == file->st.st_ino)
 			return true;

@@ -72,6 +72,7 @@ struct place_except {
 	const struct place *copies_of[2]; /* also what begins as these; may be NULL */
 	const uint64_t *inos;
 	size_t n_inos;
+	const struct place_head *copying; /* also what is still being copied from it; may be NULL */
 };
 
 #define PLACE_ROTATIONS_MAX 32
