@@ -42,6 +42,6 @@ struct address network_last(const struct network *n);
 /* As memcmp(3). */
 int address_compare(const struct address *a, const struct address *b);
 
-/* Canonical text: RFC 5952, IPv4 as dotted quad; a network of one address without a prefix. @ret. */
+/* Canonical text: RFC 5952, IPv4 as dotted quad, no prefix behind a single address. Gives @ret. */
 char *address_format(const struct address *a, char ret[ADDRESS_TEXT_MAX]);
 char *network_format(const struct network *n, char ret[ADDRESS_TEXT_MAX]);

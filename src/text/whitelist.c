@@ -259,6 +259,11 @@ static bool host_holds(struct slice wanted, struct slice host)
 	return host.n == wanted.n && strncasecmp(host.p, wanted.p, wanted.n) == 0;
 }
 
+static bool expired(const struct rule *rule, uint64_t now_usec)
+{
+	return rule->given & 1U << RULE_UNTIL && now_usec > rule->until_usec;
+}
+
 static bool field_holds(struct judged *j, const struct rule *rule, enum rule_key key)
 {
 	const struct login *login = j->q->login;
@@ -280,7 +285,7 @@ static bool field_holds(struct judged *j, const struct rule *rule, enum rule_key
 	case RULE_HOST:
 		return host_holds(wanted, j->q->host);
 	case RULE_UNTIL:
-		return j->q->now_usec <= rule->until_usec;
+		return !expired(rule, j->q->now_usec);
 	case RULE_KEYS:
 		break;
 	}
@@ -421,8 +426,8 @@ static const struct {
 void whitelist_warnings(const struct whitelist *w, uint64_t now_usec,
 			void (*warn)(const struct error *what, void *userdata), void *userdata)
 {
-	const struct other *other = w->others, *end = other + w->n_others;
 	struct error what;
+	size_t next = 0;
 
 	for (size_t i = 0; i < w->n_places; i++) {
 		const struct place *place = &w->places[i];
@@ -433,12 +438,11 @@ void whitelist_warnings(const struct whitelist *w, uint64_t now_usec,
 				error_set(&what, file, place->line, 0, "%s", cautions[k].text);
 				warn(&what, userdata);
 			}
-		if (other == end || other->number != i)
+		if (next == w->n_others || w->others[next].number != i)
 			continue;
-		if (other->rule.given & 1U << RULE_UNTIL && other->rule.until_usec < now_usec) {
+		if (expired(&w->others[next++].rule, now_usec)) {
 			error_set(&what, file, place->line, 0, "this rule ended with its until=");
 			warn(&what, userdata);
 		}
-		other++;
 	}
 }

@@ -15,19 +15,14 @@
 
 #define PLAIN_MAX 128 /* longer than any address with zone and prefix */
 
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
 static bool is_hex(char c)
 {
-	return is_digit(c) || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f');
+	return rule_is_digit(c) || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f');
 }
 
 static bool is_alnum(char c)
 {
-	return is_digit(c) || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
+	return rule_is_digit(c) || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
 }
 
 static bool is_one_of(char c, const char *set)
@@ -134,10 +129,10 @@ static bool begins_dotted(struct slice s)
 	for (size_t i = 0; i < s.n && dots < 3; i++) {
 		if (s.p[i] == '.')
 			dots++;
-		else if (!is_digit(s.p[i]) && s.p[i] != '\\')
+		else if (!rule_is_digit(s.p[i]) && s.p[i] != '\\')
 			return false;
 	}
-	return dots == 3 && is_digit(s.p[0]);
+	return dots == 3 && rule_is_digit(s.p[0]);
 }
 
 /* Takes off what other notations put around an address: quotes, brackets, "!", an anchor. */
@@ -169,11 +164,11 @@ static enum likeness token_likeness(struct slice s, bool escaped)
 			continue;
 		if (!is_alnum(c) && !is_one_of(c, escaped ? ".:/-%" : ".:/-%*?"))
 			return UNLIKE;
-		digits += is_digit(c);
+		digits += rule_is_digit(c);
 		alnums += is_alnum(c);
 		hexes += is_hex(c);
 		colons += c == ':';
-		odd += is_alnum(c) && !is_digit(c) && (escaped || (c | 0x20) != 'x');
+		odd += is_alnum(c) && !rule_is_digit(c) && (escaped || (c | 0x20) != 'x');
 	}
 	if (alnums == 0)
 		return NEUTRAL;

@@ -6,10 +6,7 @@
  */
 #include "text/whitelist_rule.h"
 
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
+#include "base/cleanup.h"
 
 static bool finds(const struct pattern *pattern, struct pattern_memory *memory, struct slice text)
 {
@@ -27,7 +24,7 @@ static bool finds_every_login(const struct pattern *pattern, struct pattern_memo
 		 "Accepted password for k.u from 203.0.113.6 port 33072 ssh2"},
 	};
 
-	for (size_t i = 0; i < sizeof(logins) / sizeof(logins[0]); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(logins); i++)
 		if (finds(pattern, memory, slice_of(logins[i][0])) &&
 		    finds(pattern, memory, slice_of(logins[i][1])))
 			return true;
@@ -49,7 +46,7 @@ static size_t take_dotted(struct slice s, struct dotted *ret)
 	while (at < s.n) {
 		size_t digits = 0;
 
-		while (at + digits < s.n && is_digit(s.p[at + digits]))
+		while (at + digits < s.n && rule_is_digit(s.p[at + digits]))
 			digits++;
 		if (digits == 0)
 			break;

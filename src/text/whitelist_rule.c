@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/cleanup.h"
 #include "base/timetext.h"
 #include "text/login.h"
 
@@ -36,8 +35,7 @@ struct fields {
 
 static bool is_word(char c)
 {
-	return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || c == '-' ||
-	       c == '_';
+	return rule_is_digit(c) || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || c == '-' || c == '_';
 }
 
 static int find_key(struct slice s)
@@ -156,7 +154,7 @@ static int until_parse(struct slice s, uint64_t *ret)
 	if (s.n < day || s.p[4] != '-' || s.n + end > sizeof(text))
 		return -EINVAL;
 	/* A time follows the day, or nothing, or the zone. */
-	if (s.n > day + 1 && strchr(" Tt", s.p[day]) && s.p[day + 1] >= '0' && s.p[day + 1] <= '9')
+	if (s.n > day + 1 && strchr(" Tt", s.p[day]) && rule_is_digit(s.p[day + 1]))
 		return timetext_parse(s, 0, ret);
 	memcpy(text, s.p, day);
 	memcpy(text + day, end_of_day, end);
@@ -374,11 +372,15 @@ void rule_done(struct rule *r)
 bool rule_network_wide(const struct network *n)
 {
 	static const struct network ipv4 = {.base = {{[10] = 0xff, [11] = 0xff}}, .prefix = 96};
-	struct address ipv4_last = network_last(&ipv4);
-	struct address first = network_first(n), last = network_last(n);
+	struct address ipv4_last, first, last;
 
+	if (n->prefix >= ipv4.prefix + 8)
+		return false;
+	ipv4_last = network_last(&ipv4);
+	first = network_first(n);
+	last = network_last(n);
 	if (address_compare(&first, &ipv4.base) >= 0 && address_compare(&last, &ipv4_last) <= 0)
-		return n->prefix < 96 + 8;
+		return true;
 	return n->prefix < 16 || (address_compare(&first, &ipv4.base) <= 0 &&
 				  address_compare(&last, &ipv4.base) >= 0);
 }

@@ -89,6 +89,11 @@ static inline bool rule_is_space(char c)
 	return c == ' ' || c == '\t';
 }
 
+static inline bool rule_is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
 static inline struct slice rule_trim(struct slice s)
 {
 	while (s.n > 0 && rule_is_space(s.p[0]))
