@@ -88,9 +88,9 @@ uint64_t ledger_last_seq(const struct ledger_writer *w); /* 0: none yet */
 uint64_t ledger_size(const struct ledger_writer *w);	 /* bytes */
 
 /*
- * Renames the ledger to ledger.1 and begins a new one; the ids of the former ledger.1 are forgotten.
- * Whether it is time (LEDGER_ROTATE_MIN) is the caller's to judge. -errno: the old one is still in
- * use.
+ * Renames the ledger to ledger.1 and begins a new one; the ids of the former ledger.1 are
+ * forgotten. Whether it is time (LEDGER_ROTATE_MIN) is the caller's to judge. -errno: the old one
+ * is still in use.
  */
 int ledger_rotate(struct ledger_writer *w);
 
@@ -109,9 +109,9 @@ struct ledger_reader *ledger_reader_free(struct ledger_reader *r);
  * unfinished last block is waited for); -errno. A damaged block is skipped and counted. A rotation
  * is noticed at the end of the old file.
  *
- * LEDGER_E_REPLACED, once, without *ret: @after_seq and the numbers given so far say nothing of what
- * follows. The ledger was deleted and made anew (ledger_reader_id() gives the new id), or it ends
- * before @after_seq (it was put back from a backup). The caller resets its mark to 0; the next
+ * LEDGER_E_REPLACED, once, without *ret: @after_seq and the numbers given so far say nothing of
+ * what follows. The ledger was deleted and made anew (ledger_reader_id() gives the new id), or it
+ * ends before @after_seq (it was put back from a backup). The caller resets its mark to 0; the next
  * calls give the ledger's alerts from its first on, some of which may have been seen before.
  */
 int ledger_reader_next(struct ledger_reader *r, struct alert *ret);

@@ -247,13 +247,15 @@ static bool find_end(struct slice s, struct piece *ret)
 		ret->end = after + SEPARATOR;
 		return true;
 	}
-	if (s.n < after + SEPARATOR + strlen(FIRST_KEY))
-		return false;
-	for (size_t i = 0; i <= SEPARATOR; i++)
-		if (slice_starts_with(slice_from(s, after + i), FIRST_KEY)) {
-			ret->end = after + i;
-			break;
-		}
+	for (size_t i = 0; i <= SEPARATOR; i++) {
+		struct slice next = slice_from(s, after + i);
+		size_t n = next.n < strlen(FIRST_KEY) ? next.n : strlen(FIRST_KEY);
+
+		if (memcmp(next.p, FIRST_KEY, n) != 0)
+			continue;
+		ret->end = after + i;
+		return n == strlen(FIRST_KEY);
+	}
 	return true;
 }
 
@@ -284,6 +286,7 @@ static int skip_overlong(struct ledger_scan *s, struct slice *ret_body)
 		if (end) {
 			s->at += (size_t)(end - rest.p) + SEPARATOR;
 			s->piece_len = ledger_scan_offset(s) - start;
+			s->unended_at = 0;
 			*ret_body = (struct slice){"", 0};
 			return LEDGER_SCAN_DAMAGED;
 		}
@@ -316,6 +319,9 @@ int ledger_scan_next(struct ledger_scan *s, struct slice *ret_body)
 			if (!(sound && piece.ended) &&
 			    !confirmed(s, (struct slice){rest.p, piece.end}))
 				continue;
+			s->unended_at = piece.crc_known && !piece.ended
+						? ledger_scan_offset(s) + piece.body + CRC_LINE
+						: 0;
 			s->at += piece.end;
 			s->piece_len = piece.end;
 			*ret_body = (struct slice){rest.p, piece.body};

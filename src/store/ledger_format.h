@@ -50,9 +50,10 @@ void ledger_reach_damaged(struct ledger_reach *r, uint64_t bytes);
 struct ledger_scan {
 	int fd; /* not owned */
 	struct buffer window;
-	uint64_t offset;    /* in the file, of the window's first byte */
-	size_t at;	    /* in the window, of the next block */
-	uint64_t piece_len; /* bytes of what next() gave, with what separates it from the next */
+	uint64_t offset;     /* in the file, of the window's first byte */
+	size_t at;	     /* in the window, of the next block */
+	uint64_t piece_len;  /* bytes of what next() gave, with what separates it from the next */
+	uint64_t unended_at; /* where its CRC ends, if what follows is no separator; else 0 */
 	struct {
 		uint64_t offset, len;
 		uint32_t crc;

@@ -190,6 +190,16 @@ static int read_old(struct ledger_writer *w, struct content *c)
 	return r;
 }
 
+/* The block at the file's end, without what is behind its CRC, is ended. */
+static int end_block(struct ledger_writer *w, struct content *c)
+{
+	int r = io_write_all(w->fd, "\n\n", 2);
+
+	if (r == 0)
+		c->end += 2;
+	return r;
+}
+
 /* Ends a last block that lacks nothing else, or cuts off what is behind the last whole one. */
 static int mend_tail(struct ledger_writer *w, struct ledger_scan *scan, struct content *c,
 		     uint64_t *ret_torn)
@@ -211,14 +221,15 @@ static int mend_tail(struct ledger_writer *w, struct ledger_scan *scan, struct c
 		if (r < 0)
 			return r;
 		c->end += len;
-		if (ftruncate(w->fd, (off_t)c->end) < 0)
-			return -errno;
-		r = io_write_all(w->fd, "\n\n", 2);
-		c->end += 2;
-		return r;
+		return ftruncate(w->fd, (off_t)c->end) < 0 ? -errno : end_block(w, c);
 	}
+	/* What is cut off may begin with the damaged separator of a block that is kept. */
+	if (scan->unended_at > 0)
+		c->end = scan->unended_at;
 	*ret_torn = (uint64_t)st.st_size - c->end;
-	return ftruncate(w->fd, (off_t)c->end) < 0 ? -errno : 0;
+	if (ftruncate(w->fd, (off_t)c->end) < 0)
+		return -errno;
+	return scan->unended_at > 0 ? end_block(w, c) : 0;
 }
 
 static int random_id(char ret[LEDGER_ID_MAX])

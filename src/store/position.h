@@ -15,8 +15,8 @@ enum position_e {
 	POSITION_E_DAMAGED = 2, /* *err says how; *ret holds what could be read, maybe nothing */
 };
 
-/* Stores it durably (file_replace()). -EINVAL where @position is empty or has a newline; -E2BIG above
- * POSITION_MAX; -errno. */
+/* Stores it durably (file_replace()). -EINVAL where @position is empty or has a newline; -E2BIG
+ * above POSITION_MAX; -errno. */
 int position_save(int dirfd, struct slice position);
 
 /* Loads it into *ret (cleared first). 0, POSITION_E_NONE, POSITION_E_DAMAGED, -errno. */

@@ -414,6 +414,31 @@ static void a_torn_tail_of_any_kind_is_cut_off(void **state)
 	}
 }
 
+static void a_torn_tail_behind_a_damaged_separator_takes_no_alert_along(void **state)
+{
+	AUTO_BUFFER struct buffer whole = BUFFER_INIT(65536);
+	uint64_t ends[4];
+
+	(void)state;
+	make_ledger(3, ends);
+	load("ledger", &whole);
+	for (size_t damaged = ends[2] - 2; damaged < ends[2]; damaged++)
+		for (size_t n = ends[2]; n < ends[3] - 2; n++) {
+			AUTO_WRITER struct ledger_writer *w = NULL;
+			AUTO_READER struct ledger_reader *r = NULL;
+
+			whole.data[damaged] = 'X';
+			store("ledger", whole.data, n);
+			w = open_writer(NULL);
+			whole.data[damaged] = '\n';
+			r = open_reader(0);
+			assert_reads(r, NUMBERS(1, 2));
+			append(w, 4);
+			assert_reads(r, NUMBERS(4));
+			assert_true(ledger_reader_damaged(r) == 0);
+		}
+}
+
 /* Whatever happens to one byte of the second alert, the first and the third are read. */
 static void a_changed_byte_costs_at_most_its_block(void **state)
 {
@@ -1031,6 +1056,7 @@ int main(void)
 		TEST(blocks_up_to_the_maximum_are_read),
 		TEST(a_ledger_torn_at_any_byte_keeps_what_is_whole),
 		TEST(a_torn_tail_of_any_kind_is_cut_off),
+		TEST(a_torn_tail_behind_a_damaged_separator_takes_no_alert_along),
 		TEST(a_changed_byte_costs_at_most_its_block),
 		TEST(a_damaged_last_block_is_kept_and_its_number_not_given_again),
 		TEST(a_page_of_zeros_costs_only_what_it_covers),
