@@ -1,0 +1,484 @@
+/*
+ * A lane has at most one mail in the air. It is frozen first, then sent; settle.c writes down what
+ * came of it. A mail that the server refuses for its content goes once more without log lines, then
+ * in halves, until the one alert that is refused stands alone and steps aside. Where two in a row
+ * were refused alone, the server refuses everything, and the whole digest steps aside at once.
+ */
+#include "deliver/lane.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/timetext.h"
+#include "deliver/gather.h"
+#include "deliver/schedule.h"
+#include "deliver/work.h"
+
+#define REFUSED_IN_A_ROW 2
+#define STEP_ASIDE_TRIES 4 /* 4xx to the mail itself, until others overtake it */
+
+void work_freeze(struct work *w)
+{
+	int r = outgoing_save(w->s->dirfd, w->file, w->o);
+
+	w->t->frozen[w->name] = true;
+	if (r == 0) {
+		w->t->unsaved[w->name] = outgoing_free(w->t->unsaved[w->name]);
+		return;
+	}
+	/* An alert that waits for room on the disk would be one that an intruder can silence. */
+	log_crit("%s cannot be written: %s; the mail is sent from memory", w->file, strerror(-r));
+	if (w->t->unsaved[w->name] != w->o)
+		(void)outgoing_free(w->t->unsaved[w->name]);
+	w->t->unsaved[w->name] = w->o;
+}
+
+void work_drop(struct work *w)
+{
+	int r;
+
+	if (w->t->unsaved[w->name] == w->o)
+		w->t->unsaved[w->name] = NULL;
+	w->o = outgoing_free(w->o);
+	w->t->frozen[w->name] = false;
+	/* While what was done is not written down, only the frozen mail tells of it. */
+	if (w->s->changed)
+		return;
+	r = outgoing_remove(w->s->dirfd, w->file);
+	if (r < 0)
+		log_error("%s cannot be removed: %s", w->file, strerror(-r));
+}
+
+static void work_done(struct work *w)
+{
+	if (w->t->unsaved[w->name] != w->o)
+		(void)outgoing_free(w->o);
+}
+
+#define AUTO_WORK CLEANUP(work_done)
+
+/* Finds the lane's frozen mail, if any. */
+static void thaw(struct work *w)
+{
+	char aside[OUTGOING_NAME_MAX + 16];
+	struct error err;
+	int r;
+
+	if (!w->t->frozen[w->name])
+		return;
+	w->o = w->t->unsaved[w->name];
+	if (!w->o) {
+		w->t->frozen[w->name] = false;
+		r = outgoing_load(w->s->dirfd, w->file, &w->o, &err);
+		if (r == OUTGOING_E_DAMAGED) {
+			log_error_struct(LOG_ERR, &err);
+			(void)snprintf(aside, sizeof(aside), "%s.damaged", w->file);
+			(void)renameat(w->s->dirfd, w->file, w->s->dirfd, aside);
+		} else if (r < 0) {
+			log_error("%s cannot be read: %s", w->file, strerror(-r));
+		}
+		if (r != 0)
+			return;
+		if (w->o->lane != w->name || w->o->serial <= w->lane->serial) {
+			log_debug("%s was done with already", w->file);
+			w->o = outgoing_free(w->o);
+			(void)outgoing_remove(w->s->dirfd, w->file);
+			return;
+		}
+		w->t->frozen[w->name] = true;
+	}
+	w->foreign = strcmp(w->o->ledger_id, w->s->delivery->ledger_id) != 0;
+}
+
+static int add_rcpts(const struct work *w, struct outgoing *o, const struct outgoing *like)
+{
+	int r = 0;
+
+	if (like && like->one_rcpt) {
+		o->one_rcpt = true;
+		return outgoing_add_rcpt(o, like->rcpts[0].addr, OUTGOING_OPEN);
+	}
+	for (size_t i = 0; i < w->t->config->to.n && r == 0; i++)
+		r = outgoing_add_rcpt(o, w->t->config->to.items[i], OUTGOING_OPEN);
+	return r;
+}
+
+static int compose(struct work *w, struct outgoing *o, const struct batch *batch)
+{
+	char note[256], after[TIMETEXT_MAX];
+	bool tell = w->name != DELIVERY_ASIDE && w->dest->untold > 0;
+
+	o->noted = tell ? w->dest->untold : 0;
+	if (tell)
+		(void)snprintf(note, sizeof(note),
+			       "%" PRIu64
+			       " earlier alert%s could not be delivered within %s and "
+			       "%s given up. \"loginbell queue\" lists them.",
+			       w->dest->untold, w->dest->untold == 1 ? "" : "s",
+			       timetext_duration(w->s->config->give_up_after_usec, after),
+			       w->dest->untold == 1 ? "was" : "were");
+	return compose_mail(o, batch, w->s->config, w->t->config, &w->s->host, tell ? note : NULL,
+			    sender_now());
+}
+
+static const struct outgoing_repeat *summary_of(const struct outgoing *o, uint64_t seq)
+{
+	for (size_t i = 0; i < o->n_repeats; i++)
+		if (o->repeats[i].told > 0 && o->repeats[i].seq == seq)
+			return &o->repeats[i];
+	return NULL;
+}
+
+/*
+ * Makes a mail of the first @n of @batch, which are those of @from, and puts it in the place of
+ * w->o. Where it does not fit, half of it, and so on.
+ */
+static int rebuild(struct work *w, const struct outgoing *from, struct batch *batch, size_t n,
+		   enum message_style style)
+{
+	AUTO_OUTGOING struct outgoing *o = outgoing_new();
+	int r = 0;
+
+	if (!o)
+		return -ENOMEM;
+	memcpy(o->ledger_id, from->ledger_id, sizeof(o->ledger_id));
+	o->lane = from->lane;
+	o->class = from->class;
+	o->serial = from->serial;
+	o->mark = from->mark;
+	o->tries = from->tries;
+	o->waited_usec = from->waited_usec;
+	o->last_try_usec = from->last_try_usec;
+	o->style = style;
+	if (n < batch->n && !summary_of(from, batch->alerts[n].seq))
+		o->mark = batch->alerts[n].seq - 1;
+	batch_truncate(batch, n);
+	for (size_t i = 0; i < n && r == 0; i++) {
+		const struct outgoing_repeat *p = summary_of(from, batch->alerts[i].seq);
+
+		if (p)
+			r = outgoing_add_repeat(o, p->key, p->told, p->seq);
+		else
+			r = outgoing_add_alert(o, batch->alerts[i].seq);
+	}
+	/* Windows that begin with the alerts that stayed. */
+	for (size_t i = 0; i < from->n_repeats && r == 0; i++)
+		for (size_t k = 0; k < n && r == 0 && from->repeats[i].told == 0; k++)
+			if (batch->alerts[k].seq == from->repeats[i].seq)
+				r = outgoing_add_repeat(o, from->repeats[i].key, 0,
+							from->repeats[i].seq);
+	if (r == 0)
+		r = add_rcpts(w, o, from);
+	if (r == 0)
+		r = compose(w, o, batch);
+	if (r == -E2BIG && n > 1)
+		return rebuild(w, o, batch, (n + 1) / 2, style);
+	if (r == -E2BIG && style == MESSAGE_FULL)
+		return rebuild(w, o, batch, n, MESSAGE_NO_LOGS);
+	if (r < 0)
+		return r;
+	if (w->t->unsaved[w->name] == w->o)
+		w->t->unsaved[w->name] = NULL;
+	(void)outgoing_free(w->o);
+	w->o = TAKE_PTR(o);
+	return 0;
+}
+
+/* Makes the frozen mail anew from the ledger. 1; 0 where the ledger lacks its alerts; -errno. */
+static int remake(struct work *w, enum message_style style, bool half)
+{
+	AUTO_BATCH struct batch batch = {0};
+	int r;
+
+	r = gather_again(w->s, w->dest, w->o, &batch);
+	if (r < 0)
+		return r;
+	if (batch.n == 0)
+		return 0;
+	r = rebuild(w, w->o, &batch, half ? (batch.n + 1) / 2 : batch.n, style);
+	if (r < 0)
+		return r;
+	work_freeze(w);
+	return 1;
+}
+
+/* Makes a mail of what is due. 1; 0 where there is nothing; -errno. */
+static int make(struct work *w)
+{
+	AUTO_OUTGOING struct outgoing *o = outgoing_new();
+	AUTO_BATCH struct batch batch = {0};
+	bool counted = false;
+	int r;
+
+	if (!o)
+		return -ENOMEM;
+	(void)snprintf(o->ledger_id, sizeof(o->ledger_id), "%s", w->s->delivery->ledger_id);
+	o->lane = w->name;
+	o->serial = w->lane->serial + 1;
+	if (w->name == DELIVERY_ASIDE) {
+		r = gather_exceptions(w->s, w->t, w->dest, o, &batch);
+	} else {
+		o->class = w->name;
+		r = gather_new(w->s, w->t, w->dest, o, &batch, &counted);
+	}
+	w->s->changed |= counted;
+	if (r < 0)
+		return r;
+	if (batch.n == 0) {
+		if (w->name != DELIVERY_ASIDE && o->mark > w->lane->mark) {
+			w->lane->mark = o->mark;
+			w->s->changed = true;
+		}
+		return 0;
+	}
+	/* After a crash the mark moves past them with this mail: they must be counted by then. */
+	if (counted)
+		sender_save(w->s);
+	r = rebuild(w, o, &batch, batch.n, MESSAGE_FULL);
+	if (r < 0)
+		return r;
+	work_freeze(w);
+	return 1;
+}
+
+static bool is_configured(const struct work *w, const char *addr)
+{
+	for (size_t i = 0; i < w->t->config->to.n; i++)
+		if (strcmp(w->t->config->to.items[i], addr) == 0)
+			return true;
+	return false;
+}
+
+/* Leaves out who is no longer configured and has it not; gives how many are left to get it. */
+static size_t keep_configured(struct work *w)
+{
+	struct outgoing *o = w->o;
+	size_t n = 0;
+
+	for (size_t i = 0; i < o->n_rcpts; i++) {
+		if (o->rcpts[i].state == OUTGOING_ACCEPTED || is_configured(w, o->rcpts[i].addr))
+			o->rcpts[n++] = o->rcpts[i];
+		else
+			free(o->rcpts[i].addr);
+	}
+	o->n_rcpts = n;
+	return outgoing_count(o, OUTGOING_OPEN);
+}
+
+/* The configuration may have changed since it was frozen. False where nothing is left to send. */
+static bool adapt(struct work *w)
+{
+	static const struct transport_result gone = {
+		.text = "the other recipients are configured no more"};
+	struct hash128 config = compose_fingerprint(w->s->config, w->t->config);
+	bool accepted = outgoing_count(w->o, OUTGOING_ACCEPTED) > 0;
+
+	if (hash128_eq(config, w->o->config))
+		return true;
+	if (w->o->one_rcpt) {
+		if (is_configured(w, w->o->rcpts[0].addr))
+			return true;
+		settle_forgotten(w);
+		return false;
+	}
+	if (!w->o->in_doubt && !w->foreign && !accepted && remake(w, MESSAGE_FULL, false) > 0)
+		return true;
+	if (keep_configured(w) > 0)
+		return true;
+	if (accepted) {
+		settle_done(w, &gone);
+		return false;
+	}
+	/* In doubt: the same bytes, to those who are to get them now. */
+	return add_rcpts(w, w->o, NULL) == 0;
+}
+
+static int before_data(void *userdata)
+{
+	struct work *w = userdata;
+	int r = 0;
+
+	if (!w->o->in_doubt && w->t->unsaved[w->name] != w->o)
+		r = outgoing_doubt(w->s->dirfd, w->file, true);
+	w->o->in_doubt = r == 0;
+	return r;
+}
+
+static bool alive(void *userdata)
+{
+	struct work *w = userdata;
+
+	return !w->s->alive || w->s->alive(w->s->userdata);
+}
+
+static enum lane_step refused(struct work *w, const struct transport_result *result)
+{
+	uint64_t n = work_alerts(w->o);
+	int r;
+
+	if (w->foreign) {
+		settle_deferred(w, result);
+		return LANE_IDLE;
+	}
+	if (w->o->style == MESSAGE_FULL) {
+		log_warning("mail %s was refused, and goes again without log lines: %s",
+			    w->o->message_id, result->text);
+		r = remake(w, MESSAGE_NO_LOGS, false);
+	} else if (n > 1 && w->t->refused_in_a_row < REFUSED_IN_A_ROW) {
+		log_warning("mail %s with %" PRIu64 " alerts was refused, and is halved: %s",
+			    w->o->message_id, n, result->text);
+		r = remake(w, MESSAGE_FULL, true);
+	} else {
+		log_error("mail %s with %" PRIu64
+			  " alert%s was refused; it is tried again "
+			  "hourly: %s",
+			  w->o->message_id, n, n == 1 ? "" : "s", result->text);
+		w->t->refused_in_a_row++;
+		settle_aside(w, DELIVERY_REFUSED, result);
+		return LANE_AGAIN;
+	}
+	if (r > 0)
+		return LANE_AGAIN;
+	settle_deferred(w, result);
+	return LANE_IDLE;
+}
+
+/* All recipients were refused or deferred. */
+static void nobody(struct work *w, struct transport_result *result)
+{
+	bool permanent = outgoing_count(w->o, OUTGOING_DEFERRED) == 0;
+
+	for (size_t i = 0; i < w->o->n_rcpts; i++)
+		w->o->rcpts[i].state = OUTGOING_OPEN;
+	if (w->name == DELIVERY_ASIDE) {
+		settle_aside(w, permanent ? DELIVERY_REFUSED : DELIVERY_DEFERRED, result);
+		return;
+	}
+	/* Nobody is held up by that: there is nobody else. It is soon seen when it is put right. */
+	if (permanent)
+		log_error("all recipients were refused: %s", result->text);
+	settle_deferred(w, result);
+}
+
+static enum lane_step send(struct work *w)
+{
+	struct carrier_hooks hooks = {before_data, alive, w};
+	struct transport_result result;
+
+	if (!w->t->carrier) {
+		w->t->carrier = carrier_new(w->t->config, &w->s->host);
+		if (!w->t->carrier) {
+			log_error("out of memory");
+			return LANE_IDLE;
+		}
+	}
+	if (w->name < DELIVERY_CLASSES)
+		w->t->fresh[w->name] = false;
+	switch (carrier_send(w->t->carrier, w->o, &hooks, &result)) {
+	case CARRIER_DONE:
+		settle_done(w, &result);
+		return LANE_AGAIN;
+	case CARRIER_REFUSED:
+		return refused(w, &result);
+	case CARRIER_NOBODY:
+		nobody(w, &result);
+		return w->name == DELIVERY_ASIDE ? LANE_AGAIN : LANE_IDLE;
+	case CARRIER_DEFERRED:
+		break;
+	}
+	/* A mail that is put off again and again for what it is must not hold up the others. */
+	if (result.about_mail && !w->foreign && !w->o->in_doubt &&
+	    (w->name == DELIVERY_ASIDE ||
+	     (w->o->tries + 1 >= STEP_ASIDE_TRIES && w->t->newest[w->name] > w->o->mark))) {
+		w->o->tries++;
+		log_warning("mail %s was put off %" PRIu64 " times and steps aside: %s",
+			    w->o->message_id, w->o->tries, result.text);
+		settle_aside(w, DELIVERY_DEFERRED, &result);
+		return LANE_AGAIN;
+	}
+	settle_deferred(w, &result);
+	return LANE_IDLE;
+}
+
+static uint64_t aside_due(const struct sender *s, const struct target *t,
+			  const struct delivery_destination *dest, uint64_t now)
+{
+	const struct delivery_lane *lane = &dest->lanes[DELIVERY_ASIDE];
+	uint64_t due = t->frozen[DELIVERY_ASIDE] ? now : SCHEDULE_NEVER;
+
+	for (size_t i = 0; i < dest->n_exceptions; i++) {
+		const struct delivery_exception *x = &dest->exceptions[i];
+		uint64_t at = x->next_try_usec;
+
+		if (x->state == DELIVERY_GIVEN_UP)
+			continue;
+		if (gather_is_due(s, x, now))
+			at = now;
+		due = at < due ? at : due;
+	}
+	if (due != SCHEDULE_NEVER && lane->tries > 0 && s->mode == SENDER_FOLLOW)
+		due = lane->next_try_usec > due ? lane->next_try_usec : due;
+	return due;
+}
+
+uint64_t lane_due(const struct sender *s, const struct target *t, enum delivery_lane_name name,
+		  uint64_t now_usec)
+{
+	const struct delivery_destination *dest = sender_done(s, t);
+	struct schedule_lane l = {
+		.lane = &dest->lanes[name],
+		.frozen = t->frozen[name],
+		.summary_usec = SCHEDULE_NEVER,
+		.interval_usec = s->config->interval_usec,
+	};
+	uint64_t due;
+
+	if (name == DELIVERY_ASIDE)
+		return aside_due(s, t, dest, now_usec);
+	l.waiting = t->newest[name] > l.lane->mark;
+	l.fresh = l.waiting && t->fresh[name];
+	if (name == DELIVERY_LOGIN)
+		l.summary_usec =
+			schedule_summary_due(dest, s->config->repeat_interval_usec, now_usec);
+	due = schedule_lane_due(&l, now_usec);
+	if (s->mode != SENDER_FOLLOW && (l.frozen || l.waiting))
+		due = now_usec;
+	return due;
+}
+
+enum lane_step lane_step(struct sender *s, struct target *t, enum delivery_lane_name name)
+{
+	struct delivery_destination *dest = sender_done(s, t);
+	AUTO_WORK struct work w = {
+		.s = s, .t = t, .dest = dest, .lane = &dest->lanes[name], .name = name};
+	int r;
+
+	/* What failed in this run is for the next one. */
+	if (w.lane->tries > 0 && w.lane->last_try_usec >= s->run_usec)
+		return LANE_IDLE;
+	if (lane_due(s, t, name, sender_now()) > sender_now())
+		return LANE_IDLE;
+	outgoing_name(dest->name, name, w.file);
+	thaw(&w);
+	if (w.o && !adapt(&w))
+		return LANE_AGAIN;
+	if (!w.o) {
+		r = make(&w);
+		if (r < 0) {
+			log_error("%s: no mail can be made: %s",
+				  dest->name[0] ? dest->name : "[Mail]", strerror(-r));
+			w.lane->tries++;
+			w.lane->last_try_usec = sender_now();
+			w.lane->next_try_usec =
+				w.lane->last_try_usec + schedule_backoff_usec(w.lane->tries);
+			return LANE_IDLE;
+		}
+		if (r == 0)
+			return LANE_IDLE;
+	}
+	return send(&w);
+}

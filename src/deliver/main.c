@@ -1,0 +1,208 @@
+/*
+ * loginbell-deliver: mails what the ledger holds. Once, or with --follow as long as it runs.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/timetext.h"
+#include "config.h"
+#include "deliver/beside.h"
+#include "deliver/direct.h"
+#include "deliver/follow.h"
+#include "deliver/schedule.h"
+#include "deliver/sender.h"
+#include "deliver/signals.h"
+#include "store/config_file.h"
+#include "store/file.h"
+
+#define EXIT_USAGE  2
+#define SENDER_LOCK "sender.lock"
+
+enum task { TASK_ONCE, TASK_FOLLOW, TASK_TEST, TASK_STDIN };
+
+struct options {
+	enum task task;
+	const char *config;
+	const char *state;
+};
+
+static const char usage[] =
+	"Usage: loginbell-deliver [OPTION…]\n"
+	"Mails the alerts that wait in loginbell's ledger.\n"
+	"\n"
+	"      --follow               stay, and mail what comes\n"
+	"      --test                 send a test message to every destination now\n"
+	"      --stdin                mail the alerts given on standard input, without any state\n"
+	"  -c, --config=FILE          instead of " CONFIG_FILE_DEFAULT
+	"\n"
+	"      --state-directory=DIR  where the ledger is\n"
+	"  -v, --verbose              say more; twice: the dialogue with the mail server\n"
+	"  -h, --help\n"
+	"      --version\n"
+	"\n"
+	"Exit status: 0 all is mailed; 1 failed; 2 wrong usage or configuration; 75 alerts still\n"
+	"wait.\n";
+
+/* 0 to go on, 1 to end well, -EINVAL. */
+static int parse(int argc, char **argv, struct options *ret)
+{
+	enum { OPT_FOLLOW = 256, OPT_TEST, OPT_STDIN, OPT_STATE, OPT_VERSION };
+	static const struct option longs[] = {
+		{"follow", no_argument, NULL, OPT_FOLLOW},
+		{"test", no_argument, NULL, OPT_TEST},
+		{"stdin", no_argument, NULL, OPT_STDIN},
+		{"config", required_argument, NULL, 'c'},
+		{"state-directory", required_argument, NULL, OPT_STATE},
+		{"verbose", no_argument, NULL, 'v'},
+		{"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, OPT_VERSION},
+		{0},
+	};
+	int c, level = LOG_NOTICE;
+
+	while ((c = getopt_long(argc, argv, "c:vh", longs, NULL)) != -1) {
+		switch (c) {
+		case OPT_FOLLOW:
+			ret->task = TASK_FOLLOW;
+			level = level < LOG_INFO ? LOG_INFO : level;
+			break;
+		case OPT_TEST:
+			ret->task = TASK_TEST;
+			break;
+		case OPT_STDIN:
+			ret->task = TASK_STDIN;
+			break;
+		case 'c':
+			ret->config = optarg;
+			break;
+		case OPT_STATE:
+			ret->state = optarg;
+			break;
+		case 'v':
+			level = level < LOG_INFO ? LOG_INFO : LOG_DEBUG;
+			break;
+		case 'h':
+			(void)fputs(usage, stdout);
+			return 1;
+		case OPT_VERSION:
+			(void)puts("loginbell-deliver " LOGINBELL_VERSION);
+			return 1;
+		default:
+			return -EINVAL;
+		}
+	}
+	if (optind < argc) {
+		log_error("unexpected argument: %s", argv[optind]);
+		return -EINVAL;
+	}
+	log_set_max_level(level);
+	return 0;
+}
+
+static void on_fault(const struct error *fault, void *userdata)
+{
+	(void)userdata;
+	log_error_struct(LOG_ERR, fault);
+}
+
+static int open_state(const struct options *options, int *ret_dirfd)
+{
+	AUTO_BUFFER struct buffer path = BUFFER_INIT(4096);
+	const char *name = options->state;
+	struct error err;
+	int r;
+
+	if (!name) {
+		r = file_state_path(&path);
+		name = r < 0 ? NULL : buffer_cstr(&path);
+		if (!name) {
+			log_error("out of memory");
+			return -ENOMEM;
+		}
+	}
+	r = file_open_state(name, true, ret_dirfd, &err);
+	if (r < 0)
+		log_error_struct(LOG_ERR, &err);
+	return r;
+}
+
+static int once(struct sender *s)
+{
+	uint64_t due;
+
+	if (sender_run(s, SENDER_ONCE, &due) < 0)
+		return 1;
+	if (sender_waits(s))
+		return EX_TEMPFAIL;
+	if (due != SCHEDULE_NEVER)
+		log_info("repeats of logins that were told wait for their summary");
+	return 0;
+}
+
+/* Takes sender.lock. 0; -1: *ret_status is the exit status. */
+static int lock(int dirfd, enum task task, int *ret_fd, int *ret_status)
+{
+	pid_t pid;
+	int r;
+
+	r = file_lock(dirfd, SENDER_LOCK, ret_fd, &pid);
+	if (r == 0)
+		return 0;
+	*ret_status = 1;
+	if (r == FILE_E_LOCKED && task == TASK_FOLLOW) {
+		log_error("another sender (pid %d) holds " SENDER_LOCK, (int)pid);
+	} else if (r == FILE_E_LOCKED) {
+		r = beside(dirfd, pid, ret_fd);
+		if (r == BESIDE_E_FREE)
+			return 0;
+		*ret_status = r < 0 ? 1 : r;
+	}
+	if (r < 0)
+		log_error(SENDER_LOCK ": %s", strerror(-r));
+	return -1;
+}
+
+int main(int argc, char **argv)
+{
+	struct options options = {.task = TASK_ONCE};
+	AUTO_CLOSE int dirfd = -1, lock_fd = -1;
+	struct sender s = {.dirfd = -1};
+	struct config *config = NULL;
+	struct error err = {0};
+	int r, status;
+
+	log_init("loginbell-deliver");
+	r = parse(argc, argv, &options);
+	if (r != 0)
+		return r < 0 ? EXIT_USAGE : 0;
+	r = signals_init();
+	if (r < 0) {
+		log_error("signals: %s", strerror(-r));
+		return 1;
+	}
+	r = config_file_load(options.config, &config, on_fault, NULL, &err);
+	if (r != 0) {
+		if (r < 0)
+			log_error_struct(LOG_ERR, &err);
+		return EXIT_USAGE;
+	}
+	if (options.task == TASK_TEST || options.task == TASK_STDIN) {
+		status = options.task == TASK_TEST ? direct_test(config) : direct_stdin(config);
+		(void)config_free(config);
+		return status;
+	}
+	if (open_state(&options, &dirfd) < 0 || lock(dirfd, options.task, &lock_fd, &status) < 0) {
+		(void)config_free(config);
+		return lock_fd < 0 && dirfd < 0 ? 1 : status;
+	}
+	status = 1;
+	if (sender_open(&s, dirfd, config) == 0)
+		status = options.task == TASK_FOLLOW ? follow(&s, options.config) : once(&s);
+	sender_close(&s);
+	return status;
+}

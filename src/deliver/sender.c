@@ -1,0 +1,514 @@
+/*
+ * What was done before is loaded once and kept; the ledger's end is followed by one reader that
+ * stays open and only notes which numbers concern whom. The alerts themselves are read when a mail
+ * is made, so that a sender with nothing to do holds nothing.
+ */
+#include "deliver/sender.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/number.h"
+#include "base/timetext.h"
+#include "deliver/lane.h"
+#include "deliver/schedule.h"
+
+#define STEPS_MAX 1000 /* of a lane in one run; the next run goes on */
+
+uint64_t sender_now(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_REALTIME, &ts);
+	return (uint64_t)ts.tv_sec * USEC_PER_SEC + (uint64_t)ts.tv_nsec / 1000;
+}
+
+struct delivery_destination *sender_done(const struct sender *s, const struct target *t)
+{
+	return delivery_find(s->delivery, t->config->name);
+}
+
+/*
+ * A class of which nothing waits is done with up to the ledger's end; then the marks say so
+ * without a look into the ledger.
+ */
+static void advance_idle(struct sender *s)
+{
+	for (size_t i = 0; i < s->n_targets; i++) {
+		struct delivery_destination *dest = sender_done(s, &s->targets[i]);
+
+		for (int c = 0; c < DELIVERY_CLASSES; c++) {
+			if (s->targets[i].newest[c] > dest->lanes[c].mark ||
+			    s->last_seq <= dest->lanes[c].mark || s->targets[i].frozen[c])
+				continue;
+			dest->lanes[c].mark = s->last_seq;
+			s->changed = true;
+		}
+	}
+}
+
+void sender_save(struct sender *s)
+{
+	int r;
+
+	advance_idle(s);
+	r = delivery_save(s->dirfd, s->delivery);
+	s->changed = r < 0;
+	if (r < 0)
+		log_crit(
+			"what was mailed cannot be written down: %s; after a restart it is mailed "
+			"again",
+			strerror(-r));
+}
+
+/* The number of the first alert in the file "ledger" itself; 0 where that cannot be told. */
+static uint64_t first_of_ledger(int dirfd)
+{
+	AUTO_CLOSE int fd = openat(dirfd, "ledger", O_RDONLY | O_CLOEXEC);
+	static const char key[] = "\nFIRST_SEQ=";
+	char head[512], *at, *end;
+	uint64_t seq;
+	ssize_t n;
+
+	if (fd < 0)
+		return 0;
+	n = read(fd, head, sizeof(head) - 1);
+	if (n <= 0)
+		return 0;
+	head[n] = '\0';
+	at = strstr(head, key);
+	end = at ? strchr(at + 1, '\n') : NULL;
+	if (!end)
+		return 0;
+	at += sizeof(key) - 1;
+	if (number_parse_u64((struct slice){at, (size_t)(end - at)}, UINT64_MAX, &seq) < 0)
+		return 0;
+	return seq;
+}
+
+static int load_delivery(struct sender *s)
+{
+	struct error err;
+	int r;
+
+	r = delivery_load(s->dirfd, &s->delivery, &err);
+	if (r == 0)
+		return 0;
+	if (r < 0) {
+		log_error(DELIVERY_FILE ": %s", strerror(-r));
+		return r;
+	}
+	s->delivery = delivery_new();
+	if (!s->delivery)
+		return -ENOMEM;
+	s->changed = true;
+	if (r == DELIVERY_E_NONE)
+		return 0;
+	/*
+	 * What was mailed is not known any more. The ledger is rotated only when all was: so what
+	 * its current file holds is mailed, some of it for a second time.
+	 */
+	log_error_struct(LOG_CRIT, &err);
+	log_crit("it is kept as " DELIVERY_FILE
+		 ".damaged; all alerts of the current ledger are "
+		 "mailed, some perhaps again");
+	if (renameat(s->dirfd, DELIVERY_FILE, s->dirfd, DELIVERY_FILE ".damaged") < 0)
+		log_error(DELIVERY_FILE ": %s", strerror(errno));
+	s->restart_seq = first_of_ledger(s->dirfd);
+	return 0;
+}
+
+/* A new destination begins where the others are: it gets what nobody was told yet. */
+static int add_destination(struct sender *s, const char *name)
+{
+	struct delivery_destination *dest, old = {0};
+
+	for (size_t i = 0; i < s->delivery->n_destinations; i++)
+		for (int c = 0; c < DELIVERY_CLASSES; c++)
+			if (s->delivery->destinations[i].lanes[c].mark > old.lanes[c].mark)
+				old.lanes[c].mark = s->delivery->destinations[i].lanes[c].mark;
+	dest = delivery_add(s->delivery, name);
+	if (!dest)
+		return -ENOMEM;
+	for (int c = 0; c < DELIVERY_CLASSES; c++) {
+		dest->lanes[c].mark = old.lanes[c].mark;
+		if (s->restart_seq > 0 && dest->lanes[c].mark < s->restart_seq - 1)
+			dest->lanes[c].mark = s->restart_seq - 1;
+	}
+	s->changed = true;
+	return 0;
+}
+
+static bool is_configured(const struct config *config, const char *name)
+{
+	for (size_t i = 0; i < config->n_destinations; i++)
+		if (strcmp(config->destinations[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+/* Forgets destinations, and recipients, that are configured no more. */
+static void drop_unconfigured(struct sender *s)
+{
+	for (size_t i = 0; i < s->delivery->n_destinations;) {
+		struct delivery_destination *dest = &s->delivery->destinations[i];
+
+		if (is_configured(s->config, dest->name)) {
+			i++;
+			continue;
+		}
+		log_notice("destination %s is configured no more and is forgotten",
+			   dest->name[0] ? dest->name : "[Mail]");
+		for (int l = 0; l < DELIVERY_LANES; l++) {
+			char file[OUTGOING_NAME_MAX];
+
+			outgoing_name(dest->name, (enum delivery_lane_name)l, file);
+			(void)outgoing_remove(s->dirfd, file);
+		}
+		delivery_remove(s->delivery, dest);
+		s->changed = true;
+	}
+}
+
+static void drop_rcpts(struct sender *s, const struct target *t)
+{
+	struct delivery_destination *dest = sender_done(s, t);
+
+	for (size_t i = 0; i < dest->n_exceptions;) {
+		struct delivery_exception *x = &dest->exceptions[i];
+		bool known = !x->rcpt;
+
+		for (size_t k = 0; k < t->config->to.n && !known; k++)
+			known = strcmp(t->config->to.items[k], x->rcpt) == 0;
+		if (known) {
+			i++;
+			continue;
+		}
+		log_notice("recipient %s is configured no more and is forgotten", x->rcpt);
+		free(x->rcpt);
+		*x = dest->exceptions[--dest->n_exceptions];
+		s->changed = true;
+	}
+}
+
+static void free_targets(struct target *targets, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		(void)carrier_free(targets[i].carrier);
+		for (int l = 0; l < DELIVERY_LANES; l++)
+			(void)outgoing_free(targets[i].unsaved[l]);
+	}
+	free(targets);
+}
+
+static int make_targets(struct sender *s, const struct config *config, struct target **ret)
+{
+	struct target *targets = calloc(config->n_destinations, sizeof(*targets));
+	int r = 0;
+
+	if (!targets)
+		return -ENOMEM;
+	for (size_t i = 0; i < config->n_destinations && r == 0; i++) {
+		const char *name = config->destinations[i].name;
+
+		targets[i].config = &config->destinations[i];
+		for (int l = 0; l < DELIVERY_LANES; l++) {
+			char file[OUTGOING_NAME_MAX];
+
+			outgoing_name(name, (enum delivery_lane_name)l, file);
+			targets[i].frozen[l] = faccessat(s->dirfd, file, F_OK, 0) == 0;
+		}
+		if (!delivery_find(s->delivery, name))
+			r = add_destination(s, name);
+	}
+	if (r < 0)
+		free(targets);
+	else
+		*ret = targets;
+	return r;
+}
+
+/* Forgets what was read of the ledger, so that it is read anew. */
+static void forget_tail(struct sender *s)
+{
+	s->tail = ledger_reader_free(s->tail);
+	s->last_seq = 0;
+	for (size_t i = 0; i < s->n_targets; i++) {
+		memset(s->targets[i].newest, 0, sizeof(s->targets[i].newest));
+		memset(s->targets[i].fresh, 0, sizeof(s->targets[i].fresh));
+	}
+}
+
+int sender_reload(struct sender *s, struct config *config)
+{
+	struct target *targets;
+	int r;
+
+	r = make_targets(s, config, &targets);
+	if (r < 0)
+		return r;
+	/* A mail that only memory holds is made anew from the ledger. */
+	free_targets(s->targets, s->n_targets);
+	(void)config_free(s->config);
+	s->config = config;
+	s->targets = targets;
+	s->n_targets = config->n_destinations;
+	compose_host_init(&s->host);
+	drop_unconfigured(s);
+	for (size_t i = 0; i < s->n_targets; i++)
+		drop_rcpts(s, &s->targets[i]);
+	/* What is new for whom is found by reading the ledger again. */
+	forget_tail(s);
+	return 0;
+}
+
+int sender_open(struct sender *s, int dirfd, struct config *config)
+{
+	int r;
+
+	s->dirfd = dirfd;
+	r = outgoing_prepare(dirfd);
+	if (r < 0) {
+		log_error(OUTGOING_DIR ": %s", strerror(-r));
+		return r;
+	}
+	r = load_delivery(s);
+	if (r == 0)
+		r = sender_reload(s, config);
+	if (r < 0)
+		(void)config_free(config);
+	return r;
+}
+
+void sender_close(struct sender *s)
+{
+	free_targets(s->targets, s->n_targets);
+	(void)ledger_reader_free(s->tail);
+	(void)delivery_free(s->delivery);
+	(void)config_free(s->config);
+	*s = (struct sender){.dirfd = -1};
+}
+
+/* Another ledger than before: nothing of it was mailed. */
+static void check_ledger_id(struct sender *s, const char *id)
+{
+	if (!id[0] || strcmp(s->delivery->ledger_id, id) == 0)
+		return;
+	if (s->delivery->ledger_id[0]) {
+		log_error("the ledger is another one than before: all of it is mailed");
+		for (size_t i = 0; i < s->delivery->n_destinations; i++) {
+			struct delivery_destination *dest = &s->delivery->destinations[i];
+
+			for (int c = 0; c < DELIVERY_CLASSES; c++)
+				dest->lanes[c].mark = 0;
+			for (size_t k = 0; k < dest->n_exceptions; k++)
+				free(dest->exceptions[k].rcpt);
+			dest->n_exceptions = 0;
+			dest->n_repeats = 0;
+		}
+	}
+	(void)snprintf(s->delivery->ledger_id, sizeof(s->delivery->ledger_id), "%s", id);
+	s->changed = true;
+}
+
+/* A mark ahead of the ledger, e.g. after a restored backup, would keep new alerts back. */
+static void check_marks(struct sender *s)
+{
+	for (size_t i = 0; i < s->n_targets && s->last_seq > 0; i++) {
+		struct delivery_destination *dest = sender_done(s, &s->targets[i]);
+
+		for (int c = 0; c < DELIVERY_CLASSES; c++) {
+			if (dest->lanes[c].mark <= s->last_seq)
+				continue;
+			log_error("%s: mailed up to alert %" PRIu64
+				  ", but the ledger ends at %" PRIu64 ": goes on from there",
+				  dest->name[0] ? dest->name : "[Mail]", dest->lanes[c].mark,
+				  s->last_seq);
+			dest->lanes[c].mark = s->last_seq;
+			dest->n_repeats = 0;
+			s->changed = true;
+		}
+	}
+}
+
+static void note(struct sender *s, const struct alert *a, bool fresh)
+{
+	enum delivery_lane_name class = delivery_class(a->kind);
+
+	s->last_seq = a->seq > s->last_seq ? a->seq : s->last_seq;
+	for (size_t i = 0; i < s->n_targets; i++) {
+		struct target *t = &s->targets[i];
+
+		if (!((t->config->events >> a->kind) & 1))
+			continue;
+		if (a->seq > t->newest[class])
+			t->newest[class] = a->seq;
+		t->fresh[class] |= fresh;
+	}
+}
+
+static void tell_damaged(struct sender *s)
+{
+	uint64_t damaged = ledger_reader_damaged(s->tail);
+
+	if (damaged > s->damaged)
+		log_crit("%" PRIu64 " damaged alerts in the ledger are skipped",
+			 damaged - s->damaged);
+	s->damaged = damaged;
+}
+
+static int read_tail(struct sender *s)
+{
+	bool first = !s->tail;
+	struct error err;
+	struct alert a;
+	int r;
+
+	if (first) {
+		forget_tail(s);
+		r = ledger_reader_open(s->dirfd, 0, &s->tail, &err);
+		if (r < 0) {
+			log_error_struct(LOG_ERR, &err);
+			return r;
+		}
+	}
+	while ((r = ledger_reader_next(s->tail, &a)) > 0) {
+		if (r == LEDGER_E_REPLACED) {
+			first = true;
+			forget_tail(s);
+			r = ledger_reader_open(s->dirfd, 0, &s->tail, &err);
+			if (r < 0) {
+				log_error_struct(LOG_ERR, &err);
+				return r;
+			}
+			continue;
+		}
+		note(s, &a, !first);
+	}
+	tell_damaged(s);
+	if (r < 0) {
+		log_error("the ledger cannot be read: %s", strerror(-r));
+		s->tail = ledger_reader_free(s->tail);
+		return r;
+	}
+	check_ledger_id(s, ledger_reader_id(s->tail));
+	if (first)
+		check_marks(s);
+	return 0;
+}
+
+static uint64_t next_due(struct sender *s)
+{
+	uint64_t now = sender_now(), due = SCHEDULE_NEVER;
+
+	for (size_t i = 0; i < s->n_targets; i++) {
+		for (int l = 0; l < DELIVERY_LANES; l++) {
+			uint64_t at = lane_due(s, &s->targets[i], (enum delivery_lane_name)l, now);
+
+			due = at < due ? at : due;
+		}
+	}
+	return due;
+}
+
+/* Lanes before destinations: no flood of forged alerts keeps a login from anybody. */
+static void send_due(struct sender *s)
+{
+	for (int l = 0; l < DELIVERY_LANES; l++) {
+		for (size_t i = 0; i < s->n_targets; i++) {
+			int steps = 0;
+
+			while (steps++ < STEPS_MAX &&
+			       lane_step(s, &s->targets[i], (enum delivery_lane_name)l) ==
+				       LANE_AGAIN &&
+			       (!s->alive || s->alive(s->userdata)))
+				;
+		}
+	}
+}
+
+int sender_run(struct sender *s, enum sender_mode mode, uint64_t *ret_due_usec)
+{
+	bool sent = false;
+	int r;
+
+	s->mode = mode;
+	s->run_usec = sender_now();
+	for (size_t i = 0; i < s->n_targets; i++)
+		s->changed |= schedule_normalise(sender_done(s, &s->targets[i]), s->run_usec);
+	r = read_tail(s);
+	if (r < 0)
+		return r;
+	send_due(s);
+	for (size_t i = 0; i < s->n_targets; i++) {
+		sent |= s->targets[i].carrier != NULL;
+		s->targets[i].carrier = carrier_free(s->targets[i].carrier);
+	}
+	advance_idle(s);
+	if (s->changed)
+		sender_save(s);
+	s->mode = SENDER_FOLLOW;
+	*ret_due_usec = next_due(s);
+#ifdef __GLIBC__
+	if (sent)
+		(void)malloc_trim(0);
+#else
+	(void)sent;
+#endif
+	return 0;
+}
+
+bool sender_waits(const struct sender *s)
+{
+	for (size_t i = 0; i < s->n_targets; i++) {
+		const struct target *t = &s->targets[i];
+		const struct delivery_destination *dest = sender_done(s, t);
+
+		for (int l = 0; l < DELIVERY_LANES; l++)
+			if (t->frozen[l])
+				return true;
+		for (int c = 0; c < DELIVERY_CLASSES; c++)
+			if (t->newest[c] > dest->lanes[c].mark)
+				return true;
+		for (size_t k = 0; k < dest->n_exceptions; k++)
+			if (dest->exceptions[k].state != DELIVERY_GIVEN_UP)
+				return true;
+	}
+	return false;
+}
+
+int sender_status(const struct sender *s, struct buffer *ret)
+{
+	const struct delivery_destination *failed = NULL;
+	uint64_t last = 0;
+	char when[TIMETEXT_MAX];
+	int r;
+
+	for (size_t i = 0; i < s->n_targets; i++) {
+		const struct delivery_destination *dest = sender_done(s, &s->targets[i]);
+
+		for (int l = 0; l < DELIVERY_LANES; l++)
+			if (dest->lanes[l].last_mail_usec > last)
+				last = dest->lanes[l].last_mail_usec;
+		if (dest->failure[0] && !failed)
+			failed = dest;
+	}
+	r = buffer_append_str(ret, sender_waits(s) ? "Alerts wait to be mailed" : "All is mailed");
+	if (r == 0 && last > 0)
+		r = buffer_printf(ret, "; last mail %s", timetext_local(last, when));
+	if (r == 0 && failed)
+		r = buffer_printf(ret, "; %.200s", failed->failure);
+	return r;
+}

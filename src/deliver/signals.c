@@ -1,0 +1,91 @@
+/*
+ * SIGALRM ends the process at once, in the middle of whatever it does: that is safe, since a mail
+ * being sent is frozen on disk and what is in doubt is marked there.
+ */
+#include "deliver/signals.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+
+/* The one thing that a handler can reach. */
+static struct {
+	int pipe[2];
+	volatile sig_atomic_t stop, reload, flush;
+} state = {.pipe = {-1, -1}};
+
+static void on_signal(int number)
+{
+	int saved = errno;
+
+	if (number == SIGALRM)
+		_exit(EX_TEMPFAIL);
+	if (number == SIGHUP)
+		state.reload = 1;
+	else if (number == SIGUSR1)
+		state.flush = 1;
+	else if (!state.stop) {
+		state.stop = 1;
+		(void)alarm(SIGNALS_LAST_SEC);
+	}
+	if (write(state.pipe[1], "", 1) < 0) {
+		/* Full: then it is readable already. */
+	}
+	errno = saved;
+}
+
+int signals_init(void)
+{
+	static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGALRM};
+	struct sigaction sa = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+
+	if (pipe2(state.pipe, O_CLOEXEC | O_NONBLOCK) < 0)
+		return -errno;
+	(void)sigemptyset(&sa.sa_mask);
+	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
+		if (sigaction(numbers[i], &sa, NULL) < 0)
+			return -errno;
+	sa.sa_handler = SIG_IGN;
+	return sigaction(SIGPIPE, &sa, NULL) < 0 ? -errno : 0;
+}
+
+int signals_fd(void)
+{
+	return state.pipe[0];
+}
+
+void signals_drain(void)
+{
+	char buf[64];
+
+	while (read(state.pipe[0], buf, sizeof(buf)) > 0)
+		;
+}
+
+bool signals_stop(void)
+{
+	return state.stop;
+}
+
+static bool take(volatile sig_atomic_t *flag)
+{
+	bool was = *flag;
+
+	*flag = 0;
+	return was;
+}
+
+bool signals_take_reload(void)
+{
+	return take(&state.reload);
+}
+
+bool signals_take_flush(void)
+{
+	return take(&state.flush);
+}

@@ -1,0 +1,299 @@
+/*
+ * What the sender has done, in memory. Exceptions are few (what a server refused), so a list that
+ * is walked does. Repeats may be many (one a distinct login within RepeatInterval=) and are kept in
+ * order of their key. The file's form is in delivery_text.c.
+ */
+#include "store/delivery.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+
+struct delivery *delivery_new(void)
+{
+	return calloc(1, sizeof(struct delivery));
+}
+
+static void destination_done(struct delivery_destination *dest)
+{
+	for (size_t i = 0; i < dest->n_exceptions; i++)
+		free(dest->exceptions[i].rcpt);
+	free(dest->exceptions);
+	free(dest->repeats);
+	free(dest->name);
+}
+
+struct delivery *delivery_free(struct delivery *d)
+{
+	if (!d)
+		return NULL;
+	for (size_t i = 0; i < d->n_destinations; i++)
+		destination_done(&d->destinations[i]);
+	free(d->destinations);
+	free(d);
+	return NULL;
+}
+
+const char *delivery_lane_text(enum delivery_lane_name lane)
+{
+	static const char *const names[DELIVERY_LANES] = {"login", "forged", "aside"};
+
+	return names[lane];
+}
+
+const char *delivery_state_text(enum delivery_state state)
+{
+	static const char *const names[DELIVERY_STATES] = {"done", "waiting", "deferred", "refused",
+							   "given-up"};
+
+	return names[state];
+}
+
+enum delivery_lane_name delivery_class(enum alert_kind kind)
+{
+	return kind == ALERT_FORGED ? DELIVERY_FORGED : DELIVERY_LOGIN;
+}
+
+struct delivery_destination *delivery_find(const struct delivery *d, const char *name)
+{
+	for (size_t i = 0; i < d->n_destinations; i++)
+		if (strcmp(d->destinations[i].name, name) == 0)
+			return &d->destinations[i];
+	return NULL;
+}
+
+struct delivery_destination *delivery_add(struct delivery *d, const char *name)
+{
+	AUTO_FREE char *copy = strdup(name);
+	struct delivery_destination *list;
+
+	if (!copy)
+		return NULL;
+	list = reallocarray(d->destinations, d->n_destinations + 1, sizeof(*list));
+	if (!list)
+		return NULL;
+	d->destinations = list;
+	list += d->n_destinations++;
+	*list = (struct delivery_destination){.name = TAKE_PTR(copy)};
+	return list;
+}
+
+void delivery_remove(struct delivery *d, struct delivery_destination *dest)
+{
+	size_t at = (size_t)(dest - d->destinations);
+
+	destination_done(dest);
+	memmove(dest, dest + 1, (d->n_destinations - at - 1) * sizeof(*dest));
+	d->n_destinations--;
+}
+
+static bool same_rcpt(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+static uint64_t min_u64(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+int delivery_except(struct delivery_destination *dest, const struct delivery_exception *e)
+{
+	AUTO_FREE char *rcpt = NULL;
+	struct delivery_exception *list;
+
+	for (size_t i = 0; i < dest->n_exceptions; i++) {
+		struct delivery_exception *x = &dest->exceptions[i];
+
+		if (x->state != e->state || x->class != e->class || !same_rcpt(x->rcpt, e->rcpt) ||
+		    x->last + 1 < e->first || e->last + 1 < x->first)
+			continue;
+		x->first = min_u64(x->first, e->first);
+		x->last = x->last > e->last ? x->last : e->last;
+		x->tries = min_u64(x->tries, e->tries);
+		x->waited_usec = min_u64(x->waited_usec, e->waited_usec);
+		if (e->next_try_usec < x->next_try_usec) {
+			x->last_try_usec = e->last_try_usec;
+			x->next_try_usec = e->next_try_usec;
+		}
+		return 0;
+	}
+	if (e->rcpt) {
+		rcpt = strdup(e->rcpt);
+		if (!rcpt)
+			return -ENOMEM;
+	}
+	list = reallocarray(dest->exceptions, dest->n_exceptions + 1, sizeof(*list));
+	if (!list)
+		return -ENOMEM;
+	dest->exceptions = list;
+	list[dest->n_exceptions] = *e;
+	list[dest->n_exceptions++].rcpt = TAKE_PTR(rcpt);
+	return 0;
+}
+
+int delivery_unexcept(struct delivery_destination *dest, enum delivery_lane_name class,
+		      const char *rcpt, uint64_t first, uint64_t last)
+{
+	for (size_t i = 0; i < dest->n_exceptions;) {
+		struct delivery_exception *x = &dest->exceptions[i];
+
+		if (x->class != class || !same_rcpt(x->rcpt, rcpt) || x->last < first ||
+		    last < x->first) {
+			i++;
+			continue;
+		}
+		if (first <= x->first && x->last <= last) {
+			free(x->rcpt);
+			*x = dest->exceptions[--dest->n_exceptions];
+			continue;
+		}
+		if (x->first < first && last < x->last) {
+			struct delivery_exception *list, rest = *x;
+
+			rest.first = last + 1;
+			if (x->rcpt) {
+				rest.rcpt = strdup(x->rcpt);
+				if (!rest.rcpt)
+					return -ENOMEM;
+			}
+			list = reallocarray(dest->exceptions, dest->n_exceptions + 1,
+					    sizeof(*list));
+			if (!list) {
+				free(rest.rcpt);
+				return -ENOMEM;
+			}
+			dest->exceptions = list;
+			list[i].last = first - 1;
+			list[dest->n_exceptions++] = rest;
+		} else if (x->first < first)
+			x->last = first - 1;
+		else
+			x->first = last + 1;
+		i++;
+	}
+	return 0;
+}
+
+enum delivery_state delivery_state_of(const struct delivery_destination *dest, enum alert_kind kind,
+				      uint64_t seq)
+{
+	enum delivery_lane_name class = delivery_class(kind);
+	enum delivery_state worst = DELIVERY_DONE;
+
+	if (seq > dest->lanes[class].mark)
+		return DELIVERY_WAITING;
+	for (size_t i = 0; i < dest->n_exceptions; i++) {
+		const struct delivery_exception *x = &dest->exceptions[i];
+
+		if (x->class == class && x->first <= seq && seq <= x->last && x->state > worst)
+			worst = x->state;
+	}
+	return worst;
+}
+
+bool delivery_settled(const struct delivery *d, uint64_t last_seq)
+{
+	for (size_t i = 0; i < d->n_destinations; i++) {
+		const struct delivery_destination *dest = &d->destinations[i];
+
+		for (int c = 0; c < DELIVERY_CLASSES; c++)
+			if (dest->lanes[c].mark < last_seq)
+				return false;
+		for (size_t k = 0; k < dest->n_exceptions; k++)
+			if (dest->exceptions[k].state != DELIVERY_GIVEN_UP)
+				return false;
+		for (size_t k = 0; k < dest->n_repeats; k++)
+			if (dest->repeats[k].count > 0)
+				return false;
+	}
+	return true;
+}
+
+struct hash128 delivery_repeat_key(const struct alert *a)
+{
+	const struct slice parts[] = {a->host, a->user, a->addr, a->method, a->fingerprint};
+	struct hash128 h = hash_fnv_init();
+
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+		uint64_t n = parts[i].n;
+
+		h = hash_fnv_add(h, &n, sizeof(n));
+		h = hash_fnv_add(h, parts[i].p, parts[i].n);
+	}
+	return h;
+}
+
+static int compare_keys(struct hash128 a, struct hash128 b)
+{
+	if (a.high != b.high)
+		return a.high < b.high ? -1 : 1;
+	return a.low < b.low ? -1 : a.low > b.low;
+}
+
+/* Where @key stands, or would. */
+static size_t repeat_place(const struct delivery_destination *dest, struct hash128 key)
+{
+	size_t low = 0, high = dest->n_repeats;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (compare_keys(dest->repeats[mid].key, key) < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+struct delivery_repeat *delivery_repeat_find(const struct delivery_destination *dest,
+					     struct hash128 key)
+{
+	size_t at = repeat_place(dest, key);
+
+	if (at == dest->n_repeats || !hash128_eq(dest->repeats[at].key, key))
+		return NULL;
+	return &dest->repeats[at];
+}
+
+struct delivery_repeat *delivery_repeat_add(struct delivery_destination *dest, struct hash128 key)
+{
+	size_t at = repeat_place(dest, key);
+	struct delivery_repeat *list = dest->repeats;
+
+	if (at < dest->n_repeats && hash128_eq(list[at].key, key))
+		return &list[at];
+	if (dest->n_repeats >= DELIVERY_REPEATS_MAX)
+		return NULL;
+	if (dest->n_repeats == dest->cap_repeats) {
+		size_t cap = dest->cap_repeats ? dest->cap_repeats * 2 : 16;
+
+		list = reallocarray(list, cap, sizeof(*list));
+		if (!list)
+			return NULL;
+		dest->repeats = list;
+		dest->cap_repeats = cap;
+	}
+	memmove(&list[at + 1], &list[at], (dest->n_repeats - at) * sizeof(*list));
+	dest->n_repeats++;
+	list[at] = (struct delivery_repeat){.key = key};
+	return &list[at];
+}
+
+void delivery_repeat_expire(struct delivery_destination *dest, uint64_t start_usec)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < dest->n_repeats; i++)
+		if (dest->repeats[i].count > 0 || dest->repeats[i].start_usec >= start_usec)
+			dest->repeats[n++] = dest->repeats[i];
+	dest->n_repeats = n;
+	if (n == 0) {
+		free(dest->repeats);
+		dest->repeats = NULL;
+		dest->cap_repeats = 0;
+	}
+}

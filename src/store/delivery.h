@@ -1,0 +1,170 @@
+/*
+ * The file "delivery": what the sender has done. It is the sender's alone; others read it.
+ *
+ * Every destination has three lanes. Two are one per class of mail (logins with gaps and
+ * instances; forged alerts), so that a flood of one class never delays the other; the mark of such
+ * a lane is the number up to which all alerts of its class are taken up: mailed, counted as
+ * repeats, or kept as an exception. The third lane is that of the exceptions: what stepped aside
+ * and is tried again by itself.
+ *
+ *	LOGINBELL_DELIVERY=1
+ *	LEDGER=<32 hex digits>
+ *	DESTINATION=<name>		the rest belongs to it, until the next one
+ *	LANE=<lane> <mark> <serial> <last mail> <tries> <last try> <next try>
+ *	EXCEPTION=<state> <class> <first> <last> <tries> <waited> <last try> <next try> [<rcpt>]
+ *	REPEAT=<key> <start> <count> <first seq> <last seq>
+ *	UNTOLD=<number>
+ *	REPLY=<text>  MAILED=<Message-ID>  FAILURE=<text>
+ *	CRC=<8 hex digits>		of all before this line
+ *
+ * Times are microseconds (CLOCK_REALTIME).
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "base/error.h"
+#include "base/hash.h"
+#include "store/ledger.h"
+#include "text/alert.h"
+
+#define DELIVERY_FILE	     "delivery"
+#define DELIVERY_TEXT_MAX    (64U << 20)
+#define DELIVERY_REPEATS_MAX 20000 /* windows remembered of one destination; more are not held */
+
+enum delivery_lane_name {
+	DELIVERY_LOGIN = 0,
+	DELIVERY_FORGED,
+	DELIVERY_CLASSES, /* the lanes before this one are also the classes of mails */
+	DELIVERY_ASIDE = DELIVERY_CLASSES,
+	DELIVERY_LANES,
+};
+
+struct delivery_lane {
+	uint64_t mark;	 /* all alerts of the class up to this number are taken up; ASIDE: 0 */
+	uint64_t serial; /* of the last mail of this lane that is done with */
+	uint64_t last_mail_usec;
+	uint64_t tries; /* of the current back-off; 0: none */
+	uint64_t last_try_usec, next_try_usec;
+};
+
+enum delivery_state {
+	DELIVERY_DONE = 0, /* mailed, or not wanted by this destination, or counted as a repeat */
+	DELIVERY_WAITING,
+	DELIVERY_DEFERRED, /* an exception that is tried again with the usual back-off */
+	DELIVERY_REFUSED,  /* an exception that is tried again hourly */
+	DELIVERY_GIVEN_UP,
+	DELIVERY_STATES,
+};
+
+/* Alerts of one class that stepped aside. */
+struct delivery_exception {
+	enum delivery_state state; /* DEFERRED, REFUSED or GIVEN_UP */
+	enum delivery_lane_name class;
+	uint64_t first, last;
+	uint64_t tries;
+	uint64_t waited_usec; /* the sum of the waits between tries */
+	uint64_t last_try_usec, next_try_usec;
+	char *rcpt; /* owned; the one recipient that lacks them; NULL: all */
+};
+
+/* A login that was mailed, and how often the same came again since. */
+struct delivery_repeat {
+	struct hash128 key;
+	uint64_t start_usec; /* of its window */
+	uint64_t count;	     /* held since then, not told yet */
+	uint64_t first_seq;  /* of those held; 0 while count is 0 */
+	uint64_t last_seq;   /* the greatest that was counted */
+};
+
+struct delivery_destination {
+	char *name; /* owned; "" is [Mail] */
+	struct delivery_lane lanes[DELIVERY_LANES];
+	struct delivery_exception *exceptions; /* in no order */
+	size_t n_exceptions;
+	struct delivery_repeat *repeats; /* in order of key */
+	size_t n_repeats, cap_repeats;
+	uint64_t untold;   /* alerts given up that no mail has told of yet */
+	char reply[256];   /* the server's to the last accepted mail */
+	char mailed[128];  /* its Message-ID */
+	char failure[512]; /* why the last try failed; "" after one that did not */
+};
+
+struct delivery {
+	char ledger_id[LEDGER_ID_MAX]; /* "": not known yet */
+	struct delivery_destination *destinations;
+	size_t n_destinations;
+};
+
+enum delivery_e {
+	DELIVERY_E_NONE = 1,	/* there is no such file */
+	DELIVERY_E_DAMAGED = 2, /* *err says how */
+};
+
+/* NULL when out of memory; free takes NULL. */
+struct delivery *delivery_new(void);
+struct delivery *delivery_free(struct delivery *d);
+
+#define AUTO_DELIVERY CLEANUP(delivery_auto_free)
+static inline void delivery_auto_free(struct delivery **d)
+{
+	(void)delivery_free(*d);
+}
+
+/* "login", "forged", "aside". */
+const char *delivery_lane_text(enum delivery_lane_name lane);
+/* "done", "waiting", "deferred", "refused", "given-up". */
+const char *delivery_state_text(enum delivery_state state);
+/* Which mails tell of alerts of this kind. */
+enum delivery_lane_name delivery_class(enum alert_kind kind);
+
+/* NULL where there is none of this name. It lives until the next add or remove. */
+struct delivery_destination *delivery_find(const struct delivery *d, const char *name);
+/* Adds one, all zero. NULL when out of memory. */
+struct delivery_destination *delivery_add(struct delivery *d, const char *name);
+void delivery_remove(struct delivery *d, struct delivery_destination *dest);
+
+/*
+ * Adds an exception; e->rcpt is copied. One that continues another of the same state, class and
+ * recipient is joined to it, with the shorter wait of both. -ENOMEM.
+ */
+int delivery_except(struct delivery_destination *dest, const struct delivery_exception *e);
+
+/*
+ * Takes @first to @last out of all exceptions of this class and recipient (NULL: of those for
+ * all), given-up ones too. -ENOMEM where one had to be split and could not.
+ */
+int delivery_unexcept(struct delivery_destination *dest, enum delivery_lane_name class,
+		      const char *rcpt, uint64_t first, uint64_t last);
+
+/* How it stands with one alert; the least good state among its recipients. */
+enum delivery_state delivery_state_of(const struct delivery_destination *dest, enum alert_kind kind,
+				      uint64_t seq);
+
+/*
+ * Whether every destination is done with all up to @last_seq and needs nothing of it any more, so
+ * that the ledger may be rotated: nothing waits, nothing is to be tried again, no repeats wait
+ * for their summary. Alerts given up do not count.
+ */
+bool delivery_settled(const struct delivery *d, uint64_t last_seq);
+
+/* What makes a login the same as another: host, user, address, method, key. */
+struct hash128 delivery_repeat_key(const struct alert *a);
+/* NULL where there is none. It lives until the next repeat_add or repeat_remove. */
+struct delivery_repeat *delivery_repeat_find(const struct delivery_destination *dest,
+					     struct hash128 key);
+/* The one of this key, made where there is none. NULL when out of memory or at the maximum. */
+struct delivery_repeat *delivery_repeat_add(struct delivery_destination *dest, struct hash128 key);
+/* Forgets windows that began before @start_usec and hold nothing. */
+void delivery_repeat_expire(struct delivery_destination *dest, uint64_t start_usec);
+
+/* The text of the file, and back. -ENOMEM, -E2BIG; DELIVERY_E_DAMAGED. */
+int delivery_write(const struct delivery *d, struct buffer *ret);
+int delivery_read(struct slice text, struct delivery **ret, struct error *err);
+
+/* Replaces the file durably; loads it: 0, DELIVERY_E_NONE, DELIVERY_E_DAMAGED, -errno. */
+int delivery_save(int dirfd, const struct delivery *d);
+int delivery_load(int dirfd, struct delivery **ret, struct error *err);

@@ -1,0 +1,1376 @@
+#!/usr/bin/python3
+"""loginbell-deliver against real and misbehaving mail servers, on loopback. Prints TAP.
+
+Usage: test_deliver.py [BUILD_DIR [TEST…]], or BUILD_DIR in the environment. Needs python3-aiosmtpd
+and openssl; no root. Mails are read by Python's email package, ledgers are written by this file.
+"""
+import base64
+import contextlib
+import email
+import email.policy
+import hashlib
+import os
+import re
+import signal
+import socket
+import ssl
+import stat
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import traceback
+import zlib
+
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult, LoginPassword
+
+BUILD = os.environ.get("BUILD_DIR") or (sys.argv[1] if len(sys.argv) > 1 else "build")
+DELIVER = os.path.join(os.path.abspath(BUILD), "loginbell-deliver")
+DEADLINE = 60  # seconds; only a failing test waits for that long
+
+
+def wait_for(condition, what):
+    end = time.monotonic() + DEADLINE
+    while time.monotonic() < end:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.02)
+    raise AssertionError(f"timeout: {what}")
+
+
+# --- a mail server that does what it is told -----------------------------------------------------
+
+
+class Mail:
+    def __init__(self, sender, rcpts, data, session):
+        self.sender, self.rcpts, self.data = sender, rcpts, data
+        self.tls, self.login, self.ehlo = session.tls, session.login, session.ehlo
+        self.message = email.message_from_bytes(data, policy=email.policy.default)
+        self.text = self.message.get_content()
+        self.id = self.message["Message-ID"]
+
+
+class Session:
+    tls = False
+    login = None
+    ehlo = None
+
+
+class Server:
+    """One thread a connection. hook(verb, argument, session) may give a reply of its own, or
+    "close", or a function of the socket; for the mail itself verb is "." and argument its bytes."""
+
+    def __init__(self, hook=None, tls=None, starttls=None, auth=(), port=0):
+        self.hook, self.tls, self.starttls, self.auth = hook, tls, starttls, auth
+        self.mails, self.commands, self.bodies = [], [], []
+        self.connections = 0
+        self.lock = threading.Lock()
+        self.listener = socket.create_server(("127.0.0.1", port))
+        self.port = self.listener.getsockname()[1]
+        self.open = set()
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        with contextlib.suppress(OSError):
+            self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        for s in list(self.open):
+            with contextlib.suppress(OSError):
+                s.shutdown(socket.SHUT_RDWR)
+
+    def accept(self):
+        while True:
+            try:
+                s, _ = self.listener.accept()
+            except OSError:
+                return
+            self.connections += 1
+            threading.Thread(target=self.serve, args=(s,), daemon=True).start()
+
+    def serve(self, s):
+        self.open.add(s)
+        try:
+            self.talk(s)
+        except (OSError, ValueError, EOFError):
+            pass
+        finally:
+            self.open.discard(s)
+            with contextlib.suppress(OSError):
+                s.close()
+
+    def talk(self, s):
+        session = Session()
+        if self.tls:
+            s = self.tls.wrap_socket(s, server_side=True)
+            session.tls = True
+        state = {"s": s, "f": s.makefile("rb")}
+
+        def say(text):
+            state["s"].sendall(text.encode() + b"\r\n")
+
+        def line():
+            got = state["f"].readline()
+            if not got.endswith(b"\r\n"):
+                raise EOFError
+            return got[:-2].decode("latin-1")
+
+        def ask(verb, argument):
+            reply = self.hook(verb, argument, session) if self.hook else None
+            if reply == "close":
+                raise EOFError
+            if callable(reply):
+                reply = reply(state["s"])
+            return reply
+
+        def answer(verb, argument, default):
+            reply = ask(verb, argument) or default
+            say(reply)
+            return reply[0] in "23"
+
+        if not answer("GREETING", "", "220 mail.example ESMTP"):
+            return
+        sender, rcpts = None, []
+        while True:
+            text = line()
+            self.commands.append(text)
+            verb, _, argument = text.partition(" ")
+            verb = verb.upper()
+            if verb in ("EHLO", "HELO"):
+                session.ehlo = argument
+                lines = ["mail.example"]
+                if self.starttls and not session.tls:
+                    lines.append("STARTTLS")
+                if self.auth:
+                    lines.append("AUTH " + " ".join(self.auth))
+                default = "\r\n".join(
+                    f"250{'-' if i + 1 < len(lines) else ' '}{l}" for i, l in enumerate(lines))
+                answer(verb, argument, default)
+            elif verb == "STARTTLS":
+                if answer(verb, argument, "220 go"):
+                    state["s"] = self.starttls.wrap_socket(state["s"], server_side=True)
+                    state["f"] = state["s"].makefile("rb")
+                    session.tls = True
+            elif verb == "AUTH":
+                reply = ask(verb, argument)
+                if reply:
+                    say(reply)
+                    continue
+                mechanism, _, first = argument.partition(" ")
+                if mechanism == "PLAIN":
+                    if not first:
+                        say("334 ")
+                        first = line()
+                    _, user, password = base64.b64decode(first).decode().split("\0")
+                else:
+                    say("334 VXNlcm5hbWU6")
+                    user = base64.b64decode(line()).decode()
+                    say("334 UGFzc3dvcmQ6")
+                    password = base64.b64decode(line()).decode()
+                session.login = (mechanism, user, password)
+                say("235 welcome")
+            elif verb == "MAIL":
+                sender, rcpts = argument, []
+                answer(verb, argument, "250 sender ok")
+            elif verb == "RCPT":
+                if answer(verb, argument, "250 recipient ok"):
+                    rcpts.append(re.search("<(.*)>", argument).group(1))
+            elif verb == "DATA":
+                if not answer(verb, argument, "354 go"):
+                    continue
+                data = b""
+                while True:
+                    got = state["f"].readline()
+                    if not got.endswith(b"\r\n"):
+                        raise EOFError
+                    if got == b".\r\n":
+                        break
+                    data += got[1:] if got.startswith(b".") else got
+                with self.lock:
+                    self.bodies.append(data)
+                mail = Mail(re.search("<(.*)>", sender).group(1), list(rcpts), data, session)
+                reply = ask(".", mail) or "250 queued as 4711"
+                if reply[0] == "2":
+                    with self.lock:
+                        self.mails.append(mail)
+                say(reply)
+            elif verb == "RSET":
+                say("250 ok")
+            elif verb == "QUIT":
+                say("221 bye")
+                return
+            else:
+                say("502 what?")
+
+    def got(self, n):
+        wait_for(lambda: len(self.mails) >= n, f"{n} mails, got {len(self.mails)}")
+        return self.mails
+
+
+# --- a state directory with a ledger -------------------------------------------------------------
+
+
+def block(lines):
+    text = "".join(f"{k}={v}\n" for k, v in lines).encode()
+    return text + b"CRC=%08x\n\n" % zlib.crc32(text)
+
+
+class State:
+    def __init__(self, directory):
+        self.directory = directory
+        self.path = os.path.join(directory, "state")
+        os.mkdir(self.path)
+        self.seq = 0
+        self.id = hashlib.md5(directory.encode()).hexdigest()
+        self.config_path = os.path.join(directory, "loginbell.conf")
+
+    def file(self, name):
+        return os.path.join(self.path, name)
+
+    def read(self, name):
+        with open(self.file(name), "rb") as f:
+            return f.read()
+
+    def delivery(self):
+        return self.read("delivery").decode()
+
+    def outgoing(self):
+        return sorted(os.listdir(self.file("outgoing")))
+
+    def new_ledger(self, id=None):
+        self.id = id or self.id
+        self.seq = 0
+        with open(self.file("ledger.new"), "wb") as f:
+            f.write(block([("LOGINBELL_LEDGER", 1), ("ID", self.id), ("FIRST_SEQ", 1)]))
+        os.rename(self.file("ledger.new"), self.file("ledger"))
+
+    def add(self, n=1, kind="login", user=None, addr="203.0.113.9", **more):
+        """Appends alerts in one write; gives the last number."""
+        if not os.path.exists(self.file("ledger")):
+            self.new_ledger()
+        text = b""
+        for _ in range(n):
+            self.seq += 1
+            now = time.time_ns() // 1000
+            name = user or f"user{self.seq}"
+            lines = [("KIND", kind), ("SEQ", self.seq),
+                     ("ID", hashlib.md5(f"{self.id}{self.seq}".encode()).hexdigest()),
+                     ("TIME_USEC", now), ("NOTED_USEC", now), ("POSITION", f"p{self.seq}"),
+                     ("SOURCE", "journal"), ("HOST", "web1"), ("PROGRAM", "sshd")]
+            if kind == "forged":
+                lines += [("COMM", "logger"), ("UID", 1000)]
+            if kind in ("login", "forged"):
+                lines += [("READABLE", 1), ("TRUSTED", 1), ("METHOD", "password"),
+                          ("USER", name), ("ADDR", addr), ("PORT", 4711)]
+                lines += [("MESSAGE",
+                           f"Accepted password for {name} from {addr} port 4711 ssh2")]
+            lines += [("REASON", "no rule allows it")] + list(more.items())
+            text += block(lines)
+        with open(self.file("ledger"), "ab", buffering=0) as f:
+            f.write(text)
+        return self.seq
+
+    def config(self, servers, extra="", alert="", mail="To=admin@example.net"):
+        servers = [servers] if isinstance(servers, (Server, str)) else servers
+        urls = [s if isinstance(s, str) else f"smtp://127.0.0.1:{s.port}" for s in servers]
+        text = "[Mail]\nFrom=loginbell@web1.example\n" + mail + "\n"
+        text += "".join(f"Server={u}\n" for u in urls) + extra + "\n[Alert]\n" + alert + "\n"
+        with open(self.config_path, "w") as f:
+            f.write(text)
+
+    def command(self, *more):
+        return [DELIVER, "-c", self.config_path, "--state-directory", self.path, *more]
+
+    def once(self, expect=0, *more, env=None):
+        p = subprocess.run(self.command("-v", *more), capture_output=True, timeout=3 * DEADLINE,
+                           env=dict(os.environ, **(env or {})))
+        self.log = p.stderr.decode()
+        if "Sanitizer" in self.log or p.returncode != expect:
+            raise AssertionError(f"exit status {p.returncode}, not {expect}:\n{self.log}")
+        return self.log
+
+    def start(self, *more, env=None):
+        return Process(self.command(*more), env)
+
+    def follow(self, env=None):
+        return self.start("--follow", "-v", env=env)
+
+
+class Process:
+    def __init__(self, command, env=None):
+        self.err = tempfile.TemporaryFile()
+        self.p = subprocess.Popen(command, stderr=self.err, env=dict(os.environ, **(env or {})))
+        self.pid = self.p.pid
+
+    def log(self):
+        return os.pread(self.err.fileno(), 1 << 22, 0).decode()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.p.poll() is None:
+            self.p.kill()
+        self.p.wait()
+        if "Sanitizer" in self.log():
+            raise AssertionError(self.log())
+        self.err.close()
+
+    def stop(self, expect=0, number=signal.SIGTERM):
+        self.p.send_signal(number)
+        status = self.p.wait(DEADLINE)
+        if status != expect:
+            raise AssertionError(f"exit status {status}, not {expect}:\n{self.log()}")
+
+    def says(self, text):
+        wait_for(lambda: re.search(text, self.log()), f"log has {text!r}:\n{self.log()}")
+
+
+def marks(state):
+    """{(destination, lane): mark} as the file says."""
+    found, name = {}, None
+    for line in state.delivery().splitlines():
+        key, _, value = line.partition("=")
+        if key == "DESTINATION":
+            name = value
+        elif key == "LANE":
+            lane, mark = value.split()[:2]
+            found[name, lane] = int(mark)
+    return found
+
+
+def exceptions(state):
+    return [l.partition("=")[2].split() for l in state.delivery().splitlines()
+            if l.startswith("EXCEPTION=")]
+
+
+def users(mail):
+    return sorted(set(re.findall(r"\buser\d+\b", mail.text)), key=lambda u: int(u[4:]))
+
+
+def equal(a, b):
+    if a != b:
+        raise AssertionError(f"{a!r} is not {b!r}")
+
+
+# --- the tests -----------------------------------------------------------------------------------
+
+TESTS = []
+
+
+def test(f):
+    TESTS.append(f)
+    return f
+
+
+@test
+def one_alert_goes_in_one_mail(state):
+    with Server() as server:
+        state.config(server)
+        state.add()
+        state.once()
+        equal(len(server.mails), 1)
+        mail = server.mails[0]
+        equal(mail.rcpts, ["admin@example.net"])
+        equal(mail.sender, "loginbell@web1.example")
+        equal(mail.message["Subject"], "[web1] SSH login: user1 from 203.0.113.9")
+        assert "Accepted password for user1 from 203.0.113.9 port 4711" in mail.text
+        equal(state.outgoing(), [])
+        equal(marks(state), {("", "login"): 1, ("", "forged"): 1, ("", "aside"): 0})
+        state.once()
+        equal(len(server.mails), 1)
+
+
+@test
+def nothing_to_do_connects_nowhere(state):
+    with Server() as server:
+        state.config(server)
+        state.once()
+        state.new_ledger()
+        state.once()
+        equal(server.connections, 0)
+
+
+@test
+def several_alerts_go_in_one_digest(state):
+    with Server() as server:
+        state.config(server)
+        state.add(30)
+        state.once()
+        equal(len(server.mails), 1)
+        equal(users(server.mails[0]), [f"user{i}" for i in range(1, 31)])
+
+
+@test
+def max_per_mail_splits_a_digest(state):
+    with Server() as server:
+        state.config(server, alert="MaxPerMail=4")
+        state.add(10)
+        state.once()
+        equal([users(m) for m in server.mails],
+              [[f"user{i}" for i in r] for r in (range(1, 5), range(5, 9), range(9, 11))])
+        equal(server.connections, 1)
+
+
+@test
+def forged_alerts_go_apart_and_after(state):
+    with Server() as server:
+        state.config(server)
+        for _ in range(3):
+            state.add(kind="forged")
+            state.add()
+        state.once()
+        equal(len(server.mails), 2)
+        equal(users(server.mails[0]), ["user2", "user4", "user6"])
+        assert "forged" in server.mails[1].message["Subject"].lower()
+
+
+@test
+def a_refused_forged_mail_delays_no_login(state):
+    def hook(verb, mail, _):
+        if verb == "." and "forged" in mail.message["Subject"].lower():
+            return "451 later"
+    with Server(hook) as server:
+        state.config(server, alert="Interval=0")
+        state.add(kind="forged")
+        state.add()
+        state.once(75)
+        state.add()
+        state.once(75)
+        equal([users(m) for m in server.mails], [["user2"], ["user3"]])
+
+
+@test
+def kinds_that_are_not_wanted_are_passed_over(state):
+    with Server() as server:
+        state.config(server, alert="Events=gap")
+        state.add()
+        state.add(kind="gap", COUNT=5)
+        state.once()
+        equal(len(server.mails), 1)
+        equal(users(server.mails[0]), [])
+
+
+@test
+def two_destinations_have_their_own_marks(state):
+    with Server() as up, socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+        probe.close()
+        state.config(up, extra=f'[Mail "ops"]\nTo=ops@example.net\n'
+                     f"Server=\nServer=smtp://127.0.0.1:{port}\n")
+        state.add()
+        state.once(75)
+        equal([m.rcpts for m in up.mails], [["admin@example.net"]])
+        equal(marks(state)["", "login"], 1)
+        equal(marks(state)["ops", "login"], 0)
+        with Server(port=port) as down:
+            state.once()
+            equal([m.rcpts for m in down.mails], [["ops@example.net"]])
+        equal(len(up.mails), 1)
+
+
+@test
+def server_down_then_up(state):
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    state.config(f"smtp://127.0.0.1:{port}")
+    state.add()
+    log = state.once(75)
+    assert "deferred" in log and "next try in" in log, log
+    frozen = state.read("outgoing/mail.login")
+    with Server(port=port) as server:
+        state.once()
+        equal(len(server.mails), 1)
+        equal(server.mails[0].data, frozen.partition(b"\n\n")[2])
+
+
+@test
+def second_server_takes_over(state):
+    with Server(lambda v, a, s: "421 too busy" if v == "GREETING" else None) as first:
+        with Server() as second:
+            state.config([first, second])
+            state.add()
+            state.once()
+            equal(len(second.mails), 1)
+
+
+@test
+def temporary_refusals_are_tried_again(state):
+    replies = []
+    with Server(lambda v, a, s: replies.pop(0)[1] if replies and replies[0][0] == v else None) as server:
+        state.config(server)
+        state.add()
+        for verb in ("GREETING", "EHLO", "MAIL", "RCPT", "DATA", "."):
+            replies[:] = [(verb, "451 not now")] + ([("HELO", "451 not now")] if verb == "EHLO" else [])
+            state.once(75)
+            assert not replies, verb
+        equal(server.mails, [])
+        state.once()
+        equal(len(server.mails), 1)
+        equal(len(set(server.bodies)), 1)
+
+
+@test
+def permanent_errors_before_rcpt_are_deferred(state):
+    wrong = []
+    with Server(lambda v, a, s: "550 no" if v in wrong else None) as server:
+        state.config(server)
+        state.add()
+        for verb in (["GREETING"], ["EHLO", "HELO"], ["MAIL"]):
+            wrong[:] = verb
+            state.once(75)
+            equal(exceptions(state), [])
+        wrong.clear()
+        state.once()
+        equal(len(server.mails), 1)
+
+
+@test
+def one_refused_recipient_holds_up_nobody(state):
+    refused = ["bad@example.net"]
+    def hook(verb, argument, _):
+        if verb == "RCPT" and any(r in argument for r in refused):
+            return "550 no such user"
+    with Server(hook) as server:
+        state.config(server, alert="Interval=0",
+                     mail="To=a@example.net bad@example.net c@example.net")
+        state.add()
+        state.once(75)
+        equal(sorted(r for m in server.mails for r in m.rcpts), ["a@example.net", "c@example.net"])
+        equal([(e[0], e[2], e[3], e[8]) for e in exceptions(state)],
+              [("refused", "1", "1", "bad@example.net")])
+        state.add()
+        state.once(75)
+        equal(sorted(r for m in server.mails for r in m.rcpts), ["a@example.net"] * 2 + ["c@example.net"] * 2)
+        # Once it is taken, it gets both in one digest, and nobody else gets anything again.
+        refused.clear()
+        before = len(server.mails)
+        with state.follow() as sender:
+            ready(state, sender)
+            os.kill(sender.pid, signal.SIGUSR1)
+            wait_for(lambda: len(server.mails) > before, "digest")
+            sender.stop()
+        equal([(m.rcpts, users(m)) for m in server.mails[before:]],
+              [(["bad@example.net"], ["user1", "user2"])])
+        equal(server.mails[-1].message["To"], "bad@example.net")
+        equal(exceptions(state), [])
+
+
+def ready(state, sender):
+    """Waits until a follower has taken the lock and handled what was there."""
+    def locked():
+        with contextlib.suppress(FileNotFoundError):
+            with open(state.file("sender.lock")) as f:
+                return f.read().strip() == str(sender.pid)
+    wait_for(locked, "the sender's lock")
+    return True
+
+
+@test
+def one_deferred_recipient_holds_up_nobody(state):
+    def hook(verb, argument, _):
+        if verb == "RCPT" and "slow@" in argument:
+            return "452 mailbox full"
+    with Server(hook) as server:
+        state.config(server, mail="To=a@example.net slow@example.net", alert="Interval=0")
+        state.add()
+        state.once(75)
+        equal([m.rcpts for m in server.mails], [["a@example.net"]])
+        equal([(e[0], e[8]) for e in exceptions(state)], [("deferred", "slow@example.net")])
+        equal(marks(state)["", "login"], 1)
+
+
+@test
+def all_recipients_refused_is_deferred(state):
+    with Server(lambda v, a, s: "550 relaying denied" if v == "RCPT" else None) as server:
+        state.config(server, mail="To=a@example.net b@example.net")
+        state.add()
+        assert "all recipients were refused" in state.once(75)
+        equal(exceptions(state), [])
+        equal(marks(state)["", "login"], 0)
+        server.hook = None
+        state.once()
+        equal([m.rcpts for m in server.mails], [["a@example.net", "b@example.net"]])
+
+
+@test
+def refused_text_goes_again_without_log_lines(state):
+    def hook(verb, mail, _):
+        if verb == "." and "Accepted password" in mail.text:
+            return "554 spam"
+    with Server(hook) as server:
+        state.config(server)
+        state.add()
+        state.once()
+        equal(len(server.mails), 1)
+        assert "Accepted password" not in server.mails[0].text
+        equal(len(server.bodies), 2)
+
+
+@test
+def one_refused_alert_steps_aside(state):
+    def hook(verb, mail, _):
+        if verb == "." and re.search(r"\buser5\b", mail.text):
+            return "554 spam"
+    with Server(hook) as server:
+        state.config(server)
+        state.add(9)
+        state.once(75)
+        got = sorted((u for m in server.mails for u in users(m)), key=lambda u: int(u[4:]))
+        equal(got, [f"user{i}" for i in range(1, 10) if i != 5])
+        equal([e[:4] for e in exceptions(state)], [["refused", "login", "5", "5"]])
+        equal(marks(state)["", "login"], 9)
+        equal(state.outgoing(), [])
+        # Not before an hour.
+        n = len(server.bodies)
+        state.once(75)
+        equal(len(server.bodies), n)
+
+
+@test
+def a_server_that_refuses_everything_is_not_stormed(state):
+    with Server(lambda v, m, s: "554 go away" if v == "." else None) as server:
+        state.config(server)
+        state.add(500)
+        state.once(75)
+        assert len(server.bodies) < 60, len(server.bodies)
+        equal(server.mails, [])
+        equal(sum(int(e[3]) - int(e[2]) + 1 for e in exceptions(state)), 500)
+
+
+@test
+def death_after_the_dot_sends_the_same_bytes_again(state):
+    with Server(lambda v, m, s: "close" if v == "." else None) as server:
+        state.config(server)
+        state.add()
+        state.once(75)
+        assert b"IN_DOUBT=1\n" in state.read("outgoing/mail.login")
+        state.add()
+        state.config(server, extra="Subject=another ${user}")
+        server.hook = None
+        state.once()
+        equal(server.bodies[0], server.bodies[1])
+        equal(server.mails[0].data, server.bodies[0])
+        equal([users(m) for m in server.mails], [["user1"], ["user2"]])
+        equal(server.mails[1].message["Subject"], "another user2")
+
+
+@test
+def closing_within_the_mail_is_no_doubt(state):
+    """The server closes before it has read a mail that is larger than what sockets hold."""
+    with Server(lambda v, a, s: (lambda sock: (sock.sendall(b"354 go\r\n"), sock.recv(1000),
+                                               sock.close())[2] or "x")
+                if v == "DATA" else None) as server:
+        state.config(server, alert="MaxPerMail=10000")
+        for _ in range(40):
+            state.add(500)
+        state.once(75)
+        head = state.read("outgoing/mail.login")
+        assert len(head) > 1000000, len(head)
+        assert b"IN_DOUBT=0\n" in head[:100], head[:100]
+
+
+@test
+def killed_while_sending_sends_the_same_bytes_again(state):
+    held = threading.Event()
+    def hook(verb, mail, _):
+        if verb == ".":
+            held.set()
+            time.sleep(1)
+            return "close"
+    with Server(hook) as server:
+        state.config(server)
+        state.add(3)
+        with state.start() as sender:
+            assert held.wait(DEADLINE)
+            sender.p.kill()
+            sender.p.wait()
+        server.hook = None
+        state.add()
+        state.once()
+        equal(len(server.bodies), 3)
+        equal(server.bodies[0], server.bodies[1])
+        equal([users(m) for m in server.mails], [["user1", "user2", "user3"], ["user4"]])
+
+
+@test
+def killed_at_any_write_loses_nothing(state):
+    """strace kills the sender at the Nth call of each kind that changes the disk."""
+    if subprocess.run(["which", "strace"], capture_output=True).returncode != 0:
+        return "SKIP no strace"
+    for call in ("fsync", "fdatasync", "renameat,rename,renameat2", "pwrite64", "unlinkat", "write"):
+        for when in range(1, 40):
+            with tempfile.TemporaryDirectory() as d, Server() as server:
+                s = State(d)
+                s.config(server)
+                s.add(2)
+                s.add(kind="forged")
+                p = subprocess.run(["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}",
+                                    "-e", f"inject={call}:signal=KILL:when={when}",
+                                    *s.command()], capture_output=True,
+                                   env=dict(os.environ, ASAN_OPTIONS="detect_leaks=0"))
+                if p.returncode not in (0, 137, -9):
+                    raise AssertionError(f"{call} {when}: {p.returncode} {p.stderr}")
+                killed = p.returncode != 0
+                s.once()
+                seen = {}
+                for m in server.mails:
+                    seen.setdefault(m.id, set()).add(m.data)
+                equal(len(seen), 2)
+                for bodies in seen.values():
+                    equal(len(bodies), 1)
+                equal(marks(s)["", "login"], 3)
+                equal(s.outgoing(), [])
+            if not killed:
+                break
+    return None
+
+
+@test
+def starttls_is_required_and_verified(state):
+    tls, ca = certificates(state)
+    with Server(starttls=tls) as server:
+        state.config(server, extra="Tls=required")
+        state.add()
+        log = state.once(75)
+        assert "CaFile=" in log, log
+        equal([c for c in server.commands if c.startswith("MAIL")], [])
+        state.config(server, extra=f"Tls=required\nCaFile={ca}")
+        state.once()
+        equal([m.tls for m in server.mails], [True])
+
+
+@test
+def required_tls_that_is_not_offered_sends_nothing(state):
+    with Server() as server:
+        state.config(server, extra="Tls=required")
+        state.add()
+        assert "STARTTLS" in state.once(75)
+        equal([c for c in server.commands if c.startswith("MAIL")], [])
+
+
+@test
+def opportunistic_tls_takes_any_certificate(state):
+    tls, _ = certificates(state)
+    with Server(starttls=tls) as server:
+        state.config(server)
+        state.add()
+        state.once()
+        equal([m.tls for m in server.mails], [True])
+
+
+@test
+def smtps_with_own_authority(state):
+    tls, ca = certificates(state)
+    with Server(tls=tls) as server:
+        state.config(f"smtps://127.0.0.1:{server.port}", extra=f"Tls=required\nCaFile={ca}")
+        state.add()
+        state.once()
+        equal([m.tls for m in server.mails], [True])
+
+
+@test
+def pinned_key_is_checked(state):
+    tls, _ = certificates(state)
+    key = subprocess.run(
+        f"openssl x509 -in {state.directory}/cert.pem -pubkey -noout | openssl pkey -pubin "
+        "-outform der | openssl dgst -sha256 -binary | openssl base64", shell=True, check=True,
+        capture_output=True).stdout.decode().strip()
+    with Server(starttls=tls) as server:
+        state.config(server, extra="Tls=required\nPinnedKey=sha256//" + base64.b64encode(b"x" * 32).decode())
+        state.add()
+        assert "PinnedKey" in state.once(75)
+        equal(server.mails, [])
+        state.config(server, extra=f"Tls=required\nPinnedKey=sha256//{key}")
+        state.once()
+        equal([m.tls for m in server.mails], [True])
+
+
+def certificates(state):
+    """A server context for 127.0.0.1, and the authority's file."""
+    d = state.directory
+    run = lambda *a: subprocess.run(["openssl", *a], check=True, capture_output=True)
+    run("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=Test CA",
+        "-keyout", f"{d}/ca.key", "-out", f"{d}/ca.pem")
+    run("req", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=127.0.0.1",
+        "-keyout", f"{d}/key.pem", "-out", f"{d}/req.pem")
+    with open(f"{d}/ext", "w") as f:
+        f.write("subjectAltName=IP:127.0.0.1\n")
+    run("x509", "-req", "-in", f"{d}/req.pem", "-CA", f"{d}/ca.pem", "-CAkey", f"{d}/ca.key",
+        "-CAcreateserial", "-days", "2", "-extfile", f"{d}/ext", "-out", f"{d}/cert.pem")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(f"{d}/cert.pem", f"{d}/key.pem")
+    return context, f"{d}/ca.pem"
+
+
+def password_file(state, mode=0o600):
+    path = os.path.join(state.directory, "password")
+    with open(path, "w") as f:
+        f.write("s3cret\n")
+    os.chmod(path, mode)
+    return path
+
+
+@test
+def auth_plain_and_login(state):
+    tls, ca = certificates(state)
+    path = password_file(state)
+    for mechanism in ("PLAIN", "LOGIN"):
+        with Server(starttls=tls, auth=("PLAIN", "LOGIN")) as server:
+            state.config(server, extra=f"CaFile={ca}\nUser=bell\nPasswordFile={path}\nAuth={mechanism}")
+            state.add()
+            state.once()
+            equal([m.login for m in server.mails], [(mechanism, "bell", "s3cret")])
+            assert "s3cret" not in state.log
+
+
+@test
+def password_from_the_credentials_directory(state):
+    tls, ca = certificates(state)
+    os.mkdir(state.directory + "/credentials")
+    with open(state.directory + "/credentials/loginbell.smtp-password", "w") as f:
+        f.write("other")
+    with Server(starttls=tls, auth=("PLAIN",)) as server:
+        state.config(server, extra=f"CaFile={ca}\nUser=bell")
+        state.add()
+        assert "PasswordFile=" in state.once(75)
+        equal(server.connections, 0)
+        state.once(env={"CREDENTIALS_DIRECTORY": state.directory + "/credentials"})
+        equal([m.login for m in server.mails], [("PLAIN", "bell", "other")])
+
+
+@test
+def password_file_that_others_may_read_is_not_used(state):
+    tls, ca = certificates(state)
+    path = password_file(state, 0o644)
+    with Server(starttls=tls, auth=("PLAIN",)) as server:
+        state.config(server, extra=f"CaFile={ca}\nUser=bell\nPasswordFile={path}")
+        state.add()
+        assert "may be read by others" in state.once(75)
+        equal(server.connections, 0)
+
+
+@test
+def refused_password_is_deferred(state):
+    tls, ca = certificates(state)
+    path = password_file(state)
+    with Server(lambda v, a, s: "535 wrong" if v == "AUTH" else None, starttls=tls,
+                auth=("PLAIN",)) as server:
+        state.config(server, extra=f"CaFile={ca}\nUser=bell\nPasswordFile={path}")
+        state.add()
+        log = state.once(75)
+        assert "535 wrong" in log and "PasswordFile=" in log, log
+        equal(server.mails, [])
+
+
+@test
+def no_credentials_in_the_clear(state):
+    path = password_file(state)
+    with Server(auth=("PLAIN", "LOGIN")) as server:
+        state.config(server, extra=f"User=bell\nPasswordFile={path}")
+        state.add()
+        state.once(75)
+        equal([c for c in server.commands if c.startswith(("AUTH", "MAIL"))], [])
+
+
+@test
+def a_user_and_a_server_without_auth_sends_nothing(state):
+    tls, ca = certificates(state)
+    path = password_file(state)
+    with Server(starttls=tls) as server:
+        state.config(server, extra=f"CaFile={ca}\nUser=bell\nPasswordFile={path}")
+        state.add()
+        assert "no AUTH" in state.once(75)
+        equal(server.bodies, [])
+        assert b"IN_DOUBT=0\n" in state.read("outgoing/mail.login")
+
+
+@test
+def an_independent_server_takes_it(state):
+    """aiosmtpd, with STARTTLS and AUTH required."""
+    tls, ca = certificates(state)
+    path = password_file(state)
+    got = []
+
+    class Handler:
+        async def handle_DATA(self, server, session, envelope):
+            got.append((envelope.mail_from, envelope.rcpt_tos, envelope.content))
+            return "250 taken"
+
+    def check(server, session, envelope, mechanism, data):
+        assert isinstance(data, LoginPassword)
+        return AuthResult(success=data.login == b"bell" and data.password == b"s3cret")
+
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    controller = Controller(Handler(), hostname="127.0.0.1", port=port, tls_context=tls,
+                            require_starttls=True, auth_required=True, authenticator=check)
+    controller.start()
+    try:
+        state.config(f"smtp://127.0.0.1:{port}", extra=f"CaFile={ca}\nUser=bell\nPasswordFile={path}")
+        state.add(1000)
+        state.once()
+    finally:
+        controller.stop()
+    equal(len(got), 1)
+    message = email.message_from_bytes(got[0][2], policy=email.policy.default)
+    equal(sorted(set(re.findall(r"\buser\d+\b", message.get_content()))),
+          sorted(f"user{i}" for i in range(1, 1001)))
+
+
+@test
+def ehlo_name_is_said_as_configured(state):
+    with Server() as server:
+        state.config(server, extra="EhloName=bell.example.org")
+        state.add()
+        state.once()
+        equal(server.mails[0].ehlo, "bell.example.org")
+
+
+@test
+def sendmail_takes_it_with_local_line_ends(state):
+    d = state.directory
+    with open(f"{d}/sendmail", "w") as f:
+        f.write(f'#!/bin/sh\nprintf "%s\\n" "$@" >{d}/args\ncat >{d}/mail\n'
+                f"echo hello >&2\nexit $(cat {d}/status)\n")
+    os.chmod(f"{d}/sendmail", 0o755)
+    with open(f"{d}/status", "w") as f:
+        f.write("75")
+    state.config(f"sendmail:{d}/sendmail", mail="To=a@example.net b@example.net")
+    state.add()
+    log = state.once(75)
+    assert "exit status 75" in log and "hello" in log, log
+    with open(f"{d}/status", "w") as f:
+        f.write("0")
+    state.once()
+    with open(f"{d}/args") as f:
+        equal(f.read().split("\n"),
+              ["-i", "-f", "loginbell@web1.example", "--", "a@example.net", "b@example.net", ""])
+    with open(f"{d}/mail", "rb") as f:
+        mail = f.read()
+    assert b"\r" not in mail
+    equal(email.message_from_bytes(mail, policy=email.policy.default)["Subject"],
+          "[web1] SSH login: user1 from 203.0.113.9")
+
+
+@test
+def sendmail_that_hangs_is_killed(state):
+    d = state.directory
+    with open(f"{d}/sendmail", "w") as f:
+        f.write("#!/bin/sh\ncat >/dev/null\nsleep 1000\n")
+    os.chmod(f"{d}/sendmail", 0o755)
+    state.config(f"sendmail:{d}/sendmail", extra="Timeout=1")
+    state.add()
+    assert "did not end in time" in state.once(75)
+    assert b"IN_DOUBT=1\n" in state.read("outgoing/mail.login")
+
+
+@test
+def a_server_that_hangs_is_given_up_by_the_timeout(state):
+    with Server(lambda v, a, s: time.sleep(30) or "close" if v == "MAIL" else None) as server:
+        state.config(server, extra="Timeout=1")
+        state.add()
+        state.once(75)
+        equal(server.mails, [])
+
+
+@test
+def follower_mails_what_comes_and_waits_the_interval(state):
+    with Server() as server:
+        state.config(server, alert="Interval=2s")
+        with state.follow() as sender:
+            ready(state, sender)
+            state.add()
+            server.got(1)
+            wait_for(lambda: marks(state)["", "login"] == 1, "mark")
+            for _ in range(5):
+                state.add()
+            server.got(2)
+            wait_for(lambda: marks(state)["", "login"] == 6, "mark")
+            sender.stop()
+        equal([users(m) for m in server.mails], [["user1"], [f"user{i}" for i in range(2, 7)]])
+
+
+@test
+def follower_notices_a_ledger_that_comes_and_one_that_is_rotated(state):
+    with Server() as server:
+        state.config(server, alert="Interval=0")
+        with state.follow() as sender:
+            ready(state, sender)
+            state.new_ledger()
+            state.add()
+            server.got(1)
+            wait_for(lambda: marks(state)["", "login"] == 1, "mark")
+            os.rename(state.file("ledger"), state.file("ledger.1"))
+            with open(state.file("ledger"), "wb") as f:
+                f.write(block([("LOGINBELL_LEDGER", 1), ("ID", state.id), ("FIRST_SEQ", 2)]))
+            state.add()
+            server.got(2)
+            sender.stop()
+        equal([users(m) for m in server.mails], [["user1"], ["user2"]])
+
+
+@test
+def sigterm_mails_what_waits_without_a_pause(state):
+    with Server() as server:
+        state.config(server, alert="Interval=1h")
+        with state.follow() as sender:
+            ready(state, sender)
+            state.add()
+            server.got(1)
+            wait_for(lambda: marks(state)["", "login"] == 1, "mark")
+            state.add(2)
+            sender.stop()
+        equal([users(m) for m in server.mails], [["user1"], ["user2", "user3"]])
+
+
+@test
+def sigterm_ends_a_hanging_server_in_time(state):
+    held = threading.Event()
+    def hook(verb, argument, _):
+        if verb == ".":
+            held.set()
+            time.sleep(100)
+    with Server(hook) as server:
+        state.config(server)
+        state.add()
+        with state.follow() as sender:
+            assert held.wait(DEADLINE)
+            sender.stop(expect=75)
+        assert b"IN_DOUBT=1\n" in state.read("outgoing/mail.login")
+        server.hook = None
+        state.once()
+        equal(server.bodies[0], server.mails[0].data)
+
+
+@test
+def sighup_takes_a_good_configuration_and_keeps_off_a_bad_one(state):
+    with Server() as server:
+        state.config(server, alert="Interval=0")
+        with state.follow() as sender:
+            ready(state, sender)
+            with open(state.config_path, "a") as f:
+                f.write("[Mail]\nNoSuchKey=1\n")
+            sender.p.send_signal(signal.SIGHUP)
+            sender.says("stays in force")
+            state.add()
+            server.got(1)
+            state.config(server, alert="Interval=0", mail="To=new@example.net")
+            sender.p.send_signal(signal.SIGHUP)
+            sender.says("was read again")
+            state.add()
+            server.got(2)
+            sender.stop()
+        equal([m.rcpts for m in server.mails], [["admin@example.net"], ["new@example.net"]])
+
+
+@test
+def once_beside_a_follower_waits_for_it(state):
+    with Server() as server:
+        state.config(server, alert="Interval=1h")
+        with state.follow() as sender:
+            ready(state, sender)
+            state.add()
+            server.got(1)
+            wait_for(lambda: marks(state)["", "login"] == 1, "mark")
+            state.add()
+            state.once()
+            equal(len(server.mails), 2)
+            server.hook = lambda v, a, s: "451 no" if v == "MAIL" else None
+            state.add()
+            state.once(75)
+            equal(len(server.mails), 2)
+            equal(state.start("--follow").p.wait(DEADLINE), 1)
+            sender.stop(expect=75)
+
+
+@test
+def once_takes_over_from_a_sender_that_goes_away(state):
+    held = threading.Event()
+    def hook(verb, argument, _):
+        if verb == "." and not held.is_set():
+            held.set()
+            time.sleep(100)
+    with Server(hook) as server:
+        state.config(server)
+        state.add()
+        with state.follow() as sender:
+            assert held.wait(DEADLINE)
+            with state.start() as other:
+                time.sleep(0.5)
+                sender.p.kill()
+                equal(other.p.wait(DEADLINE), 0)
+        equal(len(server.mails), 1)
+        equal(server.bodies[0], server.bodies[1])
+
+
+@test
+def repeats_are_held_and_told_once(state):
+    with Server() as server:
+        state.config(server, alert="Interval=0\nRepeatInterval=4s")
+        with state.follow() as sender:
+            ready(state, sender)
+            state.add(user="user1")
+            server.got(1)
+            wait_for(lambda: marks(state)["", "login"] == 1, "mark")
+            for _ in range(3):
+                state.add(user="user1")
+            state.add(user="user2")
+            server.got(2)
+            equal(users(server.mails[1]), ["user2"])
+            server.got(3)
+            assert "came 3 times" in server.mails[2].text, server.mails[2].text
+            wait_for(lambda: " 0 0 " in state.delivery(), "told")
+            sender.stop()
+        equal(len(server.mails), 3)
+
+
+@test
+def repeats_are_not_held_with_zero(state):
+    with Server() as server:
+        state.config(server, alert="RepeatInterval=0")
+        for _ in range(3):
+            state.add(user="user1")
+            state.once()
+        equal(len(server.mails), 3)
+
+
+@test
+def held_repeats_survive_a_restart(state):
+    with Server() as server:
+        state.config(server, alert="RepeatInterval=3s")
+        state.add(user="user1")
+        state.once()
+        state.add(2, user="user1")
+        state.once()
+        equal(len(server.mails), 1)
+        time.sleep(3)
+        state.once()
+        equal(len(server.mails), 2)
+        assert "came 2 times" in server.mails[1].text, server.mails[1].text
+
+
+@test
+def back_off_is_cut_short_by_a_new_alert(state):
+    down = [True]
+    with Server(lambda v, a, s: "421 down" if v == "GREETING" and down[0] else None) as server:
+        state.config(server, alert="Interval=0")
+        state.add()
+        with state.follow() as sender:
+            sender.says("deferred")
+            down[0] = False
+            state.add()
+            server.got(2)
+            sender.stop()
+        equal([users(m) for m in server.mails], [["user1"], ["user2"]])
+
+
+@test
+def given_up_alerts_are_told_in_the_next_mail(state):
+    down = [True]
+    with Server(lambda v, a, s: "451 no" if v == "MAIL" and down[0] else None) as server:
+        state.config(server, alert="GiveUpAfter=1s")
+        state.add(2)
+        state.once(75)
+        time.sleep(1.2)
+        log = state.once()
+        assert "given up" in log, log
+        equal([e[:4] for e in exceptions(state)], [["given-up", "login", "1", "2"]])
+        down[0] = False
+        state.add()
+        state.once()
+        equal(len(server.mails), 1)
+        assert "2 earlier alerts could not be delivered" in " ".join(server.mails[0].text.split())
+        assert "UNTOLD" not in state.delivery()
+
+
+@test
+def a_changed_configuration_makes_the_mail_anew(state):
+    with Server(lambda v, a, s: "451 no" if v == "MAIL" else None) as server:
+        state.config(server)
+        state.add()
+        state.once(75)
+        state.config(server, mail="To=new@example.net", extra="Subject=bell ${user}")
+        server.hook = None
+        state.once()
+        equal([m.rcpts for m in server.mails], [["new@example.net"]])
+        equal(server.mails[0].message["Subject"], "bell user1")
+
+
+@test
+def a_damaged_delivery_file_is_set_aside_and_nothing_is_lost(state):
+    with Server() as server:
+        state.config(server)
+        state.add(2)
+        state.once()
+        text = bytearray(state.read("delivery"))
+        text[60] ^= 1
+        with open(state.file("delivery"), "wb") as f:
+            f.write(text)
+        state.add()
+        assert "delivery.damaged" in state.once()
+        equal(users(server.mails[-1]), ["user1", "user2", "user3"])
+        equal(state.read("delivery.damaged"), bytes(text))
+
+
+@test
+def a_damaged_frozen_mail_is_made_anew(state):
+    with Server(lambda v, a, s: "451 no" if v == "MAIL" else None) as server:
+        state.config(server)
+        state.add()
+        state.once(75)
+        with open(state.file("outgoing/mail.login"), "r+b") as f:
+            f.truncate(700)
+        server.hook = None
+        state.once()
+        equal([users(m) for m in server.mails], [["user1"]])
+
+
+@test
+def another_ledger_is_mailed_whole(state):
+    with Server() as server:
+        state.config(server, alert="RepeatInterval=0")
+        state.add(3)
+        state.once()
+        state.new_ledger("f" * 32)
+        state.add(2)
+        assert "another one" in state.once()
+        equal(users(server.mails[1]), ["user1", "user2"])
+
+
+@test
+def a_mark_ahead_of_the_ledger_is_taken_back(state):
+    with Server() as server:
+        state.config(server, alert="RepeatInterval=0")
+        state.add(5)
+        copy = state.read("ledger")
+        state.add(5)
+        state.once()
+        with open(state.file("ledger"), "wb") as f:
+            f.write(copy)
+        assert "ledger ends at 5" in state.once()
+        state.seq = 5
+        state.add()
+        state.once()
+        equal(users(server.mails[-1]), ["user6"])
+
+
+@test
+def wrong_usage_and_configuration_exit_with_2(state):
+    state.config("smtp://127.0.0.1:1", extra="Nonsense=1")
+    state.add()
+    state.once(2)
+    state.config("smtp://127.0.0.1:1")
+    state.once(2, "--no-such-option")
+    state.once(2, "argument")
+
+
+@test
+def alerts_on_standard_input_go_without_state(state):
+    with Server() as server:
+        state.config(server)
+        state.add(2)
+        blocks = state.read("ledger").split(b"\n\n", 1)[1]
+        subprocess.run(state.command("--stdin"), input=blocks, check=True, timeout=DEADLINE)
+        equal(users(server.mails[0]), ["user1", "user2"])
+        assert not os.path.exists(state.file("delivery"))
+        state.once()
+        equal(server.mails[0].id, server.mails[1].id)
+
+
+@test
+def test_message_says_what_the_server_answered(state):
+    with Server() as server:
+        state.config(server)
+        p = subprocess.run(state.command("--test"), capture_output=True, check=True, timeout=DEADLINE)
+        assert b"queued as 4711" in p.stdout, p.stdout
+        equal(len(server.mails), 1)
+        server.hook = lambda v, a, s: "550 no" if v == "MAIL" else None
+        p = subprocess.run(state.command("--test"), capture_output=True, timeout=DEADLINE)
+        equal(p.returncode, 1)
+        assert b"550 no" in p.stderr, p.stderr
+
+
+@test
+def a_full_disk_does_not_hold_back_a_mail(state):
+    """Files that cannot be made: the outgoing folder is one that cannot be written."""
+    if os.geteuid() == 0:
+        return "SKIP root writes everywhere"
+    with Server() as server:
+        state.config(server)
+        state.add()
+        os.mkdir(state.file("outgoing"), 0o500)
+        assert "sent from memory" in state.once()
+        equal(len(server.mails), 1)
+    return None
+
+
+@test
+def readiness_and_status_are_told(state):
+    path = os.path.join(state.directory, "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify, Server() as server:
+        notify.bind(path)
+        notify.settimeout(DEADLINE)
+        state.config(server)
+        with state.follow(env={"NOTIFY_SOCKET": path}) as sender:
+            got = ""
+            while "READY=1" not in got or "STATUS=All is mailed" not in got:
+                got += notify.recv(4096).decode() + "\n"
+            sender.stop()
+
+
+@test
+def idle_follower_sleeps(state):
+    """No system call but the poll it waits in: its context switches stay as they are."""
+    with Server() as server:
+        state.config(server, alert="Interval=0")
+        with state.follow() as sender:
+            ready(state, sender)
+            state.add()
+            server.got(1)
+            wait_for(lambda: marks(state)["", "login"] == 1, "mark")
+
+            def switches():
+                with open(f"/proc/{sender.pid}/status") as f:
+                    return re.findall(r"ctxt_switches:\s*(\d+)", f.read())
+            quiet = None
+            end = time.monotonic() + DEADLINE
+            while time.monotonic() < end:
+                before = switches()
+                time.sleep(2)
+                quiet = switches() == before
+                if quiet:
+                    break
+            assert quiet
+            sender.stop()
+
+
+def main():
+    wanted = sys.argv[2:]
+    tests = [t for t in TESTS if not wanted or t.__name__ in wanted]
+    failed = 0
+    print(f"1..{len(tests)}", flush=True)
+    for i, t in enumerate(tests, 1):
+        name = t.__name__
+        with tempfile.TemporaryDirectory() as d:
+            try:
+                skip = t(State(d))
+                print(f"ok {i} {name}" + (f" # {skip}" if skip else ""), flush=True)
+            except Exception:
+                failed += 1
+                print(f"not ok {i} {name}")
+                for line in traceback.format_exc().splitlines():
+                    print("# " + line, flush=True)
+    return failed > 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
