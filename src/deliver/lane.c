@@ -445,7 +445,8 @@ uint64_t lane_due(const struct sender *s, const struct target *t, enum delivery_
 		l.summary_usec =
 			schedule_summary_due(dest, s->config->repeat_interval_usec, now_usec);
 	due = schedule_lane_due(&l, now_usec);
-	if (s->mode != SENDER_FOLLOW && (l.frozen || l.waiting))
+	/* No pause, no back-off. */
+	if (s->mode != SENDER_FOLLOW && (l.frozen || l.waiting || l.summary_usec <= now_usec))
 		due = now_usec;
 	return due;
 }

@@ -110,8 +110,8 @@ static void line_received(struct smtp_session *s, const char *p, size_t n)
 	while (n > 0 && (p[n - 1] == '\n' || p[n - 1] == '\r'))
 		n--;
 	log_debug("smtp < %.*s", shown(p, n), p);
-	if (s->quitting || n < 3 || p[0] < '2' || p[0] > '5' || p[1] < '0' || p[1] > '9' || p[2] < '0' ||
-	    p[2] > '9')
+	if (s->quitting || n < 3 || p[0] < '2' || p[0] > '5' || p[1] < '0' || p[1] > '9' ||
+	    p[2] < '0' || p[2] > '9')
 		return;
 	if (s->reply_ended) {
 		at = 0;
