@@ -181,6 +181,8 @@ static enum outgoing_rcpt_state refused_state(const struct transport_result *r)
 static enum carrier_outcome send_each(struct carrier *c, struct outgoing *o,
 				      struct transport_mail *mail, struct transport_result *ret)
 {
+	struct transport_result sent = {.text = "an earlier try"};
+
 	for (size_t i = 0; i < o->n_rcpts; i++) {
 		struct outgoing_rcpt *rcpt = &o->rcpts[i];
 		const char *one = rcpt->addr;
@@ -193,6 +195,7 @@ static enum carrier_outcome send_each(struct carrier *c, struct outgoing *o,
 		switch (ret->outcome) {
 		case TRANSPORT_SENT:
 			rcpt->state = OUTGOING_ACCEPTED;
+			sent = *ret;
 			break;
 		case TRANSPORT_RCPT_REFUSED:
 			rcpt->state = refused_state(ret);
@@ -210,7 +213,10 @@ static enum carrier_outcome send_each(struct carrier *c, struct outgoing *o,
 			return CARRIER_DEFERRED;
 		}
 	}
-	return outgoing_count(o, OUTGOING_ACCEPTED) > 0 ? CARRIER_DONE : CARRIER_NOBODY;
+	if (outgoing_count(o, OUTGOING_ACCEPTED) == 0)
+		return CARRIER_NOBODY;
+	*ret = sent;
+	return CARRIER_DONE;
 }
 
 static enum carrier_outcome send_all(struct carrier *c, struct outgoing *o,

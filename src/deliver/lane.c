@@ -27,7 +27,9 @@ void work_freeze(struct work *w)
 
 	w->t->frozen[w->name] = true;
 	if (r == 0) {
-		w->t->unsaved[w->name] = outgoing_free(w->t->unsaved[w->name]);
+		if (w->t->unsaved[w->name] != w->o)
+			(void)outgoing_free(w->t->unsaved[w->name]);
+		w->t->unsaved[w->name] = NULL;
 		return;
 	}
 	/* An alert that waits for room on the disk would be one that an intruder can silence. */

@@ -280,10 +280,8 @@ int sender_open(struct sender *s, int dirfd, struct config *config)
 
 	s->dirfd = dirfd;
 	r = outgoing_prepare(dirfd);
-	if (r < 0) {
-		log_error(OUTGOING_DIR ": %s", strerror(-r));
-		return r;
-	}
+	if (r < 0) /* a full disk: mails go from memory then */
+		log_crit(OUTGOING_DIR ": %s", strerror(-r));
 	r = load_delivery(s);
 	if (r == 0)
 		r = sender_reload(s, config);

@@ -23,9 +23,10 @@ enum sender_mode {
 /* A destination while the sender runs. */
 struct target {
 	const struct config_destination *config;
-	uint64_t newest[DELIVERY_CLASSES];	  /* the greatest number of an alert for it */
-	bool fresh[DELIVERY_CLASSES];		  /* one came since the last try */
-	bool frozen[DELIVERY_LANES];		  /* a mail stands in outgoing/, or in unsaved[] */
+	uint64_t newest[DELIVERY_CLASSES]; /* the greatest number of an alert for it */
+	bool fresh[DELIVERY_CLASSES];	   /* one came since the last try */
+	bool frozen[DELIVERY_LANES];	   /* a mail stands in outgoing/, or in unsaved[] */
+	bool own_fault[DELIVERY_LANES];	   /* the last deferral was that of the mail itself */
 	struct outgoing *unsaved[DELIVERY_LANES]; /* one that the full disk did not take */
 	unsigned refused_in_a_row;		  /* single alerts, with nothing accepted between */
 	struct carrier *carrier;		  /* of this run */

@@ -231,6 +231,7 @@ void sendmail_send(const char *path, uint64_t timeout_usec, const struct transpo
 {
 	AUTO_BUFFER struct buffer body = BUFFER_INIT(mail->bytes.n);
 	struct child c = {.in = -1, .err = -1};
+	uint64_t deadline;
 	bool by_itself;
 	struct slice left;
 	int r, status = 0;
@@ -246,8 +247,10 @@ void sendmail_send(const char *path, uint64_t timeout_usec, const struct transpo
 		(void)snprintf(ret->text, sizeof(ret->text), "%s: %s", path, strerror(-r));
 		return;
 	}
+	deadline = now_usec();
+	deadline = timeout_usec > UINT64_MAX - deadline ? UINT64_MAX : deadline + timeout_usec;
 	left = buffer_slice(&body);
-	by_itself = attend(&c, &left, mail, now_usec() + timeout_usec, &status);
+	by_itself = attend(&c, &left, mail, deadline, &status);
 	if (c.err >= 0) {
 		struct pollfd fd = {.fd = c.err, .events = POLLIN};
 

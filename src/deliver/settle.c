@@ -150,8 +150,11 @@ void settle_done(struct work *w, const struct transport_result *result)
 	log_accepted(w, result);
 	w->t->refused_in_a_row = 0;
 	w->lane->last_mail_usec = now;
+	/* The server is up: what waits for that need wait no longer. */
+	w->t->own_fault[w->name] = false;
 	for (int i = 0; i < DELIVERY_LANES; i++)
-		w->dest->lanes[i].tries = 0;
+		if (!w->t->own_fault[i])
+			w->dest->lanes[i].tries = 0;
 	(void)snprintf(w->dest->mailed, sizeof(w->dest->mailed), "%s", w->o->message_id);
 	(void)snprintf(w->dest->reply, sizeof(w->dest->reply), "%s", result->reply);
 	w->dest->failure[0] = '\0';
@@ -244,6 +247,7 @@ static void back_off(struct work *w, const struct transport_result *result)
 {
 	uint64_t now = sender_now(), tries = w->lane->tries + 1, wait = wait_after(tries);
 
+	w->t->own_fault[w->name] = result->about_mail;
 	for (int i = 0; i < DELIVERY_LANES; i++) {
 		struct delivery_lane *l = &w->dest->lanes[i];
 

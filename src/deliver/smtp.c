@@ -409,6 +409,14 @@ static void describe(const struct smtp_session *s, CURLcode r, struct transport_
 			       what ? ")" : "");
 }
 
+/* Some of it is libcurl's, and may be the server's words. */
+static void make_printable(char *text)
+{
+	for (; *text; text++)
+		if ((unsigned char)*text < 0x20 || *text == 0x7f)
+			*text = ' ';
+}
+
 static void judge(const struct smtp_session *s, CURLcode r, struct transport_result *ret)
 {
 	memset(ret, 0, sizeof(*ret));
@@ -421,6 +429,7 @@ static void judge(const struct smtp_session *s, CURLcode r, struct transport_res
 		return;
 	}
 	describe(s, r, ret);
+	make_printable(ret->text);
 	ret->outcome = TRANSPORT_DEFERRED;
 	if (s->unauthenticated || s->before_data_error != 0 || s->code == 421)
 		return;
