@@ -425,7 +425,7 @@ static int journal_details(struct source *source, struct record *r)
 {
 	struct journal *s = journal_of(source);
 	struct field fields[FIELDS] = {{0}};
-	AUTO_FREE char *cursor = NULL;
+	bool stdout_stream;
 	int k;
 
 	if (r->kind == RECORD_GAP)
@@ -456,6 +456,12 @@ static int journal_details(struct source *source, struct record *r)
 	r->pid_known =
 		number_parse_u64(field_slice(s, &fields[fields[F_PID].set ? F_PID : F_SYSLOG_PID]),
 				 INT32_MAX, &r->pid) == 0;
+	/*
+	 * Who is gone before journald looks has no _COMM. sshd's session processes are so now and
+	 * then, through syslog(3); but a line on a standard output that a user handed to sudo(8) is
+	 * so too, if its command is short.
+	 */
+	stdout_stream = slice_eq_str(field_slice(s, &fields[F_TRANSPORT]), "stdout");
 	r->realtime_usec = s->last.time_usec;
 	r->source = SLICE_LITERAL("journal");
 	r->authenticated = true;
@@ -463,7 +469,8 @@ static int journal_details(struct source *source, struct record *r)
 	r->trimmed = fields[F_SYSLOG_RAW].set;
 	r->position = buffer_slice(&s->position);
 	r->identity = buffer_slice(&s->identity);
-	r->trusted = r->uid_known && r->uid == 0 && (!r->comm.p || is_program(s, r->comm));
+	r->trusted = r->uid_known && r->uid == 0 &&
+		     (r->comm.p ? is_program(s, r->comm) : !stdout_stream);
 	if (r->kind == RECORD_DROPPED) {
 		/* MESSAGE_ID can be written by anybody, _TRANSPORT=driver only by journald. */
 		if (!slice_eq_str(field_slice(s, &fields[F_TRANSPORT]), "driver") ||

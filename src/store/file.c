@@ -18,7 +18,6 @@
 #include <pwd.h>
 #include <stdio.h>
 #include <sys/file.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -111,22 +110,30 @@ static int finish_directory(const char *path, int fd)
 	return syncfs(fd) < 0 ? -errno : 0;
 }
 
+#define GROUPS_LIMIT 256 /* of a process; more of the user's are left out */
+
+/* The user's own groups, those that may read logs, and the directory's as the primary one. */
 static int become(uid_t uid, gid_t gid)
 {
 	static const char *const names[] = {"systemd-journal", "adm"};
-	gid_t groups[ARRAY_SIZE(names)];
-	size_t n = 0;
+	const struct passwd *user = getpwuid(uid);
+	gid_t groups[GROUPS_LIMIT];
+	int n = GROUPS_LIMIT - (int)ARRAY_SIZE(names);
 
+	/* More groups than fit: the first ones. A uid without a name has none of its own. */
+	if (!user || (getgrouplist(user->pw_name, user->pw_gid, groups, &n) < 0 && n <= 0))
+		n = 0;
+	if (n > GROUPS_LIMIT - (int)ARRAY_SIZE(names))
+		n = GROUPS_LIMIT - (int)ARRAY_SIZE(names);
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		const struct group *group = getgrnam(names[i]);
 
 		if (group)
 			groups[n++] = group->gr_gid;
 	}
-	if (setgroups(n, groups) < 0 || setresgid(gid, gid, gid) < 0 ||
+	if (setgroups((size_t)n, groups) < 0 || setresgid(gid, gid, gid) < 0 ||
 	    setresuid(uid, uid, uid) < 0)
 		return -errno;
-	(void)prctl(PR_SET_DUMPABLE, 1);
 	return 0;
 }
 

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """loginbell-deliver against real and misbehaving mail servers, on loopback. Prints TAP.
 
-Usage: test_deliver.py [BUILD_DIR [TEST…]], or BUILD_DIR in the environment. Needs python3-aiosmtpd
+Usage: test_deliver.py [TEST…]; $LOGINBELL_DELIVER is the program. Needs python3-aiosmtpd
 and openssl; no root. Mails are read by Python's email package, ledgers are written by this file.
 """
 import base64
@@ -26,8 +26,7 @@ import zlib
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
 
-BUILD = os.environ.get("BUILD_DIR") or (sys.argv[1] if len(sys.argv) > 1 else "build")
-DELIVER = os.path.join(os.path.abspath(BUILD), "loginbell-deliver")
+DELIVER = os.path.abspath(os.environ.get("LOGINBELL_DELIVER", "build/loginbell-deliver"))
 DEADLINE = 60  # seconds; only a failing test waits for that long
 
 
@@ -1380,7 +1379,7 @@ def idle_follower_sleeps(state):
 
 
 def main():
-    wanted = sys.argv[2:]
+    wanted = sys.argv[1:]
     tests = [t for t in TESTS if not wanted or t.__name__ in wanted]
     failed = 0
     print(f"1..{len(tests)}", flush=True)

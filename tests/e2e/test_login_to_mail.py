@@ -270,7 +270,7 @@ def a_forgery_by_a_program_named_sshd_is_mailed_as_forged(host):
 def a_forgery_by_roots_helper_is_mailed_as_forged(host):
     with Scene(host):
         harness.write(f"{WORK}/tailed", FORGED + "\n")
-        harness.run("systemd-cat", "-t", "sshd", "tail", f"{WORK}/tailed")
+        harness.run("systemd-cat", "-t", "sshd", "timeout", "2", "tail", "-f", f"{WORK}/tailed", check=False)
         mail = host.mailbox.wait_for(lambda m: "203.0.113.66" in " ".join(body(m).split()))
         expect_in("forged", mail["Subject"].lower())
         expect_in("tail", body(mail))

@@ -212,6 +212,9 @@ static void trust_needs_uid_0_and_a_command_of_the_programs(void **state)
 		{"_UID=1000\n_COMM=sshd\nSYSLOG_IDENTIFIER=sshd", false},
 		{"_UID=00x\n_COMM=sshd\nSYSLOG_IDENTIFIER=sshd", false},
 		{"SYSLOG_IDENTIFIER=sshd", false},
+		{"_UID=0\n_COMM=sshd\n_TRANSPORT=stdout\nSYSLOG_IDENTIFIER=sshd", true},
+		{"_UID=0\n_TRANSPORT=stdout\nSYSLOG_IDENTIFIER=sshd", false},
+		{"_UID=0\n_TRANSPORT=syslog\nSYSLOG_IDENTIFIER=sshd", true},
 	};
 	struct fixture *f = *state;
 	struct record r;
