@@ -39,7 +39,7 @@ FRIEND = "198.51.100.7"      # and from there do not
 ELSEWHERE6 = "2001:db8::7"
 MAIL = "192.0.2.25"          # mail.example.net
 ADDRESSES = [HERE, ELSEWHERE, FRIEND, ELSEWHERE6, MAIL]
-DEADLINE = 60                # seconds for anything that is awaited
+DEADLINE = 40                # seconds for anything that is awaited
 NOBODY = 65534
 
 _source_root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -123,6 +123,7 @@ class Process:
             os.chmod(path, 0o666)
             environment["NOTIFY_SOCKET"] = path
         with open(self.log_path, "ab") as log:
+            self._log_begin = log.tell()
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log,
                                             stderr=log, env=environment, **options)
         if notify:
@@ -133,8 +134,9 @@ class Process:
         return self.process.pid
 
     def log(self):
-        with open(self.log_path, encoding="utf-8", errors="replace") as file:
-            return file.read()
+        with open(self.log_path, "rb") as file:
+            file.seek(self._log_begin)
+            return file.read().decode(errors="replace")
 
     def wait_ready(self):
         """Until it sends READY=1 as by sd_notify(3)."""
@@ -333,8 +335,8 @@ class Host:
         run("openssl", "x509", "-req", "-in", f"{WORK}/mail.csr", "-CA", f"{WORK}/ca.crt",
             "-CAkey", f"{WORK}/ca.key", "-CAcreateserial", "-days", "2", "-extfile",
             f"{WORK}/mail.ext", "-out", f"{WORK}/mail.crt")
-        write(f"{WORK}/password", Mailbox.PASSWORD + "\n", 0o640)
-        shutil.chown(f"{WORK}/password", "root", "loginbell")
+        write(f"{WORK}/password", Mailbox.PASSWORD + "\n", 0o600)
+        shutil.chown(f"{WORK}/password", "loginbell")
 
     # journald
 
