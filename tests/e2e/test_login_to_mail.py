@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import signal
+import subprocess
 import time
 
 import harness
@@ -257,8 +258,15 @@ def a_forgery_by_a_program_named_sshd_is_mailed_as_forged(host):
     os.makedirs(f"{WORK}/forger", exist_ok=True)
     shutil.copy2("/usr/bin/logger", f"{WORK}/forger/sshd")
     with Scene(host):
-        unprivileged(f"{WORK}/forger/sshd", "-t", "sshd", FORGED)
+        # It stays until journald has looked at it in /proc.
+        forger = subprocess.Popen(["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}",
+                                   "--clear-groups", f"{WORK}/forger/sshd", "-t", "sshd"],
+                                  stdin=subprocess.PIPE, text=True)
+        forger.stdin.write(FORGED + "\n")
+        forger.stdin.flush()
         check_forged(host)
+        forger.stdin.close()
+        expect_equal(forger.wait(), 0)
         written = host.journal("-o", "cat", "--output-fields=_COMM", "-g", "203.0.113.66", "-n", "1")
         expect_equal(written.strip(), "sshd", "the forger's _COMM")
 
