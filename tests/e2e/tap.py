@@ -4,6 +4,7 @@ import os
 import sys
 import time
 import traceback
+import unittest
 
 
 class Skip(Exception):
@@ -37,6 +38,36 @@ def expect_equal(actual, expected, what=""):
 def expect_in(part, whole, what=""):
     if part not in whole:
         raise AssertionError(f"{what}\n  expected: {part!r}\n  in:       {whole!r}")
+
+
+class _Unittest(unittest.TestResult):
+    def __init__(self):
+        super().__init__()
+        self.number = 0
+
+    def _say(self, outcome, test, more="", details=""):
+        self.number += 1
+        print(f"{outcome} {self.number} - {test.id().split('.')[-1]}{more}", flush=True)
+        print("".join(f"# {line}\n" for line in details.splitlines()), end="", flush=True)
+
+    def stopTest(self, test):
+        super().stopTest(test)
+        bad = [text for case, text in self.failures + self.errors
+               if case is test or getattr(case, "test_case", None) is test]
+        reason = [text for case, text in self.skipped if case is test]
+        if bad:
+            self._say("not ok", test, details="\n".join(bad))
+        else:
+            self._say("ok", test, f" # SKIP {reason[0]}" if reason else "")
+
+
+def main_unittest():
+    """Runs the program's unittest cases in this protocol."""
+    suite = unittest.defaultTestLoader.loadTestsFromModule(sys.modules["__main__"])
+    print(f"1..{suite.countTestCases()}", flush=True)
+    result = _Unittest()
+    suite.run(result)
+    sys.exit(0 if result.wasSuccessful() else 1)
 
 
 def _tell(error):

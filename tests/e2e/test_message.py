@@ -14,6 +14,8 @@ import subprocess
 import sys
 import unittest
 
+import tap
+
 COMPOSE = sys.argv.pop(1)
 NOW = 1795406706000000
 FINGERPRINT = "SHA256:" + "0123456789" * 4 + "abc"
@@ -267,4 +269,4 @@ class Mails(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    tap.main_unittest()
