@@ -75,8 +75,8 @@ char *timetext_duration(uint64_t usec, char ret[TIMETEXT_MAX])
 		uint64_t usec;
 		const char *name;
 	} units[] = {
-		{USEC_PER_DAY, "d"},	{USEC_PER_HOUR, "h"}, {USEC_PER_MIN, "min"},
-		{USEC_PER_SEC, "s"},	{1000, "ms"},
+		{USEC_PER_DAY, "d"}, {USEC_PER_HOUR, "h"}, {USEC_PER_MIN, "min"},
+		{USEC_PER_SEC, "s"}, {1000, "ms"},
 	};
 	int n = 0, parts = 0;
 
@@ -189,8 +189,7 @@ static int take_zone(struct slice *s, enum zone *ret, int64_t *ret_offset_sec)
 	sign = take_char(s, '+') ? 1 : take_char(s, '-') ? -1 : 0;
 	if (sign == 0 || take_number(s, 2, &hours) < 0)
 		return -EINVAL;
-	(void)take_char(s, ':');
-	if (s->n > 0 && take_number(s, 2, &minutes) < 0)
+	if ((take_char(s, ':') || s->n > 0) && take_number(s, 2, &minutes) < 0)
 		return -EINVAL;
 	if (s->n > 0 || hours > 23 || minutes > 59)
 		return -EINVAL;
@@ -198,44 +197,78 @@ static int take_zone(struct slice *s, enum zone *ret, int64_t *ret_offset_sec)
 	return 0;
 }
 
-static int parse_calendar(struct slice s, uint64_t now_usec, uint64_t *ret)
+static bool is_day(int year, int month, int day)
 {
-	struct tm tm = {0}, given;
-	uint64_t usec = 0;
-	enum zone zone;
-	int64_t offset;
+	static const char days[12] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+	bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+
+	return year >= 1970 && month >= 1 && month <= 12 && day >= 1 &&
+	       day <= days[month - 1] + (month == 2 && leap);
+}
+
+/*
+ * mktime(3), but a time that the clock skips is taken in standard time, which falls behind the
+ * gap: what libc makes of one differs. Takes whole minutes, so that normalizing changes nothing
+ * else of the clock.
+ */
+static time_t from_local(const struct tm *given)
+{
+	struct tm tm = *given;
 	time_t t;
 
-	if (s.n > 4 && s.p[4] == '-') {
+	tm.tm_isdst = -1;
+	t = mktime(&tm);
+	if (tm.tm_hour == given->tm_hour && tm.tm_min == given->tm_min)
+		return t;
+	tm = *given;
+	tm.tm_isdst = 0;
+	return mktime(&tm);
+}
+
+static int parse_calendar(struct slice s, uint64_t now_usec, uint64_t *ret)
+{
+	bool has_day = s.n > 4 && s.p[4] == '-', has_clock = !has_day;
+	struct tm tm = {0}, today;
+	int64_t offset, seconds;
+	uint64_t usec = 0;
+	enum zone zone;
+	time_t t;
+
+	if (has_day) {
 		if (take_number(&s, 4, &tm.tm_year) < 0 || !take_char(&s, '-') ||
 		    take_number(&s, 2, &tm.tm_mon) < 0 || !take_char(&s, '-') ||
-		    take_number(&s, 2, &tm.tm_mday) < 0)
-			return -EINVAL;
-		if (tm.tm_year < 1970 || tm.tm_mon < 1 || tm.tm_mon > 12 || tm.tm_mday < 1 ||
-		    tm.tm_mday > 31)
+		    take_number(&s, 2, &tm.tm_mday) < 0 ||
+		    !is_day(tm.tm_year, tm.tm_mon, tm.tm_mday))
 			return -EINVAL;
 		tm.tm_year -= 1900;
 		tm.tm_mon--;
 		if (s.n > 1 && (s.p[0] == ' ' || s.p[0] == 'T' || s.p[0] == 't') &&
 		    is_digit(s.p[1])) {
 			s = slice_from(s, 1);
-			if (take_clock(&s, &tm, &usec) < 0)
-				return -EINVAL;
+			has_clock = true;
 		}
-	} else {
-		broken_down(now_usec, true, &tm);
-		if (take_clock(&s, &tm, &usec) < 0)
-			return -EINVAL;
 	}
+	if (has_clock && take_clock(&s, &tm, &usec) < 0)
+		return -EINVAL;
 	if (take_zone(&s, &zone, &offset) < 0)
 		return -EINVAL;
-	tm.tm_isdst = -1;
-	given = tm;
-	t = zone == ZONE_LOCAL ? mktime(&tm) : timegm(&tm);
-	/* The 31st of a month with 30 days is a mistake, not the 1st of the next. */
-	if (t == (time_t)-1 || tm.tm_mday != given.tm_mday || t < offset)
+	if (!has_day) {
+		/* Today where the clock is that was given. */
+		seconds = (int64_t)(now_usec / USEC_PER_SEC) + offset;
+		if (seconds < 0)
+			return -EINVAL;
+		broken_down((uint64_t)seconds * USEC_PER_SEC, zone == ZONE_LOCAL, &today);
+		tm.tm_year = today.tm_year;
+		tm.tm_mon = today.tm_mon;
+		tm.tm_mday = today.tm_mday;
+	}
+	/* Added afterwards: a leap second, 60, is the first of the next minute. */
+	seconds = tm.tm_sec;
+	tm.tm_sec = 0;
+	t = zone == ZONE_LOCAL ? from_local(&tm) : timegm(&tm);
+	if (t == (time_t)-1 || t < offset)
 		return -EINVAL;
-	*ret = (uint64_t)(t - offset) * USEC_PER_SEC + usec;
+	*ret = (uint64_t)(t - offset + seconds) * USEC_PER_SEC + usec;
 	return 0;
 }
 
@@ -247,8 +280,7 @@ static uint64_t midnight(uint64_t now_usec, int days)
 	broken_down(now_usec, true, &tm);
 	tm.tm_hour = tm.tm_min = tm.tm_sec = 0;
 	tm.tm_mday += days;
-	tm.tm_isdst = -1;
-	t = mktime(&tm);
+	t = from_local(&tm);
 	return t < 0 ? 0 : (uint64_t)t * USEC_PER_SEC;
 }
 
@@ -303,7 +335,7 @@ static int unit_usec(struct slice s, uint64_t *ret)
 		{"months month M", 2629800 * USEC_PER_SEC}, /* 30.44 days, as systemd.time(7) */
 		{"years year y", 31557600 * USEC_PER_SEC},
 		{"msec ms", 1000},
-		{"usec us", 1},
+		{"usec us \xc2\xb5s \xce\xbcs", 1},
 	};
 
 	if (s.n == 0) {

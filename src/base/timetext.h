@@ -33,7 +33,8 @@ char *timetext_duration(uint64_t usec, char ret[TIMETEXT_MAX]);
  * A point in time as users write it: "2026-11-23 04:05:06[.123456]", "2026-11-23 04:05",
  * "2026-11-23", "04:05[:06]" (today), these also with "T", and with "Z", " UTC" or "+01:00"
  * behind them (RFC 3339), "now", "today", "yesterday", "tomorrow", "-1h30m", "+5min", "@UNIX".
- * Local time where no zone is given. -EINVAL.
+ * Local time where no zone is given; a time that the clock skips there is taken as standard time.
+ * -EINVAL.
  */
 int timetext_parse(struct slice s, uint64_t now_usec, uint64_t *ret);
 
