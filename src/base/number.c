@@ -36,20 +36,3 @@ int number_parse_hex(struct slice s, uint64_t max, uint64_t *ret)
 {
 	return parse(s, 16, max, ret);
 }
-
-int number_parse_i64(struct slice s, int64_t *ret)
-{
-	uint64_t v;
-	int r;
-
-	if (s.n > 0 && s.p[0] == '-') {
-		r = parse(slice_from(s, 1), 10, INT64_MAX, &v);
-		if (r == 0)
-			*ret = -(int64_t)v;
-		return r;
-	}
-	r = parse(s, 10, INT64_MAX, &v);
-	if (r == 0)
-		*ret = (int64_t)v;
-	return r;
-}

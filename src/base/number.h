@@ -8,6 +8,3 @@
 /* Takes all of @s as a decimal or hexadecimal number up to @max. -EINVAL; -ERANGE above @max. */
 int number_parse_u64(struct slice s, uint64_t max, uint64_t *ret);
 int number_parse_hex(struct slice s, uint64_t max, uint64_t *ret);
-
-/* As number_parse_u64(), with an optional leading '-'. */
-int number_parse_i64(struct slice s, int64_t *ret);
