@@ -36,23 +36,46 @@ int log_max_level(void)
 	return state.max_level;
 }
 
-/* Escapes control characters of @text; bytes from 0x80 stay, UTF-8 passes. Cuts at @size. */
+/*
+ * Length of the well-formed UTF-8 character at @s if it may be shown; 0 for a control character,
+ * also one of U+0080-009F, which terminals obey like ESC, and for what is not UTF-8.
+ */
+static size_t shown(const unsigned char *s)
+{
+	size_t n = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
+
+	if (s[0] < 0x20 || s[0] == 0x7f || s[0] > 0xf4)
+		return 0;
+	for (size_t i = 1; i < n; i++)
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+	if ((s[0] == 0xc2 && s[1] < 0xa0) || (s[0] == 0xe0 && s[1] < 0xa0) ||
+	    (s[0] == 0xed && s[1] > 0x9f) || (s[0] == 0xf0 && s[1] < 0x90) ||
+	    (s[0] == 0xf4 && s[1] > 0x8f))
+		return 0;
+	return n;
+}
+
+/* Escapes what of @text is not shown. Cuts at @size, between characters. */
 static size_t escape_control(const char *text, char *ret, size_t size)
 {
 	size_t n = 0;
 
-	for (; *text; text++) {
-		unsigned char c = (unsigned char)*text;
+	while (*text) {
+		size_t taken = shown((const unsigned char *)text), k = taken;
+		const char *from = text;
 		char hex[5];
-		size_t k = 1;
 
-		hex[0] = (char)c;
-		if (c < 0x20 || c == 0x7f)
-			k = (size_t)snprintf(hex, sizeof(hex), "\\x%02x", c);
+		if (taken == 0) {
+			k = (size_t)snprintf(hex, sizeof(hex), "\\x%02x", (unsigned char)*text);
+			from = hex;
+			taken = 1;
+		}
 		if (n + k >= size)
 			break;
-		memcpy(ret + n, hex, k);
+		memcpy(ret + n, from, k);
 		n += k;
+		text += taken;
 	}
 	ret[n] = '\0';
 	return n;

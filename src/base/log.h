@@ -1,7 +1,7 @@
 /*
  * Messages of the programs themselves, on standard error: "<N>" priorities where that goes to the
- * journal (JOURNAL_STREAM), the program's name otherwise. Control characters are escaped. Only
- * command/ and deliver/ log above debug.
+ * journal (JOURNAL_STREAM), the program's name otherwise. Control characters, also U+0080-009F, and
+ * what is not UTF-8 are escaped. Only command/ and deliver/ log above debug.
  */
 #pragma once
 
