@@ -8,7 +8,8 @@
 
 /*
  * Sends @format, e.g. "READY=1\nSTATUS=…". 0 also where nobody asked (NOTIFY_SOCKET unset);
- * -errno of socket(2) or sendmsg(2).
+ * -errno of socket(2) or sendto(2), -EAFNOSUPPORT where it names no AF_UNIX socket, -E2BIG over 511
+ * bytes.
  */
 int notify_send(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
