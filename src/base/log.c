@@ -7,8 +7,10 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/cleanup.h"
 #include "base/error.h"
@@ -20,10 +22,26 @@ static struct {
 	bool to_journal;
 } state = {"loginbell", LOG_NOTICE, false};
 
+/*
+ * As systemd.exec(5) asks: JOURNAL_STREAM is inherited by all that a session starts, so that only
+ * its device and inode tell whether standard error is still that stream.
+ */
+static bool stderr_is_journal(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	char own[64];
+	struct stat st;
+
+	if (!stream || fstat(STDERR_FILENO, &st) < 0)
+		return false;
+	(void)snprintf(own, sizeof(own), "%ju:%ju", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
+	return strcmp(stream, own) == 0 && !isatty(STDERR_FILENO);
+}
+
 void log_init(const char *program)
 {
 	state.program = program;
-	state.to_journal = getenv("JOURNAL_STREAM") != NULL && !isatty(STDERR_FILENO);
+	state.to_journal = stderr_is_journal();
 }
 
 void log_set_max_level(int level)

@@ -14,7 +14,7 @@
 #include "base/io.h"
 #include "base/log.h"
 
-enum stream { STREAM_NONE, STREAM_STDERR };
+enum stream { STREAM_NONE, STREAM_STDERR, STREAM_OTHER };
 
 /* Gives what is written for @text; at the end standard error is what it was. */
 static void written(enum stream stream, int level, const char *text, struct buffer *ret)
@@ -26,6 +26,9 @@ static void written(enum stream stream, int level, const char *text, struct buff
 	assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
 	assert_int_equal(fstat(fds[1], &st), 0);
 	(void)snprintf(name, sizeof(name), "%ju:%ju", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
+	if (stream == STREAM_OTHER)
+		(void)snprintf(name, sizeof(name), "%ju:%ju", (uintmax_t)st.st_dev,
+			       (uintmax_t)st.st_ino + 1);
 	if (stream == STREAM_NONE)
 		assert_int_equal(unsetenv("JOURNAL_STREAM"), 0);
 	else
@@ -54,6 +57,7 @@ static void priority_is_written_for_the_journal_only(void **state)
 {
 	(void)state;
 	assert_written(STREAM_NONE, LOG_ERR, "text", "program: text\n");
+	assert_written(STREAM_OTHER, LOG_ERR, "text", "program: text\n");
 	assert_written(STREAM_STDERR, LOG_ERR, "text", "<3>text\n");
 	assert_written(STREAM_STDERR, LOG_NOTICE, "text", "<5>text\n");
 }
@@ -62,6 +66,7 @@ static void terminal_gets_no_priority(void **state)
 {
 	AUTO_CLOSE int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
 	int tty, saved = dup(STDERR_FILENO);
+	struct stat st;
 	char text[64];
 	ssize_t n;
 
@@ -71,7 +76,9 @@ static void terminal_gets_no_priority(void **state)
 	assert_int_equal(unlockpt(master), 0);
 	tty = open(ptsname(master), O_RDWR | O_NOCTTY | O_CLOEXEC);
 	assert_true(tty >= 0);
-	assert_int_equal(setenv("JOURNAL_STREAM", "1:2", 1), 0);
+	assert_int_equal(fstat(tty, &st), 0);
+	(void)snprintf(text, sizeof(text), "%ju:%ju", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
+	assert_int_equal(setenv("JOURNAL_STREAM", text, 1), 0);
 	assert_true(dup2(tty, STDERR_FILENO) >= 0);
 	log_init("program");
 	log_error("text");
