@@ -26,7 +26,7 @@
 #define BATCH		  256		      /* alerts between two syncs of a catch-up */
 #define SAVE_EVERY_USEC	  (60 * USEC_PER_SEC) /* of a position that only skips noise */
 #define ROTATE_ASK_USEC	  (60 * USEC_PER_SEC)
-#define FORGED_SLOTS	  16		      /* users whose forgeries are joined apart */
+#define FORGED_SLOTS	  16 /* users whose forgeries are joined apart */
 #define FORGED_WINDOW_MIN (60 * USEC_PER_SEC)
 #define FORGED_WINDOW_MAX USEC_PER_HOUR
 #define FORGED_BLOCK_MAX  ((size_t)1 << 18)
@@ -46,13 +46,13 @@ struct intake {
 	struct buffer directory;
 	int dirfd, lock_fd;
 	struct ledger_writer *ledger;
-	struct buffer position; /* as it was stored when last loaded */
-	struct buffer saved;	/* without its until=: tells whether there is anything new */
-	uint64_t saved_at_usec; /* clock_steady() */
-	unsigned batch;		/* alerts appended and not synced */
+	struct buffer position;	  /* as it was stored when last loaded */
+	struct buffer saved;	  /* without its until=: tells whether there is anything new */
+	uint64_t saved_at_usec;	  /* clock_steady() */
+	unsigned batch;		  /* alerts appended and not synced */
 	uint64_t rotate_due_usec; /* clock_steady(): when to ask again whether all is mailed */
-	bool replaying;		/* until the source was once read to its end */
-	bool unsaved_alerts;	/* the position is before alerts that are durable */
+	bool replaying;		  /* until the source was once read to its end */
+	bool unsaved_alerts;	  /* the position is before alerts that are durable */
 	struct forged forged[FORGED_SLOTS];
 	struct intake_counts counts;
 };

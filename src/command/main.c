@@ -9,7 +9,7 @@
 /* Letters as in options.c. */
 static const struct command commands[] = {
 	{"watch", "follow the log and alert, until a signal", "DLKWTX", false, command_watch},
-	{"scan", "alert of everything since the last position, then exit", "DLKWTSUNq", false,
+	{"scan", "alert of everything since the last position, then exit", "DLKWTSUNXq", false,
 	 command_scan},
 	{"report", "show who logged in, from where, how, and the verdict", "DLKWSUoq", false,
 	 command_report},
@@ -17,6 +17,8 @@ static const struct command commands[] = {
 	 command_explain},
 	{"check", "read configuration and whitelists, tell every fault", "Wq", false,
 	 command_check},
+	{"test-mail", "send a test message now and say what the mail server answered", "", false,
+	 command_test_mail},
 	{0},
 };
 

@@ -66,7 +66,8 @@ int sender_start(enum sender_mode mode, const struct options *options, const cha
 		 pid_t *ret)
 {
 	char path[PATH_MAX], state[PATH_MAX + 32], config[PATH_MAX + 32];
-	char self[] = "loginbell-deliver", follow[] = "--follow", verbose[] = "--verbose";
+	char self[] = "loginbell-deliver", follow[] = "--follow", test[] = "--test";
+	char verbose[] = "--verbose";
 	char *argv[8];
 	pid_t parent = getpid(), pid;
 	size_t n = 0;
@@ -78,14 +79,18 @@ int sender_start(enum sender_mode mode, const struct options *options, const cha
 	argv[n++] = self;
 	if (mode == SENDER_FOLLOW)
 		argv[n++] = follow;
+	else if (mode == SENDER_TEST)
+		argv[n++] = test;
 	if (options->verbose)
 		argv[n++] = verbose;
 	if (options->config) {
 		(void)snprintf(config, sizeof(config), "--config=%s", options->config);
 		argv[n++] = config;
 	}
-	(void)snprintf(state, sizeof(state), "--state-directory=%s", state_directory);
-	argv[n++] = state;
+	if (state_directory) {
+		(void)snprintf(state, sizeof(state), "--state-directory=%s", state_directory);
+		argv[n++] = state;
+	}
 	argv[n] = NULL;
 	(void)fflush(stdout);
 	pid = fork();

@@ -8,6 +8,7 @@
 enum sender_mode {
 	SENDER_ONCE,   /* sends what waits and exits */
 	SENDER_FOLLOW, /* stays; gets SIGTERM when this process dies */
+	SENDER_TEST,   /* sends a test message; needs no state directory (NULL) */
 };
 
 /*
