@@ -1,9 +1,8 @@
 /*
- * The journal as a source. What sd_journal(3) does not promise is made good here:
- *
- * readability is checked first (journal_access), resuming takes more than seek_cursor()
- * (journal_seek), followers are told of new entries late (connection), and an error of one file is
- * got over by process(), or by opening anew.
+ * The journal as a source. What sd_journal(3) does not promise is made good here: readability is
+ * checked first (journal_access), resuming takes more than seek_cursor() (journal_seek), followers
+ * are told of new entries late (connection), and an error of one file is got over by process(), or
+ * by opening anew.
  *
  * The fast path is next(): one sd_journal_next() and one sd_journal_get_data("MESSAGE"). Data of
  * sd_journal lives until its next call only, so details() copies what it takes.
@@ -16,6 +15,7 @@
 #include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
+#include <systemd/sd-id128.h>
 #include <systemd/sd-journal.h>
 #include <time.h>
 
@@ -24,20 +24,17 @@
 #include "base/timetext.h"
 #include "source/connection.h"
 #include "source/journal_access.h"
+#include "source/journal_boots.h"
 #include "source/journal_position.h"
+#include "source/journal_record.h"
 #include "source/journal_seek.h"
 #include "text/login.h"
-
-/* journald's notice that it dropped messages of a unit (sd-messages.h). */
-#define MESSAGE_ID_DROPPED "a596d6fe7bfa4994828e72309e95d61e"
 
 #define PROCESS_EVERY	1000		   /* entries of a catch-up between two process() */
 #define AGAIN_EVERY	16384		   /* entries between two SOURCE_AGAIN; a power of 2 */
 #define REOPEN_AFTER	5000		   /* entries whose mappings are worth giving back */
 #define LOOK_USEC	(3 * USEC_PER_SEC) /* after a connection, look often as long */
 #define LOOK_EVERY_USEC UINT64_C(20000)
-#define FIELD_MAX	((size_t)65536) /* bytes of a field that are looked at */
-#define DETAILS_MAX	((size_t)16 * FIELD_MAX)
 
 struct journal {
 	struct source source;
@@ -59,13 +56,32 @@ struct journal {
 	int connection_fd;	  /* connection_watch(); -1: none */
 	uint64_t look_until_usec; /* look often until then; CLOCK_MONOTONIC */
 
-	struct journal_position last; /* the entry that was gone over last */
+	/*
+	 * The place that positions tell of. While boots are read apart (next_pass()), it stays
+	 * before them, and the place in their boot is apart_last.
+	 */
+	struct journal_position last, apart_last;
+	struct journal_boots boots, apart; /* in the journal; those to be read apart */
+	size_t at_apart;		   /* apart.n: the main pass */
+	uint64_t main_entries;		   /* entries of the main pass */
+	struct buffer boots_text;	   /* what last.boots is a part of */
+
 	struct buffer details, position, identity;
 };
 
 static struct journal *journal_of(struct source *s)
 {
 	return (struct journal *)s;
+}
+
+static bool reads_apart(const struct journal *s)
+{
+	return s->at_apart < s->apart.n;
+}
+
+static struct journal_position *place_of(struct journal *s)
+{
+	return reads_apart(s) ? &s->apart_last : &s->last;
 }
 
 /* ---- opening ---- */
@@ -80,7 +96,14 @@ static int add_match(sd_journal *j, const char *field, const char *value)
 	return sd_journal_add_match(j, match, (size_t)n);
 }
 
-/* (_COMM of the programs) or (SYSLOG_IDENTIFIER of the programs) or (journald's drop notice). */
+/* The boot whose entries alone are read now; "" for all. */
+static const char *boot_of(const struct journal *s)
+{
+	return reads_apart(s) ? s->apart.ids[s->at_apart] : s->last.bound;
+}
+
+/* (_COMM of the programs) or (SYSLOG_IDENTIFIER of the programs) or (journald's drop notice);
+ * and (the boot). */
 static int add_matches(struct journal *s)
 {
 	static const char *const fields[] = {"_COMM", "SYSLOG_IDENTIFIER"};
@@ -96,10 +119,13 @@ static int add_matches(struct journal *s)
 		if (r < 0)
 			return r;
 	}
-	r = add_match(s->j, "MESSAGE_ID", MESSAGE_ID_DROPPED);
-	if (r < 0)
+	r = add_match(s->j, "MESSAGE_ID", JOURNAL_MESSAGE_ID_DROPPED);
+	if (r >= 0)
+		r = add_match(s->j, "_TRANSPORT", "driver");
+	if (r < 0 || !*boot_of(s))
 		return r;
-	return add_match(s->j, "_TRANSPORT", "driver");
+	r = sd_journal_add_conjunction(s->j);
+	return r < 0 ? r : add_match(s->j, "_BOOT_ID", boot_of(s));
 }
 
 static int epoll_add(int epoll_fd, int fd, int events)
@@ -157,6 +183,7 @@ static int open_journal(struct journal *s)
 static int remember_current(struct journal *s)
 {
 	AUTO_FREE char *cursor = NULL;
+	struct journal_position *place = place_of(s);
 	uint64_t usec;
 	int r;
 
@@ -166,10 +193,10 @@ static int remember_current(struct journal *s)
 	r = sd_journal_get_realtime_usec(s->j, &usec);
 	if (r < 0)
 		return r;
-	if (strlen(cursor) >= sizeof(s->last.cursor))
+	if (strlen(cursor) >= sizeof(place->cursor))
 		return -E2BIG;
-	memcpy(s->last.cursor, cursor, strlen(cursor) + 1);
-	s->last.time_usec = usec;
+	memcpy(place->cursor, cursor, strlen(cursor) + 1);
+	place->time_usec = usec;
 	return 0;
 }
 
@@ -199,17 +226,117 @@ static int seek_end(struct journal *s)
 	return r < 0 ? r : sd_journal_seek_head(s->j);
 }
 
-/* ---- reading ---- */
+/* ---- boots ---- */
 
-/* "MESSAGE=…" without the name. @data has at least @name and '='. */
-static struct slice value_of(const void *data, size_t size, size_t name)
+static int note_boots(struct journal *s)
 {
-	struct slice v = {(const char *)data + name + 1, size - name - 1};
+	int r;
 
-	if (v.n > FIELD_MAX)
-		v.n = FIELD_MAX;
-	return v;
+	buffer_clear(&s->boots_text);
+	r = journal_boots_format(&s->boots, &s->boots_text);
+	if (r == 0)
+		s->last.boots = buffer_slice(&s->boots_text);
+	return r;
 }
+
+/*
+ * Finds the boots that are new and lie, by their time, before what was read last: the order of
+ * sd_journal would never come to them. That of this machine comes last, since it goes on. Moves
+ * the place and the matches.
+ */
+static int find_apart(struct journal *s)
+{
+	char current[SD_ID128_STRING_MAX] = "";
+	sd_id128_t id;
+	int r;
+
+	s->apart.n = s->at_apart = 0;
+	for (size_t i = 0; i < s->boots.n; i++) {
+		const char *boot = s->boots.ids[i];
+		uint64_t begin;
+
+		if (journal_boots_named(s->last.boots, boot) ||
+		    journal_position_in_boot(&s->last, boot))
+			continue;
+		r = journal_boots_begin(s->j, boot, &begin);
+		if (r == -ENODATA || (r == 0 && !*s->last.bound && begin > s->last.time_usec))
+			continue;
+		if (r < 0)
+			return r;
+		memcpy(s->apart.ids[s->apart.n++], boot, JOURNAL_BOOT_ID);
+	}
+	if (!s->directory && sd_id128_get_boot(&id) >= 0)
+		(void)sd_id128_to_string(id, current);
+	for (size_t i = 0; i + 1 < s->apart.n; i++)
+		if (strcmp(s->apart.ids[i], current) == 0) {
+			memcpy(s->apart.ids[i], s->apart.ids[s->apart.n - 1], JOURNAL_BOOT_ID);
+			memcpy(s->apart.ids[s->apart.n - 1], current, JOURNAL_BOOT_ID);
+		}
+	return 0;
+}
+
+/* Takes the matches of the pass that begins, and goes to where it does. */
+static int begin_pass(struct journal *s)
+{
+	int r;
+
+	sd_journal_flush_matches(s->j);
+	r = add_matches(s);
+	if (r < 0)
+		return r;
+	s->pending = false;
+	if (reads_apart(s)) {
+		s->apart_last = (struct journal_position){.cursor = ""};
+		return sd_journal_seek_head(s->j);
+	}
+	s->main_entries = 0;
+	return seek_position(s);
+}
+
+/*
+ * Whether the boot that was read apart last is the one that goes on, so that from now on only it
+ * is read: it is this machine's current one, or in a directory of one machine, nothing came of
+ * the boot that was read before.
+ */
+static bool goes_on_apart(struct journal *s)
+{
+	const char *boot = s->apart.ids[s->apart.n - 1];
+	char current[SD_ID128_STRING_MAX];
+	sd_id128_t id;
+
+	if (!s->directory)
+		return sd_id128_get_boot(&id) >= 0 &&
+		       strcmp(sd_id128_to_string(id, current), boot) == 0;
+	return s->main_entries == 0 && journal_boots_one_machine(s->j);
+}
+
+/* The end of a pass was reached: 1 if another one begins, 0 if it was the last, -errno. */
+static int next_pass(struct journal *s)
+{
+	int r;
+
+	if (s->apart.n == 0)
+		return 0;
+	if (reads_apart(s)) {
+		s->at_apart++;
+		r = begin_pass(s);
+		return r < 0 ? r : 1;
+	}
+	if (goes_on_apart(s)) {
+		memcpy(s->last.bound, s->apart.ids[s->apart.n - 1], JOURNAL_BOOT_ID);
+		if (*s->apart_last.cursor) {
+			memcpy(s->last.cursor, s->apart_last.cursor, sizeof(s->last.cursor));
+			s->last.time_usec = s->apart_last.time_usec;
+		}
+	}
+	s->apart.n = s->at_apart = 0;
+	r = note_boots(s);
+	if (r == 0 && *s->last.bound)
+		r = begin_pass(s);
+	return r < 0 ? r : *s->last.bound != '\0';
+}
+
+/* ---- reading ---- */
 
 /* Takes up again after an error of sd_journal: files may have gone (systemd issue 36247). */
 static int recover(struct journal *s)
@@ -223,7 +350,7 @@ static int recover(struct journal *s)
 		return r;
 	r = open_journal(s);
 	if (r >= 0)
-		r = seek_position(s);
+		r = begin_pass(s);
 	if (r < 0)
 		return r;
 	if (s->pending) {
@@ -248,8 +375,18 @@ static int step(struct journal *s)
 			(void)sd_journal_process(s->j);
 		(void)remember_current(s);
 	}
-	r = sd_journal_next(s->j);
-	return r < 0 ? recover(s) : r;
+	for (;;) {
+		r = sd_journal_next(s->j);
+		if (r < 0)
+			r = recover(s);
+		if (r == 0 && (r = next_pass(s)) > 0 && !s->pending)
+			continue;
+		s->pending = false;
+		break;
+	}
+	if (r > 0 && !reads_apart(s))
+		s->main_entries++;
+	return r;
 }
 
 /* What an entry that cannot be read is told as: it might have been a login. */
@@ -297,7 +434,7 @@ static int journal_next(struct source *source, struct record *ret)
 			continue;
 		if (r < 0)
 			return give_unreadable(s, ret);
-		message = value_of(data, size, strlen("MESSAGE"));
+		message = journal_record_value(data, size, strlen("MESSAGE="));
 		if (login_candidate(message)) {
 			*ret = (struct record){.kind = RECORD_MESSAGE, .message = message};
 			return 1;
@@ -309,72 +446,6 @@ static int journal_next(struct source *source, struct record *ret)
 		if ((s->gone_over & (AGAIN_EVERY - 1)) == 0)
 			return SOURCE_AGAIN;
 	}
-}
-
-/* Copies a value behind what details holds; slices are made when the buffer no longer moves. */
-struct field {
-	size_t at, n;
-	bool set;
-};
-
-enum {
-	F_MESSAGE,
-	F_HOSTNAME,
-	F_IDENTIFIER,
-	F_COMM,
-	F_UID,
-	F_PID,
-	F_SYSLOG_PID,
-	F_DROPPED,
-	F_MESSAGE_ID,
-	F_TRANSPORT,
-	F_SYSLOG_RAW,
-	FIELDS
-};
-
-static int collect_fields(struct journal *s, struct field fields[FIELDS])
-{
-	static const char *const names[FIELDS] = {
-		"MESSAGE=",    "_HOSTNAME=",  "SYSLOG_IDENTIFIER=", "_COMM=",
-		"_UID=",       "_PID=",	      "SYSLOG_PID=",	    "N_DROPPED=",
-		"MESSAGE_ID=", "_TRANSPORT=", "SYSLOG_RAW=",
-	};
-	const void *data;
-	size_t size;
-	int r;
-
-	sd_journal_restart_data(s->j);
-	while ((r = sd_journal_enumerate_available_data(s->j, &data, &size)) > 0) {
-		for (size_t i = 0; i < FIELDS; i++) {
-			size_t n = strlen(names[i]);
-			struct slice v;
-
-			if (fields[i].set || size < n || memcmp(data, names[i], n) != 0)
-				continue;
-			v = value_of(data, size, n - 1);
-			fields[i] = (struct field){s->details.len, v.n, true};
-			r = buffer_append_slice(&s->details, v);
-			if (r < 0)
-				return r;
-			break;
-		}
-	}
-	return r;
-}
-
-static struct slice field_slice(const struct journal *s, const struct field *f)
-{
-	if (!f->set)
-		return (struct slice){NULL, 0};
-	return (struct slice){f->n ? s->details.data + f->at : "", f->n};
-}
-
-static bool is_program(const struct journal *s, struct slice name)
-{
-	for (const char *const *p = s->programs; *p; p++)
-		if (slice_eq_str(name, *p))
-			return true;
-	return false;
 }
 
 static int details_of_gap(struct journal *s, struct record *r)
@@ -403,89 +474,30 @@ static int details_of_gap(struct journal *s, struct record *r)
 	return 0;
 }
 
-/* "Suppressed 12 messages from ssh.service": whether the unit is sshd's or one of the programs'. */
-static bool drop_is_ours(const struct journal *s, struct slice message)
-{
-	static const char from[] = " from ";
-	const char *at = memmem(message.p, message.n, from, sizeof(from) - 1);
-	struct slice unit;
-
-	if (!at)
-		return true;
-	unit = slice_from(message, (size_t)(at - message.p) + sizeof(from) - 1);
-	if (slice_starts_with(unit, "ssh"))
-		return true;
-	for (const char *const *p = s->programs; *p; p++)
-		if (slice_starts_with(unit, *p))
-			return true;
-	return false;
-}
-
 static int journal_details(struct source *source, struct record *r)
 {
 	struct journal *s = journal_of(source);
-	struct field fields[FIELDS] = {{0}};
-	bool stdout_stream;
+	const struct journal_position *place;
 	int k;
 
 	if (r->kind == RECORD_GAP)
 		return details_of_gap(s, r);
-	buffer_clear(&s->details);
 	buffer_clear(&s->position);
 	buffer_clear(&s->identity);
-	k = collect_fields(s, fields);
-	if (k < 0)
-		return k;
-	k = remember_current(s);
-	if (k < 0)
-		return k;
-	k = journal_position_format(&s->last, 0, &s->position);
+	k = journal_record_fill(s->j, s->programs, &s->details, r);
 	if (k >= 0)
-		k = journal_cursor_identity(slice_of(s->last.cursor), &s->identity);
+		k = remember_current(s);
 	if (k < 0)
 		return k;
-
-	r->message = field_slice(s, &fields[F_MESSAGE]);
-	r->host = field_slice(s, &fields[F_HOSTNAME]);
-	r->program = field_slice(s, &fields[F_IDENTIFIER]);
-	r->comm = field_slice(s, &fields[F_COMM]);
-	if (!r->program.p)
-		r->program = r->comm;
-	r->uid_known = fields[F_UID].set &&
-		       number_parse_u64(field_slice(s, &fields[F_UID]), UINT32_MAX, &r->uid) == 0;
-	r->pid_known =
-		number_parse_u64(field_slice(s, &fields[fields[F_PID].set ? F_PID : F_SYSLOG_PID]),
-				 INT32_MAX, &r->pid) == 0;
-	/*
-	 * Who is gone before journald looks has no _COMM. sshd's session processes are so now and
-	 * then, through syslog(3); but a line on a standard output that a user handed to sudo(8) is
-	 * so too, if its command is short.
-	 */
-	stdout_stream = slice_eq_str(field_slice(s, &fields[F_TRANSPORT]), "stdout");
-	r->realtime_usec = s->last.time_usec;
-	r->source = SLICE_LITERAL("journal");
-	r->authenticated = true;
-	/* journald strips blanks and keeps the original beside: a cut message looks whole then. */
-	r->trimmed = fields[F_SYSLOG_RAW].set;
+	place = place_of(s);
+	k = journal_position_format(place, 0, &s->position);
+	if (k >= 0)
+		k = journal_cursor_identity(slice_of(place->cursor), &s->identity);
+	if (k < 0)
+		return k;
+	r->realtime_usec = place->time_usec;
 	r->position = buffer_slice(&s->position);
 	r->identity = buffer_slice(&s->identity);
-	r->trusted = r->uid_known && r->uid == 0 &&
-		     (r->comm.p ? is_program(s, r->comm) : !stdout_stream);
-	if (r->kind == RECORD_DROPPED) {
-		/* MESSAGE_ID can be written by anybody, _TRANSPORT=driver only by journald. */
-		if (!slice_eq_str(field_slice(s, &fields[F_TRANSPORT]), "driver") ||
-		    !slice_eq_str(field_slice(s, &fields[F_MESSAGE_ID]), MESSAGE_ID_DROPPED) ||
-		    !drop_is_ours(s, r->message))
-			r->trusted = false;
-		else {
-			r->trusted = true;
-			(void)number_parse_u64(field_slice(s, &fields[F_DROPPED]), UINT64_MAX,
-					       &r->count);
-			r->reason = SLICE_LITERAL(
-				"journald dropped messages of sshd (rate "
-				"limit): logins among them are not known");
-		}
-	}
 	return 0;
 }
 
@@ -584,6 +596,7 @@ static void journal_free(struct source *source)
 	if (s->connection_fd >= 0)
 		(void)close(s->connection_fd);
 	free(s->directory);
+	buffer_done(&s->boots_text);
 	buffer_done(&s->details);
 	buffer_done(&s->position);
 	buffer_done(&s->identity);
@@ -603,8 +616,23 @@ static void raise_file_limit(void)
 
 static int seek_begin(struct journal *s, const struct source_options *options)
 {
-	if (options->resume)
-		return seek_position(s);
+	int r = journal_boots_list(s->j, &s->boots);
+
+	if (r < 0)
+		return r;
+	if (options->resume) {
+		if (*s->last.cursor && s->last.boots.n > 0) {
+			r = find_apart(s);
+			if (r < 0)
+				return r;
+		}
+		if (s->apart.n == 0)
+			r = note_boots(s);
+		return r < 0 ? r : begin_pass(s);
+	}
+	r = note_boots(s);
+	if (r < 0)
+		return r;
 	if (options->since_usec)
 		return sd_journal_seek_realtime_usec(s->j, options->since_usec);
 	if (options->from_end)
@@ -627,10 +655,10 @@ int journal_open(const char *directory, const struct source_options *options, st
 	struct journal *s;
 	int r;
 
+	raise_file_limit();
 	r = journal_access_check(directory, err);
 	if (r != 0)
 		return r;
-	raise_file_limit();
 	s = calloc(1, sizeof(*s));
 	if (!s) {
 		error_set(err, directory, 0, 0, "out of memory");
@@ -642,8 +670,9 @@ int journal_open(const char *directory, const struct source_options *options, st
 	s->follow = options->follow;
 	s->epoll_fd = -1;
 	s->connection_fd = s->follow && !directory ? connection_watch() : -1;
-	s->details.max = DETAILS_MAX;
-	s->position.max = s->identity.max = 4 * JOURNAL_CURSOR_MAX;
+	s->details.max = JOURNAL_DETAILS_MAX;
+	s->position.max = s->identity.max = JOURNAL_POSITION_MAX;
+	s->boots_text.max = JOURNAL_POSITION_MAX;
 	if (directory) {
 		s->directory = strdup(directory);
 		if (!s->directory) {

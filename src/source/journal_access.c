@@ -9,10 +9,13 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <systemd/sd-id128.h>
 
 #include "base/cleanup.h"
 #include "source/source.h"
+
+#define SPARE_FILES 24 /* descriptors that are not journal files */
 
 static bool is_journal_file(const char *name)
 {
@@ -78,6 +81,22 @@ static int check_directory(const char *path, int depth, bool required, unsigned 
 	return r;
 }
 
+/*
+ * sd_journal leaves out files that it may not open for want of descriptors, and says nothing.
+ */
+static int check_limit(unsigned count, const char *name, struct error *err)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || count + SPARE_FILES <= limit.rlim_cur)
+		return 0;
+	error_set(err, name, 0, 0,
+		  "%u journal files, but this process may open only %llu files at a time; raise "
+		  "its limit (ulimit -n, LimitNOFILE=)",
+		  count, (unsigned long long)limit.rlim_cur);
+	return SOURCE_E_UNREADABLE;
+}
+
 int journal_access_check(const char *directory, struct error *err)
 {
 	static const char *const roots[] = {"/var/log/journal", "/run/log/journal"};
@@ -92,7 +111,7 @@ int journal_access_check(const char *directory, struct error *err)
 			error_set(err, directory, 0, 0, "holds no journal files");
 			r = SOURCE_E_UNREADABLE;
 		}
-		return r;
+		return r == 0 ? check_limit(count, directory, err) : r;
 	}
 	r = sd_id128_get_machine(&id);
 	if (r < 0) {
@@ -115,5 +134,5 @@ int journal_access_check(const char *directory, struct error *err)
 			  machine);
 		return SOURCE_E_UNREADABLE;
 	}
-	return 0;
+	return check_limit(count, NULL, err);
 }

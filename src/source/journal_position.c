@@ -18,8 +18,13 @@ int journal_position_format(const struct journal_position *p, uint64_t until_use
 {
 	uint64_t until = until_usec > p->until_usec ? until_usec : p->until_usec;
 
-	return buffer_printf(ret, "%stime=%" PRIu64 " until=%" PRIu64 " cursor=%s", head,
-			     p->time_usec, until, p->cursor);
+	int r = buffer_printf(ret, "%stime=%" PRIu64 " until=%" PRIu64, head, p->time_usec, until);
+
+	if (r == 0 && *p->bound)
+		r = buffer_printf(ret, " bound=%s", p->bound);
+	if (r == 0 && p->boots.n > 0)
+		r = buffer_printf(ret, " boots=%.*s", (int)p->boots.n, p->boots.p);
+	return r < 0 ? r : buffer_printf(ret, " cursor=%s", p->cursor);
 }
 
 /* Takes "NAME=VALUE " from the left of @s. */
@@ -42,7 +47,7 @@ static bool take_field(struct slice *s, const char *name, struct slice *ret)
 int journal_position_parse(struct slice text, struct journal_position *ret, struct error *err)
 {
 	struct journal_position p = {.cursor = ""};
-	struct slice time, until;
+	struct slice time, until, bound = {NULL, 0};
 
 	if (!slice_starts_with(text, head)) {
 		error_set(err, NULL, 0, 0, "the position is not one of the journal: \"%.*s\"",
@@ -53,7 +58,14 @@ int journal_position_parse(struct slice text, struct journal_position *ret, stru
 	if (!take_field(&text, "time=", &time) || !take_field(&text, "until=", &until) ||
 	    number_parse_u64(time, UINT64_MAX, &p.time_usec) < 0 ||
 	    number_parse_u64(until, UINT64_MAX, &p.until_usec) < 0 ||
-	    !slice_starts_with(text, "cursor=") || text.n - 7 >= sizeof(p.cursor) ||
+	    (take_field(&text, "bound=", &bound) && bound.n != sizeof(p.bound) - 1)) {
+		error_set(err, NULL, 0, 0, "the position cannot be read");
+		return SOURCE_E_POSITION;
+	}
+	if (bound.n > 0)
+		memcpy(p.bound, bound.p, bound.n);
+	(void)take_field(&text, "boots=", &p.boots);
+	if (!slice_starts_with(text, "cursor=") || text.n - 7 >= sizeof(p.cursor) ||
 	    memchr(text.p, '\0', text.n)) {
 		error_set(err, NULL, 0, 0, "the position cannot be read");
 		return SOURCE_E_POSITION;
@@ -112,4 +124,9 @@ int journal_cursor_same_entry(struct slice a, struct slice b)
 			return 0;
 	}
 	return 1;
+}
+
+int journal_position_in_boot(const struct journal_position *p, const char *boot)
+{
+	return slice_eq_str(cursor_part(slice_of(p->cursor), 'b'), boot);
 }

@@ -35,8 +35,11 @@ static int at_entry(const struct seek *s)
 	return journal_cursor_same_entry(slice_of(cursor), slice_of(s->p->cursor));
 }
 
+/* In a boot whose clock is behind, only the time of its own entries says anything. */
 static uint64_t read_until(const struct journal_position *p)
 {
+	if (*p->bound)
+		return p->time_usec;
 	return p->until_usec > p->time_usec ? p->until_usec : p->time_usec;
 }
 
@@ -98,7 +101,10 @@ int journal_seek_position(struct sd_journal *j, const struct journal_position *p
 	struct journal_landing l = {false, false, 0, 0};
 	int r;
 
-	if (!p->cursor[0] || sd_journal_seek_cursor(j, p->cursor) < 0) {
+	if (*p->bound && !journal_position_in_boot(p, p->bound)) {
+		/* Nothing of that boot was read yet. */
+		r = sd_journal_seek_head(j);
+	} else if (!p->cursor[0] || sd_journal_seek_cursor(j, p->cursor) < 0) {
 		note_gap(&s, &l);
 		r = seek_time(&s);
 	} else if ((r = sd_journal_next(j)) > 0) {

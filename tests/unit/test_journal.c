@@ -64,15 +64,21 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* Adds an entry @sec seconds after T0 to the text; @fields are further lines. */
-static void entry(struct fixture *f, unsigned sec, const char *fields, const char *message)
+/* Adds an entry of a boot @sec seconds after T0 to the text; @fields are further lines. */
+static void boot_entry(struct fixture *f, const char *boot, unsigned sec, const char *fields,
+		       const char *message)
 {
 	assert_int_equal(buffer_printf(&f->text,
 				       "__REALTIME_TIMESTAMP=%" PRIu64
-				       "\n__MONOTONIC_TIMESTAMP=%" PRIu64 "\n_BOOT_ID=" BOOT
+				       "\n__MONOTONIC_TIMESTAMP=%" PRIu64 "\n_BOOT_ID=%s"
 				       "\n_HOSTNAME=web1\n%s\nMESSAGE=%s\n\n",
-				       T0 + sec * SEC, (sec + 1) * SEC, fields, message),
+				       T0 + sec * SEC, (sec + 1) * SEC, boot, fields, message),
 			 0);
+}
+
+static void entry(struct fixture *f, unsigned sec, const char *fields, const char *message)
+{
+	boot_entry(f, BOOT, sec, fields, message);
 }
 
 #define SSHD "_UID=0\n_PID=7\n_COMM=sshd\nSYSLOG_IDENTIFIER=sshd"
@@ -440,6 +446,79 @@ static void a_cursor_that_is_none_goes_on_by_time(void **state)
 	(void)source_free(s);
 }
 
+#define BOOT_2 "0123456789abcdef0123456789abcd02"
+#define BOOT_3 "0123456789abcdef0123456789abcd03"
+
+static void login_in_boot(struct fixture *f, const char *boot, unsigned sec, const char *user)
+{
+	char message[128];
+
+	(void)snprintf(message, sizeof(message),
+		       "Accepted publickey for %s from 192.0.2.1 port 22 ssh2", user);
+	boot_entry(f, boot, sec, SSHD, message);
+}
+
+/* Reads on from *position, and moves it. */
+static void expect_from(struct fixture *f, char **position, const char *users)
+{
+	struct buffer read AUTO_BUFFER = BUFFER_INIT(4096);
+	struct source *s = open_source(f, (struct source_options){.resume = *position});
+	char *next;
+
+	read_all(s, &read);
+	assert_string_equal(read.data, users);
+	next = position_of(s, 0);
+	(void)source_free(s);
+	free(*position);
+	*position = next;
+}
+
+/* Three boots, each of whose clocks stands behind the last: sd_journal's order shows none of it. */
+static void boots_whose_clock_is_behind_are_read_and_gone_on_from(void **state)
+{
+	struct fixture *f = *state;
+	char *position;
+
+	login_of(f, 1000, "a");
+	write_file(f, 1);
+	position = position_after(f, 1, 0);
+	expect_from(f, &position, "");
+	login_in_boot(f, BOOT_2, 500, "b");
+	login_in_boot(f, BOOT_2, 501, "c");
+	write_file(f, 2);
+	expect_from(f, &position, "b c");
+	expect_from(f, &position, "");
+	login_in_boot(f, BOOT_2, 502, "d");
+	write_file(f, 3);
+	expect_from(f, &position, "d");
+	login_in_boot(f, BOOT_3, 1, "e");
+	write_file(f, 4);
+	expect_from(f, &position, "e");
+	login_in_boot(f, BOOT_3, 2000, "f");
+	write_file(f, 5);
+	expect_from(f, &position, "f");
+	expect_from(f, &position, "");
+	free(position);
+}
+
+static void a_boot_that_is_in_order_is_read_once(void **state)
+{
+	struct fixture *f = *state;
+	char *position;
+
+	login_of(f, 1000, "a");
+	write_file(f, 1);
+	position = position_after(f, 1, 0);
+	login_in_boot(f, BOOT_2, 1500, "b");
+	write_file(f, 2);
+	expect_from(f, &position, "b");
+	login_in_boot(f, BOOT_2, 1501, "c");
+	write_file(f, 3);
+	expect_from(f, &position, "c");
+	assert_null(strstr(position, "bound="));
+	free(position);
+}
+
 static void since_and_until_bound_what_is_read(void **state)
 {
 	struct fixture *f = *state;
@@ -530,6 +609,8 @@ int main(void)
 		CASE(what_was_vacuumed_unread_is_a_gap),
 		CASE(a_position_from_the_future_goes_on_at_the_end),
 		CASE(a_cursor_that_is_none_goes_on_by_time),
+		CASE(boots_whose_clock_is_behind_are_read_and_gone_on_from),
+		CASE(a_boot_that_is_in_order_is_read_once),
 		CASE(since_and_until_bound_what_is_read),
 		CASE(only_journald_itself_tells_of_dropped_messages),
 		CASE(a_directory_that_cannot_be_read_is_an_error),
