@@ -439,6 +439,15 @@ static void rotate_if_done(struct intake *in)
 		log_warning("%s/ledger: cannot be rotated: %s", in->directory.data, strerror(-r));
 }
 
+/* The source is opened anew before all that is held: it will be counted again from there. */
+static int begin_again(struct intake *in, int r)
+{
+	for (size_t i = 0; i < FORGED_SLOTS; i++)
+		in->forged[i].held = 0;
+	in->replaying = true;
+	return r;
+}
+
 int intake_drain(struct intake *in, enum intake_mode mode)
 {
 	struct source *source = in->session->source;
@@ -458,18 +467,19 @@ int intake_drain(struct intake *in, enum intake_mode mode)
 		if (r < 0)
 			break;
 	}
-	if (r < 0) {
-		(void)sync_alerts(in);
-		return r;
-	}
-	r = write_due(in, mode);
 	if (r < 0)
-		return r;
+		(void)sync_alerts(in);
+	else
+		r = write_due(in, mode);
+	if (r < 0)
+		return begin_again(in, r);
 	in->replaying = false;
 	r = commit(in, mode, until);
-	if (r == 0 && mode == INTAKE_FOLLOWING)
+	if (r < 0)
+		return begin_again(in, r);
+	if (mode == INTAKE_FOLLOWING)
 		rotate_if_done(in);
-	return r;
+	return 0;
 }
 
 int intake_instance(struct intake *in, const char *reason)
