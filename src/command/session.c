@@ -107,13 +107,16 @@ static uint64_t position_until(const char *position)
 	return usec;
 }
 
-/* Takes up a position of the other kind of source by its time. */
+/* A position of the other kind of source is taken up by its time. */
 static void resume_by_time(struct session *s, struct source_options *so, const char *resume)
 {
+	uint64_t until = position_until(resume);
+
+	log_notice("the stored position is not one of %s: reading goes on there by its time",
+		   s->source_name);
 	so->resume = NULL;
-	so->since_usec = position_until(resume);
-	so->from_end = so->since_usec == 0;
-	s->by_time = true;
+	so->since_usec = until;
+	so->from_end = until == 0;
 }
 
 static int open_journal(struct session *s, const struct source_options *given, const char *resume,
@@ -124,11 +127,18 @@ static int open_journal(struct session *s, const struct source_options *given, c
 	const char *directory =
 		s->options->directory ? s->options->directory : s->config->directory;
 
-	so.resume = resume;
-	if (resume && !slice_starts_with(slice_of(resume), "journal "))
-		resume_by_time(s, &so, resume);
 	(void)snprintf(s->source_name, sizeof(s->source_name), "%s%s",
 		       directory ? "the journal in " : "the journal", directory ? directory : "");
+	so.resume = resume;
+	if (resume && !slice_starts_with(slice_of(resume), "journal ")) {
+		resume_by_time(s, &so, resume);
+		/* As a position without a cursor: what the journal lacks since then is a gap. */
+		if (so.since_usec) {
+			(void)snprintf(s->resume, sizeof(s->resume),
+				       "journal time=0 until=%" PRIu64 " cursor=", so.since_usec);
+			so.resume = s->resume;
+		}
+	}
 	return journal_open(directory, &so, &s->source, err);
 #else
 	(void)s;
@@ -157,11 +167,11 @@ static int open_logfile(struct session *s, const struct source_options *given, c
 		}
 		path = log_files[0]; /* it may come */
 	}
+	(void)snprintf(s->source_name, sizeof(s->source_name), "%s",
+		       strcmp(path, "-") == 0 ? "standard input" : path);
 	so.resume = resume;
 	if (resume && !logfile_owns_position(slice_of(resume)))
 		resume_by_time(s, &so, resume);
-	(void)snprintf(s->source_name, sizeof(s->source_name), "%s",
-		       strcmp(path, "-") == 0 ? "standard input" : path);
 	return logfile_open(path, &so, &s->source, err);
 }
 

@@ -18,7 +18,7 @@ struct session {
 	uint64_t tick_usec;	   /* when session_tick() last did something; clock_steady() */
 	uint64_t begun_usec, seen; /* for the progress line */
 	bool progress_shown;
-	bool by_time; /* the position was another source's: reading goes on by time */
+	char resume[80]; /* a position that was another source's, made one of the journal */
 };
 
 /* Configuration, whitelist, judge. @s is zeroed first; session_done() is due in any case. */
