@@ -64,6 +64,8 @@ static void check_warning(const struct error *what, void *userdata)
 	MUST(what->line >= 1 && what->line <= *lines && what->text[0]);
 }
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct slice text = {(const char *)data, size}, messages = {NULL, 0};
