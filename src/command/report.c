@@ -21,6 +21,7 @@ static int print_all(struct session *s, struct table *table)
 		r = judge_record(s->judge, s->source, &record, clock_now(), &judged);
 		if (r == 0 && judged.judgement != JUDGED_NOTHING) {
 			s->seen++;
+			session_progress_done(s); /* the row takes the line's place */
 			r = table_row(table, &judged);
 		}
 		if (r < 0)

@@ -234,8 +234,9 @@ int session_open_source(struct session *s, struct source_options *so, const char
 
 void session_tick(struct session *s)
 {
-	uint64_t now = clock_steady(), done, total;
-	char share[32] = "";
+	uint64_t now = clock_steady();
+	struct source_progress p;
+	char share[32] = "", rate[48] = "";
 
 	if (now - s->tick_usec < TICK_USEC)
 		return;
@@ -245,11 +246,14 @@ void session_tick(struct session *s)
 	(void)notify_send("WATCHDOG=1");
 	if (now - s->begun_usec < PROGRESS_USEC || s->options->quiet || !isatty(STDERR_FILENO))
 		return;
-	source_progress(s->source, &done, &total);
-	if (total)
+	source_progress(s->source, &p);
+	if (p.total)
 		(void)snprintf(share, sizeof(share), "%3" PRIu64 "%% of ",
-			       (uint64_t)((double)done / (double)total * 100));
-	(void)fprintf(stderr, "\r%s%s, %" PRIu64 " logins", share, s->source_name, s->seen);
+			       (uint64_t)((double)p.done / (double)p.total * 100));
+	if (p.records)
+		(void)snprintf(rate, sizeof(rate), ", %" PRIu64 " records/s",
+			       p.records * USEC_PER_SEC / (now - s->begun_usec));
+	(void)fprintf(stderr, "\r%s%s%s, %" PRIu64 " logins", share, s->source_name, rate, s->seen);
 	s->progress_shown = true;
 }
 

@@ -573,17 +573,17 @@ static int journal_position(struct source *source, uint64_t read_until_usec, str
 	return 0;
 }
 
-static void journal_progress(struct source *source, uint64_t *ret_done, uint64_t *ret_total)
+static void journal_progress(struct source *source, struct source_progress *ret)
 {
 	struct journal *s = journal_of(source);
 	uint64_t usec;
 
-	*ret_done = *ret_total = 0;
+	*ret = (struct source_progress){.records = s->gone_over};
 	if (s->end_usec <= s->begin_usec || sd_journal_get_realtime_usec(s->j, &usec) < 0)
 		return;
-	*ret_total = s->end_usec - s->begin_usec;
+	ret->total = s->end_usec - s->begin_usec;
 	if (usec > s->begin_usec)
-		*ret_done = usec < s->end_usec ? usec - s->begin_usec : *ret_total;
+		ret->done = usec < s->end_usec ? usec - s->begin_usec : ret->total;
 }
 
 static void journal_free(struct source *source)

@@ -346,11 +346,12 @@ static int position(struct source *source, uint64_t read_until_usec, struct slic
 	return 0;
 }
 
-static void progress(struct source *source, uint64_t *ret_done, uint64_t *ret_total)
+static void progress(struct source *source, struct source_progress *ret)
 {
 	const struct logfile *f = (const struct logfile *)source;
 
-	chain_progress(&f->chain, ret_done, ret_total);
+	*ret = (struct source_progress){0};
+	chain_progress(&f->chain, &ret->done, &ret->total);
 }
 
 static void logfile_free(struct source *source)

@@ -16,13 +16,19 @@
 
 struct source;
 
+/* How much of the log has been gone over. */
+struct source_progress {
+	uint64_t done, total; /* in any unit; total 0: not known */
+	uint64_t records;     /* 0: not counted */
+};
+
 struct source_ops {
 	int (*next)(struct source *s, struct record *ret);
 	int (*details)(struct source *s, struct record *r);
 	int (*wait_fd)(struct source *s, short *ret_events, uint64_t *ret_timeout_usec);
 	int (*process)(struct source *s);
 	int (*position)(struct source *s, uint64_t read_until_usec, struct slice *ret);
-	void (*progress)(struct source *s, uint64_t *ret_done, uint64_t *ret_total);
+	void (*progress)(struct source *s, struct source_progress *ret);
 	void (*free)(struct source *s);
 };
 
@@ -91,10 +97,9 @@ static inline int source_position(struct source *s, uint64_t read_until_usec, st
 	return s->ops->position(s, read_until_usec, ret);
 }
 
-/* How much of the log has been gone over, in any unit; total 0: not known. */
-static inline void source_progress(struct source *s, uint64_t *ret_done, uint64_t *ret_total)
+static inline void source_progress(struct source *s, struct source_progress *ret)
 {
-	s->ops->progress(s, ret_done, ret_total);
+	s->ops->progress(s, ret);
 }
 
 /* Takes NULL; gives NULL. */

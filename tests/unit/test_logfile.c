@@ -282,18 +282,18 @@ static void years_come_from_the_last_write(void **state)
 static void progress_counts_bytes(void **state)
 {
 	struct place_of_test *t = *state;
-	uint64_t done, total;
+	struct source_progress p;
 	char line[512];
 	size_t n = strlen(login_line(line, sizeof(line), "u1"));
 
 	write_login(t->log, "u1");
 	write_login(t->log, "u2");
 	start(t, NULL, false);
-	source_progress(t->source, &done, &total);
-	assert_true(done == 0 && total == 2 * n);
+	source_progress(t->source, &p);
+	assert_true(p.done == 0 && p.total == 2 * n);
 	assert_reads(t, "u1 u2");
-	source_progress(t->source, &done, &total);
-	assert_true(done == 2 * n && total == 2 * n);
+	source_progress(t->source, &p);
+	assert_true(p.done == 2 * n && p.total == 2 * n);
 }
 
 /* Lines that are being written. */
