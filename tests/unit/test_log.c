@@ -71,7 +71,11 @@ static void terminal_gets_no_priority(void **state)
 	ssize_t n;
 
 	(void)state;
-	assert_true(master >= 0 && saved >= 0);
+	if (master < 0) {
+		print_message("# skipped: no terminal can be made (/dev/pts)\n");
+		skip();
+	}
+	assert_true(saved >= 0);
 	assert_int_equal(grantpt(master), 0);
 	assert_int_equal(unlockpt(master), 0);
 	tty = open(ptsname(master), O_RDWR | O_NOCTTY | O_CLOEXEC);
