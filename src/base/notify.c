@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 
 #include "base/cleanup.h"
@@ -15,6 +16,8 @@ int notify_send(const char *format, ...)
 {
 	const char *path = getenv("NOTIFY_SOCKET");
 	struct sockaddr_un sa = {.sun_family = AF_UNIX};
+	const struct timeval patience = {.tv_sec = 5};
+	int flags = MSG_NOSIGNAL;
 	AUTO_CLOSE int fd = -1;
 	size_t len;
 	char text[512];
@@ -39,7 +42,15 @@ int notify_send(const char *format, ...)
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
-	if (sendto(fd, text, (size_t)n, MSG_NOSIGNAL, (struct sockaddr *)&sa,
+	/*
+	 * A receiver that does not read must not hold up a login: what is a courtesy is dropped
+	 * then. Only the word that the service is ready is worth some seconds.
+	 */
+	if (strstr(text, "READY=1"))
+		(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+	else
+		flags |= MSG_DONTWAIT;
+	if (sendto(fd, text, (size_t)n, flags, (struct sockaddr *)&sa,
 		   (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len)) < 0)
 		return -errno;
 	return 0;

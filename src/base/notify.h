@@ -7,7 +7,8 @@
 #include <stdint.h>
 
 /*
- * Sends @format, e.g. "READY=1\nSTATUS=…". 0 also where nobody asked (NOTIFY_SOCKET unset);
+ * Sends @format, e.g. "READY=1\nSTATUS=…". Does not wait for a receiver whose queue is full
+ * (-EAGAIN), but five seconds for "READY=1". 0 also where nobody asked (NOTIFY_SOCKET unset);
  * -errno of socket(2) or sendto(2), -EAFNOSUPPORT where it names no AF_UNIX socket, -E2BIG over 511
  * bytes.
  */

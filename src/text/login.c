@@ -469,7 +469,7 @@ static bool is_key_notice(struct slice s)
 static enum login_reading read_openssh(struct slice m, struct slice s, struct login *ret)
 {
 	struct login l = {.vis_escaped = true, .cut = m.n >= LOGIN_CUT_LENGTH};
-	struct origin origin;
+	struct origin origin = {0};
 	bool other;
 	size_t user;
 
@@ -567,7 +567,7 @@ static enum login_reading read_dropbear(struct slice m, struct login *ret)
 	};
 	struct login l = {.cut = m.n >= LOGIN_CUT_LENGTH};
 	struct slice s = m, before;
-	struct origin origin;
+	struct origin origin = {0};
 	size_t form = 0;
 
 	while (form < ARRAY_SIZE(forms) && !take(&s, forms[form].begin))

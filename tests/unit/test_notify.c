@@ -77,6 +77,22 @@ static void message_reaches_an_abstract_name(void **state)
 	assert_int_equal(recv(fd, name, 1, MSG_DONTWAIT), -1);
 }
 
+static void a_receiver_that_does_not_read_holds_nobody_up(void **state)
+{
+	AUTO_CLOSE int fd = -1;
+	char name[64];
+	int r = 0;
+
+	(void)state;
+	(void)snprintf(name, sizeof(name), "@loginbell-test-%d", (int)getpid());
+	fd = listen_at(name);
+	for (int i = 0; i < 100000 && r == 0; i++)
+		r = notify_send("STATUS=%d", i);
+	assert_int_equal(r, -EAGAIN);
+	assert_received(fd, "STATUS=0");
+	assert_int_equal(notify_send("STATUS=again"), 0);
+}
+
 static void nobody_asked_is_no_failure(void **state)
 {
 	(void)state;
@@ -127,6 +143,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(message_reaches_a_path),
 		cmocka_unit_test(message_reaches_an_abstract_name),
+		cmocka_unit_test(a_receiver_that_does_not_read_holds_nobody_up),
 		cmocka_unit_test(nobody_asked_is_no_failure),
 		cmocka_unit_test(other_sockets_are_refused),
 		cmocka_unit_test(watchdog_is_half_and_ours_alone),
