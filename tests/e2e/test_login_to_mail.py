@@ -333,6 +333,17 @@ def stopping_right_after_a_login_does_not_silence_it(host):
 
 
 @case
+def a_login_that_watch_had_no_time_to_see_is_mailed_when_it_stops(host):
+    with Scene(host) as scene:
+        scene.watch.send(signal.SIGSTOP)
+        host.login("root", ELSEWHERE)
+        scene.watch.send(signal.SIGTERM)
+        scene.watch.send(signal.SIGCONT)
+        expect_equal(scene.watch.wait(), 0, scene.watch.log())
+        expect_equal([m["Subject"] for m in host.mailbox.mails], [subject("root", ELSEWHERE)])
+
+
+@case
 def the_first_start_begins_at_the_end_of_the_journal(host):
     host.login("root", ELSEWHERE)
     host.journal_sync()

@@ -1,0 +1,136 @@
+#!/usr/bin/env python3
+"""From a real SSH login in a syslog file to a mail: hosts without journald."""
+
+import os
+import re
+import signal
+
+import harness
+from harness import ELSEWHERE, FRIEND, HOSTNAME, NOBODY, body
+from tap import case, expect, expect_equal, expect_in, main
+
+
+def subject(user, address=ELSEWHERE):
+    return f"[{HOSTNAME}] SSH login: {user} from {address}"
+
+
+class Scene:
+    def __init__(self, host, start=True):
+        self.host, self.start = host, start
+
+    def __enter__(self):
+        self.host.mailbox.mails.clear()
+        self.host.configure(source="file")
+        self.watch = self.host.watch() if self.start else None
+        return self
+
+    def __exit__(self, kind, *_):
+        if self.watch and self.watch.process.poll() is None:
+            status = self.watch.stop()
+            if kind is None:
+                expect_equal(status, 0, self.watch.log())
+
+    def login(self, user, address=ELSEWHERE):
+        port = self.host.login(user, address, command="set -- $SSH_CLIENT; echo $2").strip()
+        self.host.syslogd.wait_line(f"Accepted publickey for {user} from {address} port {port} ")
+        return port
+
+    def mailed(self, port):
+        return self.host.mailbox.wait_for(
+            lambda m: re.search(rf"\bport:? {port}\b", " ".join(body(m).split())),
+            f"the login with port {port}")
+
+    def subjects(self):
+        return [m["Subject"] for m in self.host.mailbox.mails]
+
+
+@case
+def a_login_is_mailed_once_and_says_that_nobody_vouches_for_it(host):
+    with Scene(host) as scene:
+        mail = scene.mailed(scene.login("root"))
+        expect_equal(mail["Subject"], subject("root"))
+        expect_in("not authenticated", body(mail))
+        scene.mailed(scene.login("alice"))
+        expect_equal(scene.subjects(), [subject("root"), subject("alice")])
+
+
+@case
+def a_login_from_a_whitelisted_address_sends_nothing(host):
+    with Scene(host) as scene:
+        scene.login("root", FRIEND)
+        scene.mailed(scene.login("alice"))
+        expect_equal(scene.subjects(), [subject("alice")])
+
+
+@case
+def rotation_while_following_loses_and_repeats_nothing(host):
+    with Scene(host) as scene:
+        for _ in range(3):
+            scene.mailed(scene.login("root"))
+            before = scene.login("alice")
+            host.syslogd.rotate()
+            scene.mailed(before)
+        expect_equal(scene.subjects(), [subject("root"), subject("alice")] * 3)
+
+
+@case
+def what_happens_while_watch_is_killed_is_mailed_once_also_over_a_rotation(host):
+    with Scene(host) as scene:
+        scene.mailed(scene.login("root"))
+        scene.watch.stop(signal.SIGKILL)
+        ports = [scene.login("alice")]
+        host.syslogd.rotate()
+        ports.append(scene.login("root"))
+        scene.login("root", FRIEND)
+        scene.watch = host.watch()
+        for port in ports:
+            scene.mailed(port)
+        scene.mailed(scene.login("alice"))
+        text = "\n".join(" ".join(body(m).split()) for m in host.mailbox.mails)
+        for port in ports:
+            expect_equal(len(re.findall(rf"\bport:? {port}\b", host.ledger())), 1, port)
+            expect(re.search(rf"\b{port}\b", text), port)
+
+
+@case
+def scan_goes_on_where_it_ended(host):
+    with Scene(host, start=False) as scene:
+        scene.login("root")
+        first = host.command("scan")
+        expect(re.search(r"\bend\b", first.stdout + first.stderr), first.stdout + first.stderr)
+        expect_equal(scene.subjects(), [])
+        scene.login("alice")
+        host.command("scan")
+        host.syslogd.rotate()
+        scene.login("root")
+        host.command("scan")
+        host.command("scan")
+        expect_equal(scene.subjects(), [subject("alice"), subject("root")])
+
+
+@case
+def scan_of_standard_input_mails_what_it_finds_and_keeps_no_position(host):
+    with Scene(host, start=False) as scene:
+        line = "Nov  3 04:05:06 web1 sshd[7]: Accepted password for eve from 203.0.113.80 port 9 ssh2\n"
+        host.command("scan", "--log-file=-", input=line)
+        expect_equal(len(scene.subjects()), 1)
+        expect_in("SSH login: eve from 203.0.113.80", scene.subjects()[0])
+        expect(not os.path.exists(f"{host.state}/position"), "a position was kept")
+
+
+@case
+def an_unreadable_log_file_is_an_error_that_names_it(host):
+    with Scene(host, start=False):
+        done = harness.run("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups",
+                           host.program, "report", "--log-file=/var/log/auth.log", check=False)
+        expect_equal(done.returncode, 1)
+        expect_in("/var/log/auth.log", done.stderr)
+        expect_equal(done.stdout, "")
+
+
+if __name__ == "__main__":
+    the_host = harness.start()
+    the_host.syslogd = harness.Syslogd()
+    the_host.start_sshd()
+    the_host.mailbox.start()
+    main(the_host)
