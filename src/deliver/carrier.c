@@ -17,7 +17,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "deliver/sendmail.h"
-#include "deliver/smtp.h"
+#include "deliver/session.h"
 
 #define PASSWORD_MAX 4096
 #define CREDENTIAL   "loginbell.smtp-password"
@@ -25,7 +25,7 @@
 
 struct link {
 	struct smtp_options options;
-	struct smtp_session *session;
+	struct session *session;
 	char *password;
 };
 
@@ -56,7 +56,7 @@ struct carrier *carrier_free(struct carrier *c)
 	if (!c)
 		return NULL;
 	for (size_t i = 0; i < c->dest->n_servers; i++) {
-		(void)smtp_free(c->links[i].session);
+		(void)session_free(c->links[i].session);
 		if (c->links[i].password)
 			explicit_bzero(c->links[i].password, strlen(c->links[i].password));
 		free(c->links[i].password);
@@ -138,7 +138,7 @@ static int link_open(struct carrier *c, size_t at, struct transport_result *ret)
 		.password = l->password,
 		.timeout_usec = c->dest->timeout_usec,
 	};
-	l->session = smtp_new(&l->options);
+	l->session = session_new(&l->options);
 	if (l->session)
 		return 0;
 fail:
@@ -158,7 +158,7 @@ static void transact(struct carrier *c, struct transport_mail *mail, struct tran
 		if (strncmp(url, SENDMAIL, strlen(SENDMAIL)) == 0)
 			sendmail_send(url + strlen(SENDMAIL), c->dest->timeout_usec, mail, ret);
 		else if (link_open(c, i, ret) == 0)
-			smtp_send(c->links[i].session, mail, ret);
+			session_send(c->links[i].session, mail, ret);
 		in_doubt |= ret->outcome == TRANSPORT_IN_DOUBT;
 		if (ret->outcome != TRANSPORT_DEFERRED && ret->outcome != TRANSPORT_IN_DOUBT)
 			break;
