@@ -517,10 +517,15 @@ RepeatInterval=0
     def watch(self, *arguments, name="watch"):
         return Process(name, self.arguments("watch", "-v", *arguments), notify=True)
 
-    def command(self, name, *arguments, check=True, user=None, **options):
+    def command(self, name, *arguments, **options):
         """Runs a loginbell command with the configuration to its end."""
-        prefix = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"] if user else []
-        return run(*prefix, *self.arguments(name, *arguments), check=check, **options)
+        return run(*self.arguments(name, *arguments), **options)
+
+    def run_as(self, user, *command, **options):
+        """Runs a command as a user, without groups but the user's own."""
+        group = pwd.getpwnam(user).pw_gid
+        return run("setpriv", f"--reuid={user}", f"--regid={group}", "--clear-groups", *command,
+                   **options)
 
     def ledger(self):
         """What stands in the ledger, as text."""

@@ -6,7 +6,7 @@ import re
 import signal
 
 import harness
-from harness import ELSEWHERE, FRIEND, HOSTNAME, NOBODY, body
+from harness import ELSEWHERE, FRIEND, HOSTNAME, body
 from tap import case, expect, expect_equal, expect_in, main
 
 
@@ -121,8 +121,8 @@ def scan_of_standard_input_mails_what_it_finds_and_keeps_no_position(host):
 @case
 def an_unreadable_log_file_is_an_error_that_names_it(host):
     with Scene(host, start=False):
-        done = harness.run("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups",
-                           host.program, "report", "--log-file=/var/log/auth.log", check=False)
+        done = host.run_as("nobody", host.program, "report", "--log-file=/var/log/auth.log",
+                           check=False)
         expect_equal(done.returncode, 1)
         expect_in("/var/log/auth.log", done.stderr)
         expect_equal(done.stdout, "")

@@ -9,7 +9,7 @@ import resource
 import shutil
 
 import harness
-from harness import ELSEWHERE, FRIEND, NOBODY, WORK, body, entry, make_journal
+from harness import ELSEWHERE, FRIEND, WORK, body, entry, make_journal
 from tap import case, expect, expect_equal, expect_in, main
 
 DATA = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "data")
@@ -289,9 +289,8 @@ def dry_run_needs_no_privileges_and_no_configuration(host):
     fresh(host, login(0, "a"))
     for path in glob.glob(f"{JOURNAL}/*"):
         os.chmod(path, 0o644)
-    done = harness.run("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups",
-                       host.program, "scan", "--dry-run", f"--directory={JOURNAL}",
-                       env={"PATH": os.environ["PATH"], "HOME": "/nonexistent"})
+    done = as_nobody(host, "scan", "--dry-run", f"--directory={JOURNAL}")
+    expect_equal(done.returncode, 0, done.stderr)
     expect_in("Subject: ", done.stdout)
     expect_in("To: ", done.stdout)
 
@@ -438,8 +437,7 @@ def forged_logins_go_apart_from_real_ones(host):
 # what can be wrong
 
 def as_nobody(host, *arguments):
-    return harness.run("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups",
-                       host.program, *arguments, check=False,
+    return host.run_as("nobody", host.program, *arguments, check=False,
                        env={"PATH": os.environ["PATH"], "HOME": "/nonexistent"})
 
 
