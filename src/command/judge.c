@@ -4,28 +4,24 @@
  * Methods= and Pattern= want it. Text that is made here (decoded names, reason, id) lives in the
  * judge's buffers until the next call.
  */
-#define PCRE2_CODE_UNIT_WIDTH 8
 #include "command/judge.h"
 
 #include <errno.h>
 #include <inttypes.h>
-#include <pcre2.h>
 #include <stdio.h>
 
 #include "base/hash.h"
 #include "command/options.h"
 #include "text/login.h"
+#include "text/pattern.h"
 
-#define TEXT_MAX      ((size_t)1 << 17)
-#define MATCH_LIMIT   100000 /* of Pattern=; pcre2_set_match_limit(3) */
-#define HEAP_LIMIT_KB 4096
+#define TEXT_MAX ((size_t)1 << 17)
 
 struct judge {
 	const struct config *config;
 	struct whitelist *whitelist;
-	pcre2_code *pattern; /* NULL: none */
-	pcre2_match_data *match;
-	pcre2_match_context *match_context;
+	struct pattern *pattern; /* NULL: none */
+	struct pattern_memory *pattern_memory;
 	struct buffer user, cert_id, extra, reason, fault;
 	char id[33];
 };
@@ -34,9 +30,8 @@ struct judge *judge_free(struct judge *j)
 {
 	if (!j)
 		return NULL;
-	pcre2_match_context_free(j->match_context);
-	pcre2_match_data_free(j->match);
-	pcre2_code_free(j->pattern);
+	(void)pattern_free(j->pattern);
+	(void)pattern_memory_free(j->pattern_memory);
 	buffer_done(&j->user);
 	buffer_done(&j->cert_id);
 	buffer_done(&j->extra);
@@ -49,28 +44,18 @@ struct judge *judge_free(struct judge *j)
 static int compile_pattern(struct judge *j, struct error *err)
 {
 	const struct config *c = j->config;
-	PCRE2_SIZE offset;
-	PCRE2_UCHAR text[256];
-	int code;
+	struct error fault = {0};
+	int r;
 
-	j->pattern = pcre2_compile((PCRE2_SPTR)c->pattern, PCRE2_ZERO_TERMINATED, PCRE2_NEVER_UTF,
-				   &code, &offset, NULL);
-	if (!j->pattern) {
-		(void)pcre2_get_error_message(code, text, sizeof(text));
-		error_set(err, c->pattern_file, c->pattern_line, 0,
-			  "Pattern= is no expression: %s (at its byte %zu)", (const char *)text,
-			  (size_t)offset + 1);
-		return STATUS_WRONG;
-	}
-	/* Best effort: the interpreter takes what JIT may not. */
-	(void)pcre2_jit_compile(j->pattern, PCRE2_JIT_COMPLETE);
-	j->match = pcre2_match_data_create(1, NULL);
-	j->match_context = pcre2_match_context_create(NULL);
-	if (!j->match || !j->match_context)
+	j->pattern_memory = pattern_memory_new();
+	if (!j->pattern_memory)
 		return -ENOMEM;
-	(void)pcre2_set_match_limit(j->match_context, MATCH_LIMIT);
-	(void)pcre2_set_heap_limit(j->match_context, HEAP_LIMIT_KB);
-	return 0;
+	r = pattern_new(slice_of(c->pattern), &j->pattern, &fault);
+	if (r != PATTERN_E_SYNTAX)
+		return r;
+	error_set(err, c->pattern_file, c->pattern_line, 0,
+		  "Pattern= is no expression: %s (at its byte %u)", fault.text, fault.column);
+	return STATUS_WRONG;
 }
 
 int judge_new(const struct config *config, struct whitelist *whitelist, struct judge **ret,
@@ -106,19 +91,11 @@ void judge_set_whitelist(struct judge *j, struct whitelist *whitelist, const cha
 		(void)buffer_append_str(&j->fault, fault);
 }
 
-/* A match that fails, by its limit or otherwise, counts as one: the login alerts. */
+/* A search that fails by its limit counts as found: the login alerts. */
 static bool pattern_wants(struct judge *j, struct slice message)
 {
-	int r;
-
-	if (!j->pattern)
-		return true;
-	r = pcre2_match(j->pattern, (PCRE2_SPTR)message.p, message.n, 0, 0, j->match,
-			j->match_context);
-	if (r == PCRE2_ERROR_JIT_STACKLIMIT || r == PCRE2_ERROR_NOMEMORY)
-		r = pcre2_match(j->pattern, (PCRE2_SPTR)message.p, message.n, 0, PCRE2_NO_JIT,
-				j->match, j->match_context);
-	return r != PCRE2_ERROR_NOMATCH;
+	return !j->pattern ||
+	       pattern_search(j->pattern, j->pattern_memory, message) != PATTERN_ABSENT;
 }
 
 static bool methods_want(const struct config *c, struct slice method)
