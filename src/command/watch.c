@@ -80,15 +80,23 @@ static void tell_status(struct watch *w)
 
 /* ---- the sender ---- */
 
+/* The next start of the sender is later each time, up to a minute. */
+static void sender_later(struct watch *w, uint64_t now)
+{
+	w->sender = 0;
+	w->sender_due = now + w->sender_pause;
+	if (w->sender_pause < RETRY_MAX_USEC)
+		w->sender_pause *= 2;
+}
+
 static void sender_begin(struct watch *w)
 {
 	uint64_t now = clock_steady();
 
 	if (sender_start(SENDER_FOLLOW, w->session.options, intake_directory(w->intake),
 			 &w->sender) != STATUS_DONE)
-		w->sender = 0;
+		sender_later(w, now);
 	w->sender_started = now;
-	w->sender_due = now + w->sender_pause;
 }
 
 static void sender_ended(struct watch *w, int wait_status)
@@ -101,11 +109,9 @@ static void sender_ended(struct watch *w, int wait_status)
 		return;
 	if (now - w->sender_started > SENDER_STEADY)
 		w->sender_pause = RETRY_MIN_USEC;
-	else if (w->sender_pause < RETRY_MAX_USEC)
-		w->sender_pause *= 2;
-	w->sender_due = now + w->sender_pause;
 	log_warning("the sender ended with status %d; it is started again in %" PRIu64 " s", status,
 		    w->sender_pause / USEC_PER_SEC);
+	sender_later(w, now);
 }
 
 static void reap(struct watch *w)
