@@ -327,6 +327,10 @@ int judge_record(struct judge *j, struct source *s, struct record *r, uint64_t n
 		return 0;
 	}
 	k = source_details(s, r);
+	if (k == -EAGAIN) { /* it comes once more */
+		*ret = (struct judged){.judgement = JUDGED_NOTHING};
+		return 0;
+	}
 	if (k < 0)
 		return k;
 	return judge_details(j, r, now_usec, ret);

@@ -25,6 +25,7 @@
 #include "source/connection.h"
 #include "source/journal_access.h"
 #include "source/journal_boots.h"
+#include "source/journal_fault.h"
 #include "source/journal_position.h"
 #include "source/journal_record.h"
 #include "source/journal_seek.h"
@@ -32,6 +33,7 @@
 
 #define PROCESS_EVERY	1000		   /* entries of a catch-up between two process() */
 #define AGAIN_EVERY	16384		   /* entries between two SOURCE_AGAIN; a power of 2 */
+#define AGAIN_MAX	20		   /* times in a row; then the caller has to see to it */
 #define REOPEN_AFTER	5000		   /* entries whose mappings are worth giving back */
 #define LOOK_USEC	(3 * USEC_PER_SEC) /* after a connection, look often as long */
 #define LOOK_EVERY_USEC UINT64_C(20000)
@@ -50,6 +52,8 @@ struct journal {
 	uint64_t gap_from_usec, gap_to_usec;
 	uint64_t begin_usec, end_usec; /* what the journal holds, for progress() */
 	uint64_t gone_over;	       /* entries since the journal was opened */
+	uint64_t since_usec;	       /* where reading began, while no entry was read */
+	unsigned again;		       /* times in a row that it had to be opened anew */
 	unsigned since_process;	       /* entries since process() was called */
 
 	int epoll_fd;		  /* of what wait_fd() gives: journal and connections; -1: none */
@@ -193,6 +197,8 @@ static int remember_current(struct journal *s)
 	r = sd_journal_get_realtime_usec(s->j, &usec);
 	if (r < 0)
 		return r;
+	if (journal_fault_seen())
+		return -EIO; /* they are not to be believed */
 	if (strlen(cursor) >= sizeof(place->cursor))
 		return -E2BIG;
 	memcpy(place->cursor, cursor, strlen(cursor) + 1);
@@ -290,6 +296,9 @@ static int begin_pass(struct journal *s)
 		return sd_journal_seek_head(s->j);
 	}
 	s->main_entries = 0;
+	if (!*s->last.cursor && !s->last.until_usec)
+		return s->since_usec ? sd_journal_seek_realtime_usec(s->j, s->since_usec)
+				     : sd_journal_seek_head(s->j);
 	return seek_position(s);
 }
 
@@ -338,25 +347,30 @@ static int next_pass(struct journal *s)
 
 /* ---- reading ---- */
 
+/* Opens anew at the place that was reached. */
+static int begin_again(struct journal *s)
+{
+	int r;
+
+	if (++s->again > AGAIN_MAX)
+		return -EIO;
+	journal_fault_forget();
+	r = open_journal(s);
+	return r < 0 ? r : begin_pass(s);
+}
+
 /* Takes up again after an error of sd_journal: files may have gone (systemd issue 36247). */
 static int recover(struct journal *s)
 {
 	int r = sd_journal_process(s->j);
 
-	if (r < 0)
-		return r;
-	r = sd_journal_next(s->j);
+	if (r >= 0)
+		r = sd_journal_next(s->j);
 	if (r >= 0)
 		return r;
-	r = open_journal(s);
-	if (r >= 0)
-		r = begin_pass(s);
-	if (r < 0)
-		return r;
-	if (s->pending) {
-		s->pending = false;
-		return 1;
-	}
+	r = begin_again(s);
+	if (r < 0 || s->pending)
+		return r < 0 ? r : 1;
 	return sd_journal_next(s->j);
 }
 
@@ -365,10 +379,6 @@ static int step(struct journal *s)
 {
 	int r;
 
-	if (s->pending) {
-		s->pending = false;
-		return 1;
-	}
 	if (++s->since_process >= PROCESS_EVERY) {
 		s->since_process = 0;
 		if (s->follow)
@@ -376,14 +386,28 @@ static int step(struct journal *s)
 		(void)remember_current(s);
 	}
 	for (;;) {
+		if (s->pending) {
+			s->pending = false;
+			r = 1;
+			break;
+		}
 		r = sd_journal_next(s->j);
 		if (r < 0)
 			r = recover(s);
-		if (r == 0 && (r = next_pass(s)) > 0 && !s->pending)
+		if (r == 0 && !journal_fault_seen()) {
+			r = next_pass(s);
+			if (r > 0)
+				r = -EAGAIN;
+		}
+		if (journal_fault_seen())
+			r = begin_again(s) < 0 ? -EIO : -EAGAIN;
+		if (r == -EAGAIN)
 			continue;
 		s->pending = false;
 		break;
 	}
+	if (r >= 0)
+		s->again = 0;
 	if (r > 0 && !reads_apart(s))
 		s->main_entries++;
 	return r;
@@ -421,7 +445,7 @@ static int journal_next(struct source *source, struct record *ret)
 			uint64_t usec;
 
 			r = sd_journal_get_realtime_usec(s->j, &usec);
-			if (r >= 0 && usec > s->until_usec) {
+			if (r >= 0 && usec > s->until_usec && !journal_fault_seen()) {
 				/* The position stays before it. */
 				s->ended = true;
 				s->gone_over--;
@@ -430,6 +454,12 @@ static int journal_next(struct source *source, struct record *ret)
 			}
 		}
 		r = sd_journal_get_data(s->j, "MESSAGE", &data, &size);
+		if (journal_fault_seen()) {
+			r = begin_again(s);
+			if (r < 0)
+				return r;
+			continue;
+		}
 		if (r == -ENOENT)
 			continue;
 		if (r < 0)
@@ -487,6 +517,10 @@ static int journal_details(struct source *source, struct record *r)
 	k = journal_record_fill(s->j, s->programs, &s->details, r);
 	if (k >= 0)
 		k = remember_current(s);
+	if (journal_fault_seen()) {
+		k = begin_again(s);
+		return k < 0 ? k : -EAGAIN;
+	}
 	if (k < 0)
 		return k;
 	place = place_of(s);
@@ -554,6 +588,8 @@ static int journal_process(struct source *source)
 	if (s->connection_fd >= 0 && connection_happened(s->connection_fd))
 		s->look_until_usec = monotonic_usec() + LOOK_USEC;
 	r = sd_journal_process(s->j);
+	if (journal_fault_seen())
+		r = begin_again(s);
 	return r < 0 ? r : 0;
 }
 
@@ -656,6 +692,7 @@ int journal_open(const char *directory, const struct source_options *options, st
 	int r;
 
 	raise_file_limit();
+	journal_fault_guard();
 	r = journal_access_check(directory, err);
 	if (r != 0)
 		return r;
@@ -666,6 +703,7 @@ int journal_open(const char *directory, const struct source_options *options, st
 	}
 	s->source.ops = &ops;
 	s->programs = options->programs;
+	s->since_usec = options->since_usec;
 	s->until_usec = options->until_usec;
 	s->follow = options->follow;
 	s->epoll_fd = -1;
@@ -686,9 +724,12 @@ int journal_open(const char *directory, const struct source_options *options, st
 		if (r != 0)
 			goto fail;
 	}
-	r = open_journal(s);
-	if (r >= 0)
-		r = seek_begin(s, options);
+	do {
+		journal_fault_forget();
+		r = open_journal(s);
+		if (r >= 0)
+			r = seek_begin(s, options);
+	} while (journal_fault_seen() && ++s->again < AGAIN_MAX);
 	if (r < 0) {
 		error_set(err, directory, 0, 0, "the journal cannot be opened: %s", strerror(-r));
 		goto fail;

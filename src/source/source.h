@@ -67,7 +67,10 @@ static inline int source_next(struct source *s, struct record *ret)
 	return s->ops->next(s, ret);
 }
 
-/* Fills the other fields of the record that source_next() just gave. 0 or -errno. */
+/*
+ * Fills the other fields of the record that source_next() just gave. 0; -EAGAIN where the source
+ * had to begin again before the record, so that source_next() gives it once more; -errno.
+ */
 static inline int source_details(struct source *s, struct record *r)
 {
 	return s->ops->details(s, r);
