@@ -27,7 +27,7 @@ static void assert_no_address(struct slice s)
 	struct address a = untouched;
 
 	if (address_parse(s, &a) != -EINVAL)
-		fail_msg("taken: %.*s", (int)s.n, s.p);
+		fail_msg("taken: %.*s", (int)s.n, s.p ? s.p : "");
 	assert_memory_equal(&a, &untouched, sizeof(a));
 }
 

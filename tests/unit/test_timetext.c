@@ -40,7 +40,8 @@ static void assert_no_time(struct slice s)
 	uint64_t v = 7;
 
 	if (timetext_parse(s, NOW, &v) != -EINVAL || v != 7)
-		fail_msg("\"%.*s\" is taken as %llu", (int)s.n, s.p, (unsigned long long)v);
+		fail_msg("\"%.*s\" is taken as %llu", (int)s.n, s.p ? s.p : "",
+			 (unsigned long long)v);
 }
 
 static void assert_span(const char *text, int result, uint64_t expected)
