@@ -167,7 +167,11 @@ int intake_position(struct intake *in, const char **ret)
 	int r = position_load(in->dirfd, &in->position, &err);
 
 	if (r == POSITION_E_NONE) {
+		/* Somebody removed it while this process runs: what it knows itself stands. */
 		*ret = NULL;
+		if (in->saved.len > 0 &&
+		    buffer_append_slice(&in->position, buffer_slice(&in->saved)) == 0)
+			*ret = buffer_cstr(&in->position);
 		return STATUS_DONE;
 	}
 	if (r == 0 && buffer_cstr(&in->position)) {
