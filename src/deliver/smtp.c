@@ -1,5 +1,5 @@
 /*
- * libcurl's result codes do not tell what a server refused (FACTS: 55 is MAIL, RCPT or DATA, and
+ * libcurl's result codes do not tell what a server refused (55 is MAIL, RCPT or DATA, and
  * its response code may be that of an earlier command). So the dialogue is watched through
  * CURLOPT_DEBUGFUNCTION: which command went out last is the phase, and only what was answered
  * since then is the reply.

@@ -601,6 +601,9 @@ static int journal_position(struct source *source, uint64_t read_until_usec, str
 	/* Without a current entry (nothing read yet, or its file is gone) the last one stands. */
 	if (!s->pending && s->gone_over > 0)
 		(void)remember_current(s);
+	/* When the journal has to be opened anew, what was vacuumed till then is no gap. */
+	if (!reads_apart(s) && read_until_usec > s->last.until_usec)
+		s->last.until_usec = read_until_usec;
 	buffer_clear(&s->position);
 	r = journal_position_format(&s->last, read_until_usec, &s->position);
 	if (r < 0)

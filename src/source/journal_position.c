@@ -1,7 +1,7 @@
 /*
  * The cursor comes last in the text, so that whatever a later libsystemd writes into one needs no
  * escaping. Its form, "s=…;i=…;b=…;m=…;t=…;x=…", is that of sd_journal_get_cursor(3): opaque by
- * contract, but stable since systemd 38, and FACTS on the flush leave no other way.
+ * contract, but stable since systemd 38, and the flush from /run to /var leaves no other way.
  */
 #include "source/journal_position.h"
 

@@ -14,7 +14,7 @@ struct export_verdict {
 };
 
 /*
- * Appends one line of JSON with the keys of SPEC §2: time, host, program, pid, uid, method, user,
+ * Appends one line of JSON with these keys: time, host, program, pid, uid, method, user,
  * addr, port, key_type, fingerprint, cert_id, cert_serial, ca_fingerprint, extra, kind, verdict,
  * rule, trusted, ambiguous, message, position. A value that is not known is left out. -ENOMEM,
  * -E2BIG.

@@ -40,7 +40,7 @@ int whitelist_build(struct whitelist *w);
 /* The number of rules. */
 size_t whitelist_size(const struct whitelist *w);
 
-/* Why a rule does not hold though it looks as if it might, for explain(1) and mails. */
+/* Why a rule does not hold though it looks as if it might, for `explain` and mails. */
 enum whitelist_refusal {
 	WHITELIST_REFUSAL_NONE = 0,
 	WHITELIST_REFUSAL_AMBIGUOUS,   /* the address could be read at more than one place */
