@@ -10,13 +10,16 @@
 #include "command/intake.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/timetext.h"
 #include "command/clock.h"
+#include "command/recover.h"
 #include "config.h"
 #include "store/delivery.h"
 #include "store/file.h"
@@ -46,6 +49,7 @@ struct intake {
 	struct buffer directory;
 	int dirfd, lock_fd;
 	struct ledger_writer *ledger;
+	bool ledger_new;	  /* made when this process began */
 	struct buffer position;	  /* as it was stored when last loaded */
 	struct buffer saved;	  /* without its until=: tells whether there is anything new */
 	uint64_t saved_at_usec;	  /* clock_steady() */
@@ -95,29 +99,92 @@ static int take_lock(struct intake *in)
 	return STATUS_FAILED;
 }
 
+static int append(struct intake *in, struct alert *a);
+static int sync_alerts(struct intake *in);
+
+/*
+ * An alert of what happened to loginbell itself, durable at once. The same one is written again
+ * only if @again is another number.
+ */
+static int tell(struct intake *in, enum alert_kind kind, const char *reason, uint64_t from_usec,
+		uint64_t again)
+{
+	struct alert a = {.kind = kind, .trusted = true, .from_usec = from_usec};
+	char name[128], id[33];
+	struct hash128 h;
+	int r;
+
+	a.time_usec = a.noted_usec = clock_now();
+	if (gethostname(name, sizeof(name)) < 0)
+		name[0] = '\0';
+	name[sizeof(name) - 1] = '\0';
+	h = hash_fnv_add(hash_fnv_init(), name, strlen(name));
+	h = hash_fnv_add(h, reason, strlen(reason));
+	h = hash_fnv_add(h, &again, sizeof(again));
+	(void)snprintf(id, sizeof(id), "%016" PRIx64 "%016" PRIx64, h.high, h.low);
+	a.id = (struct slice){id, 32};
+	a.host = slice_of(name);
+	a.program = SLICE_LITERAL("loginbell");
+	a.source = SLICE_LITERAL("loginbell");
+	a.pid_known = true;
+	a.pid = (uint64_t)getpid();
+	a.reason = slice_of(reason);
+	r = append(in, &a);
+	return r < 0 ? r : sync_alerts(in);
+}
+
+#define LOST "what was in there and was not mailed before is lost"
+
+/*
+ * Damage of the state is logged and mailed, as a gap: who deletes or overwrites it may have wanted
+ * to silence an alert. What stays as it is, is told once; the rest at most once an hour, however
+ * often the program is started.
+ */
+enum damage { DAMAGE_ONCE, DAMAGE_HOURLY };
+
+static int tell_damage(struct intake *in, enum damage how, uint64_t from_usec, const char *format,
+		       ...) __attribute__((format(printf, 4, 5)));
+static int tell_damage(struct intake *in, enum damage how, uint64_t from_usec, const char *format,
+		       ...)
+{
+	uint64_t again = how == DAMAGE_HOURLY ? clock_now() / USEC_PER_HOUR : 0;
+	char reason[512];
+	va_list ap;
+
+	va_start(ap, format);
+	(void)vsnprintf(reason, sizeof(reason), format, ap);
+	va_end(ap);
+	log_crit("%s: %s", in->directory.data, reason);
+	return tell(in, ALERT_GAP, reason, from_usec, again);
+}
+
 static int open_ledger(struct intake *in)
 {
 	struct ledger_report report = {0};
 	struct error err = {0};
+	int r = 0;
 
 	if (ledger_writer_open(in->dirfd, &in->ledger, &report, &err) < 0) {
 		log_error_struct(LOG_ERR, &err);
 		return STATUS_FAILED;
 	}
+	in->ledger_new = report.made_new;
 	if (report.torn_bytes)
 		log_warning("%s/ledger: an unfinished last alert (%" PRIu64
 			    " bytes) was cut off; "
 			    "it is read from the log again",
 			    in->directory.data, report.torn_bytes);
 	if (report.damaged_blocks)
-		log_crit("%s/ledger: %" PRIu64
-			 " damaged alerts are skipped; see the log for the "
-			 "logins of that time",
-			 in->directory.data, report.damaged_blocks);
-	if (report.header_damaged)
-		log_crit("%s/ledger: damaged, kept as ledger.damaged; a new one is begun",
-			 in->directory.data);
-	return STATUS_DONE;
+		r = tell_damage(in, DAMAGE_ONCE, 0,
+				"damaged alerts in the ledger: %" PRIu64 "; " LOST,
+				report.damaged_blocks);
+	if (r >= 0 && report.header_damaged)
+		r = tell_damage(in, DAMAGE_HOURLY, 0,
+				"the ledger's begin is damaged, and it is kept aside; " LOST);
+	if (r >= 0 && report.made_new &&
+	    faccessat(in->dirfd, POSITION_NAME, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		r = tell_damage(in, DAMAGE_HOURLY, 0, "the ledger was removed; " LOST);
+	return r < 0 ? STATUS_FAILED : STATUS_DONE;
 }
 
 int intake_open(struct session *session, struct intake **ret)
@@ -161,31 +228,63 @@ int intake_open(struct session *session, struct intake **ret)
 	return STATUS_DONE;
 }
 
+/* The position is not to be had: what the ledger or the files' times say is told and taken. */
+static int take_recovered(struct intake *in, const char *what, const char **ret)
+{
+	char since[TIMETEXT_MAX];
+	uint64_t usec = 0;
+	int r = recover_position(in->dirfd, in->ledger_new, &in->position, &usec);
+
+	if (r > 0 && !buffer_cstr(&in->position))
+		r = -ENOMEM;
+	if (r < 0) {
+		log_error("%s: %s; and the ledger cannot be read: %s", in->directory.data, what,
+			  strerror(-r));
+		return STATUS_FAILED;
+	}
+	if (r == 0)
+		return tell_damage(in, DAMAGE_HOURLY, 0,
+				   "%s; reading goes on at the end of the log, and logins before "
+				   "now may not have been told",
+				   what) < 0
+			       ? STATUS_FAILED
+			       : STATUS_DONE;
+	(void)timetext_local(usec, since);
+	if (tell_damage(in, DAMAGE_HOURLY, usec,
+			"%s; the log is read again since %s, as far as it reaches back", what,
+			since) < 0)
+		return STATUS_FAILED;
+	*ret = in->position.data;
+	return STATUS_DONE;
+}
+
 int intake_position(struct intake *in, const char **ret)
 {
 	struct error err = {0};
+	char what[sizeof(err.text)];
 	int r = position_load(in->dirfd, &in->position, &err);
 
+	*ret = NULL;
 	if (r == POSITION_E_NONE) {
-		/* Somebody removed it while this process runs: what it knows itself stands. */
-		*ret = NULL;
 		if (in->saved.len > 0 &&
-		    buffer_append_slice(&in->position, buffer_slice(&in->saved)) == 0)
+		    buffer_append_slice(&in->position, buffer_slice(&in->saved)) == 0) {
+			/* Somebody removed it while this process runs: what it knows stands. */
 			*ret = buffer_cstr(&in->position);
-		return STATUS_DONE;
+			return STATUS_DONE;
+		}
+		return in->ledger_new ? STATUS_DONE
+				      : take_recovered(in, "the stored position was removed", ret);
 	}
-	if (r == 0 && buffer_cstr(&in->position)) {
-		*ret = in->position.data;
-		return STATUS_DONE;
+	if (r == POSITION_E_DAMAGED) {
+		(void)snprintf(what, sizeof(what), "%s", err.text);
+		return take_recovered(in, what, ret);
 	}
-	if (r == POSITION_E_DAMAGED)
-		log_error_struct(LOG_ERR, &err);
-	else
+	if (r < 0 || !buffer_cstr(&in->position)) {
 		log_error("%s/position: %s", in->directory.data, strerror(r < 0 ? -r : ENOMEM));
-	log_error(
-		"where reading went on is not known; remove that file to begin at the end of "
-		"the log, or use scan --since=TIME to begin at a time");
-	return STATUS_FAILED;
+		return STATUS_FAILED;
+	}
+	*ret = in->position.data;
+	return STATUS_DONE;
 }
 
 struct intake_counts intake_counts(const struct intake *in)
@@ -210,6 +309,11 @@ static int append(struct intake *in, struct alert *a)
 	in->batch++;
 	in->unsaved_alerts = true;
 	in->counts.alerts++;
+	if (ledger_lost(in->ledger)) {
+		r = tell_damage(in, DAMAGE_HOURLY, 0, "the ledger was cut off; " LOST);
+		if (r < 0)
+			return r;
+	}
 	if (log_max_level() >= LOG_INFO) {
 		(void)snprintf(who, sizeof(who), "%.*s", (int)a->user.n,
 			       a->user.p ? a->user.p : "");
@@ -489,31 +593,10 @@ int intake_drain(struct intake *in, enum intake_mode mode)
 int intake_instance(struct intake *in, const char *reason)
 {
 	const struct config *c = in->session->config;
-	struct alert a = {.kind = ALERT_INSTANCE, .trusted = true};
 	unsigned wanted = 0;
-	char name[128], id[33];
-	struct hash128 h;
-	int r;
 
 	for (size_t i = 0; i < c->n_destinations; i++)
 		wanted |= c->destinations[i].events;
-	if (!(wanted & (1U << ALERT_INSTANCE)))
-		return 0;
-	a.time_usec = a.noted_usec = clock_now();
-	if (gethostname(name, sizeof(name)) < 0)
-		name[0] = '\0';
-	name[sizeof(name) - 1] = '\0';
-	h = hash_fnv_add(hash_fnv_init(), name, strlen(name));
-	h = hash_fnv_add(h, reason, strlen(reason));
-	h = hash_fnv_add(h, &a.time_usec, sizeof(a.time_usec));
-	(void)snprintf(id, sizeof(id), "%016" PRIx64 "%016" PRIx64, h.high, h.low);
-	a.id = (struct slice){id, 32};
-	a.host = slice_of(name);
-	a.program = SLICE_LITERAL("loginbell");
-	a.source = SLICE_LITERAL("loginbell");
-	a.pid_known = true;
-	a.pid = (uint64_t)getpid();
-	a.reason = slice_of(reason);
-	r = append(in, &a);
-	return r < 0 ? r : sync_alerts(in);
+	return wanted & (1U << ALERT_INSTANCE) ? tell(in, ALERT_INSTANCE, reason, 0, clock_now())
+					       : 0;
 }

@@ -19,8 +19,8 @@ struct intake *intake_free(struct intake *in);
 const char *intake_directory(const struct intake *in);
 
 /*
- * The stored position: a text that lives as long as the intake, NULL where there is none. A
- * damaged one is told and gives STATUS_FAILED.
+ * The stored position: a text that lives as long as the intake, NULL where there is none. Where it
+ * is damaged, or was removed, that is told, and what reading goes on from instead is given.
  */
 int intake_position(struct intake *in, const char **ret);
 

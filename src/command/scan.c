@@ -13,8 +13,10 @@
 #include "command/commands.h"
 #include "command/intake.h"
 #include "command/preview.h"
+#include "command/recover.h"
 #include "command/sender.h"
 #include "store/file.h"
+#include "store/ledger.h"
 #include "store/position.h"
 
 static bool from_standard_input(const struct options *o)
@@ -28,6 +30,8 @@ static int peek_position(const struct options *o, struct buffer *ret)
 	struct buffer path AUTO_BUFFER = BUFFER_INIT(4096);
 	AUTO_CLOSE int dirfd = -1;
 	struct error err = {0};
+	uint64_t usec;
+	bool fresh;
 	int r;
 
 	r = o->state_directory ? buffer_append_str(&path, o->state_directory)
@@ -41,15 +45,20 @@ static int peek_position(const struct options *o, struct buffer *ret)
 		log_error("%s: cannot be read: %s", path.data, strerror(errno));
 		return STATUS_FAILED;
 	}
+	fresh = faccessat(dirfd, LEDGER_NAME, F_OK, AT_SYMLINK_NOFOLLOW) < 0;
 	r = position_load(dirfd, ret, &err);
-	if (r == POSITION_E_NONE)
+	if (r == POSITION_E_NONE && fresh)
 		return STATUS_DONE;
-	if (r == 0 && buffer_cstr(ret))
+	if (r == POSITION_E_DAMAGED || r == POSITION_E_NONE) {
+		log_warning("%s: %s", path.data,
+			    r == POSITION_E_NONE ? "the stored position was removed" : err.text);
+		r = recover_position(dirfd, fresh, ret, &usec);
+		if (r == 0)
+			return STATUS_DONE;
+	}
+	if (r >= 0 && buffer_cstr(ret))
 		return STATUS_DONE;
-	if (r == POSITION_E_DAMAGED)
-		log_error_struct(LOG_ERR, &err);
-	else
-		log_error("%s/position: %s", path.data, strerror(r < 0 ? -r : ENOMEM));
+	log_error("%s: the position cannot be read: %s", path.data, strerror(r < 0 ? -r : ENOMEM));
 	return STATUS_FAILED;
 }
 

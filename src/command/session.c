@@ -95,27 +95,41 @@ int session_reload(struct session *s)
 	return r;
 }
 
-/* "until=USEC" of a position's text of either kind; 0 where it has none. */
-static uint64_t position_until(const char *position)
+/* What follows @key in a position's text of any kind; 0 where it has none. */
+static uint64_t position_number(const char *position, const char *key)
 {
-	const char *at = strstr(position, " until=");
+	const char *at = strstr(position, key);
 	uint64_t usec = 0;
 
-	if (at)
-		(void)number_parse_u64((struct slice){at + 7, strspn(at + 7, "0123456789")},
-				       UINT64_MAX, &usec);
+	if (at) {
+		at += strlen(key);
+		(void)number_parse_u64((struct slice){at, strspn(at, "0123456789")}, UINT64_MAX,
+				       &usec);
+	}
 	return usec;
 }
+
+/* Up to when all was read before a position; 0: it does not tell. */
+static uint64_t position_usec(const char *position)
+{
+	uint64_t until = position_number(position, " until=");
+	uint64_t time = position_number(position, " time=");
+
+	return until > time ? until : time;
+}
+
+/* Times in a log file are of whole seconds, and of when the line was written. */
+#define TIME_SLACK_USEC USEC_PER_MIN
 
 /* A position of the other kind of source is taken up by its time. */
 static void resume_by_time(struct session *s, struct source_options *so, const char *resume)
 {
-	uint64_t until = position_until(resume);
+	uint64_t until = position_usec(resume);
 
 	log_notice("the stored position is not one of %s: reading goes on there by its time",
 		   s->source_name);
 	so->resume = NULL;
-	so->since_usec = until;
+	so->since_usec = until > TIME_SLACK_USEC ? until - TIME_SLACK_USEC : 0;
 	so->from_end = until == 0;
 }
 
@@ -133,9 +147,10 @@ static int open_journal(struct session *s, const struct source_options *given, c
 	if (resume && !slice_starts_with(slice_of(resume), "journal ")) {
 		resume_by_time(s, &so, resume);
 		/* As a position without a cursor: what the journal lacks since then is a gap. */
-		if (so.since_usec) {
-			(void)snprintf(s->resume, sizeof(s->resume),
-				       "journal time=0 until=%" PRIu64 " cursor=", so.since_usec);
+		if (!so.from_end) {
+			(void)snprintf(
+				s->resume, sizeof(s->resume),
+				"journal time=0 until=%" PRIu64 " cursor=", position_usec(resume));
 			so.resume = s->resume;
 		}
 	}
@@ -224,8 +239,8 @@ int session_open_source(struct session *s, struct source_options *so, const char
 	if (r == SOURCE_E_POSITION)
 		log_error(
 			"the file \"position\" in the state directory says where reading went "
-			"on; remove it to begin at the end of the log, or use scan --since=TIME "
-			"to begin at a time");
+			"on; remove it to go on behind the last alert in the ledger, or use scan "
+			"--since=TIME to begin at a time");
 	return STATUS_FAILED;
 }
 

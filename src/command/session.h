@@ -25,6 +25,9 @@ struct session {
 int session_init(struct session *s, const struct options *options);
 void session_done(struct session *s);
 
+/* A position that no source has made: only this and the time, in microseconds. */
+#define SESSION_POSITION_TIME "time until="
+
 /*
  * Opens the source that options and configuration name; @so says where to begin, but its programs
  * and bounds are set here. @resume: the stored position, or NULL.

@@ -24,6 +24,7 @@
 #include "base/hash.h"
 #include "text/alert.h"
 
+#define LEDGER_NAME	  "ledger"
 #define LEDGER_ID_MAX	  33 /* hex digits with a NUL */
 #define LEDGER_BLOCK_MAX  (1U << 20)
 #define LEDGER_ROTATE_MIN (1U << 20) /* bytes; a smaller ledger need not be rotated */
@@ -65,8 +66,8 @@ struct ledger_writer *ledger_writer_free(struct ledger_writer *w);
  * ledger_sync(). 0; LEDGER_E_KNOWN; -errno (-ENOSPC, …): then what was written of the block is cut
  * off again (if that fails too, before the next append), and the seq is not used up. -EINVAL: its
  * id is not 32 hex digits. An alert whose block would exceed LEDGER_BLOCK_MAX is written with its
- * texts cut (alert_clip()). Where the ledger was removed meanwhile, a new one goes on with its id
- * and number.
+ * texts cut (alert_clip()). Where the ledger was removed or replaced meanwhile, it is put back
+ * whole; where it was emptied, a new one goes on with its id and number.
  */
 int ledger_append(struct ledger_writer *w, struct alert *a);
 
@@ -83,6 +84,9 @@ bool ledger_knows(const struct ledger_writer *w, struct slice id);
 
 /* The latest time of a record (time_usec) among forged alerts of this uid, 0 without one. */
 uint64_t ledger_forged_until(const struct ledger_writer *w, uint64_t uid);
+
+/* Whether the file was found shorter than it was, since the last call. */
+bool ledger_lost(struct ledger_writer *w);
 
 uint64_t ledger_last_seq(const struct ledger_writer *w); /* 0: none yet */
 uint64_t ledger_size(const struct ledger_writer *w);	 /* bytes */

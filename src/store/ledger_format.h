@@ -6,7 +6,6 @@
 #include "base/slice.h"
 #include "store/ledger.h"
 
-#define LEDGER_NAME	"ledger"
 #define LEDGER_OLD_NAME "ledger.1"
 #define LEDGER_WINDOW	65536 /* bytes that are read at a time */
 

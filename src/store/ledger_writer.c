@@ -12,6 +12,9 @@
  *
  * fdatasync(2) reports a failed write once, and the pages then count as clean (fsync(2), "Errors").
  * So after a failure what was not yet durable is read back and written over itself.
+ *
+ * Who removes the ledger, or puts another file in its place, may want to silence what was not
+ * mailed yet. The writer still has the file open, and puts it back.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -49,6 +52,7 @@ struct ledger_writer {
 	bool dirty;
 	bool torn;
 	bool sync_failed;
+	bool lost; /* alerts were gone; ledger_lost() has not told so yet */
 };
 
 struct ledger_writer *ledger_writer_free(struct ledger_writer *w)
@@ -366,6 +370,58 @@ static int make_block(const struct alert *a, struct buffer *ret)
 	return write_block(&cut, ret);
 }
 
+static int copy(int from, int to, uint64_t n)
+{
+	AUTO_FREE char *bytes = malloc(LEDGER_WINDOW);
+
+	if (!bytes)
+		return -ENOMEM;
+	for (uint64_t at = 0; at < n;) {
+		ssize_t k = pread(from, bytes, n - at < LEDGER_WINDOW ? n - at : LEDGER_WINDOW,
+				  (off_t)at);
+		int r;
+
+		if (k < 0 && errno == EINTR)
+			continue;
+		if (k <= 0)
+			return k < 0 ? -errno : -EIO;
+		r = io_write_all(to, bytes, (size_t)k);
+		if (r < 0)
+			return r;
+		at += (uint64_t)k;
+	}
+	return fsync(to) < 0 ? -errno : 0;
+}
+
+/* The open file no longer has its name: a copy of it gets that. */
+static int put_back(struct ledger_writer *w)
+{
+	static const char temporary[] = LEDGER_NAME FILE_TEMPORARY_SUFFIX;
+	AUTO_CLOSE int fd = -1;
+	int r;
+
+	if (unlinkat(w->dirfd, temporary, 0) < 0 && errno != ENOENT)
+		return -errno;
+	fd = openat(w->dirfd, temporary,
+		    O_RDWR | O_APPEND | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0640);
+	if (fd < 0 || fchmod(fd, 0640) < 0)
+		return -errno;
+	r = copy(w->fd, fd, w->size);
+	if (r == 0 && renameat(w->dirfd, temporary, w->dirfd, LEDGER_NAME) < 0)
+		r = -errno;
+	if (r < 0) {
+		(void)unlinkat(w->dirfd, temporary, 0);
+		return r;
+	}
+	if (fsync(w->dirfd) < 0)
+		return -errno;
+	(void)close(w->fd);
+	w->fd = take_fd(&fd);
+	w->synced = w->size;
+	w->dirty = w->sync_failed = false;
+	return 0;
+}
+
 static int cut_torn(struct ledger_writer *w)
 {
 	if (w->torn && ftruncate(w->fd, (off_t)w->size) < 0)
@@ -381,6 +437,7 @@ static int cut_torn(struct ledger_writer *w)
 static int prepare(struct ledger_writer *w)
 {
 	struct stat named, open;
+	bool there;
 	int r;
 
 	r = cut_torn(w);
@@ -388,12 +445,12 @@ static int prepare(struct ledger_writer *w)
 		return r;
 	if (fstat(w->fd, &open) < 0)
 		return -errno;
-	if (fstatat(w->dirfd, LEDGER_NAME, &named, AT_SYMLINK_NOFOLLOW) < 0) {
-		if (errno != ENOENT)
-			return -errno;
-		return begin(w);
-	}
-	if (named.st_ino != open.st_ino || named.st_dev != open.st_dev || open.st_size == 0)
+	there = fstatat(w->dirfd, LEDGER_NAME, &named, AT_SYMLINK_NOFOLLOW) == 0;
+	if (!there && errno != ENOENT)
+		return -errno;
+	if ((uint64_t)open.st_size < w->size)
+		w->lost = true;
+	if (open.st_size == 0)
 		return begin(w);
 	if ((uint64_t)open.st_size != w->size) {
 		w->size = (uint64_t)open.st_size;
@@ -403,7 +460,9 @@ static int prepare(struct ledger_writer *w)
 			return r;
 		w->size += 2;
 	}
-	return 0;
+	if (there && named.st_ino == open.st_ino && named.st_dev == open.st_dev)
+		return 0;
+	return put_back(w);
 }
 
 int ledger_append(struct ledger_writer *w, struct alert *a)
@@ -512,6 +571,14 @@ uint64_t ledger_forged_until(const struct ledger_writer *w, uint64_t uid)
 		if (w->forged[i].uid == uid)
 			return w->forged[i].until_usec;
 	return 0;
+}
+
+bool ledger_lost(struct ledger_writer *w)
+{
+	bool lost = w->lost;
+
+	w->lost = false;
+	return lost;
 }
 
 uint64_t ledger_last_seq(const struct ledger_writer *w)

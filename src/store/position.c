@@ -7,7 +7,6 @@
 #include "base/number.h"
 #include "store/file.h"
 
-#define NAME	 "position"
 #define CRC_KEY	 "CRC="
 #define CRC_LINE (sizeof(CRC_KEY) - 1 + 8 + 1)
 
@@ -23,12 +22,12 @@ int position_save(int dirfd, struct slice position)
 		r = buffer_append_slice(&text, position);
 	if (r == 0)
 		r = buffer_append_char(&text, '\n');
-	return r < 0 ? r : file_replace(dirfd, NAME, buffer_slice(&text));
+	return r < 0 ? r : file_replace(dirfd, POSITION_NAME, buffer_slice(&text));
 }
 
 static int damaged(struct error *err, const char *what)
 {
-	error_set(err, NAME, 0, 0, "the position is damaged: %s", what);
+	error_set(err, POSITION_NAME, 0, 0, "the position is damaged: %s", what);
 	return POSITION_E_DAMAGED;
 }
 
@@ -41,13 +40,13 @@ int position_load(int dirfd, struct buffer *ret, struct error *err)
 	int r;
 
 	buffer_clear(ret);
-	r = file_load(dirfd, NAME, &text);
+	r = file_load(dirfd, POSITION_NAME, &text);
 	if (r == -ENOENT)
 		return POSITION_E_NONE;
 	if (r == -E2BIG)
 		return damaged(err, "it is too long");
 	if (r < 0) {
-		error_set(err, NAME, 0, 0, "cannot read the position: %s", strerror(-r));
+		error_set(err, POSITION_NAME, 0, 0, "cannot read the position: %s", strerror(-r));
 		return r;
 	}
 	if (text.len <= CRC_LINE)

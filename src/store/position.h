@@ -8,7 +8,8 @@
 #include "base/buffer.h"
 #include "base/error.h"
 
-#define POSITION_MAX 16384
+#define POSITION_NAME "position"
+#define POSITION_MAX  16384
 
 enum position_e {
 	POSITION_E_NONE = 1,	/* there is no position yet */

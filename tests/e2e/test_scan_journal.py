@@ -372,38 +372,88 @@ def scan_reads_a_new_boot_whose_clock_is_behind(host):
     expect_equal(mailed_users(host), ["a", "b"])
 
 
+def gaps(host):
+    return [" ".join(body(m).split()) for m in host.mailbox.mails if "gap" in m["Subject"]]
+
+
 @case
-def a_broken_position_is_refused_with_its_name_and_nothing_is_lost(host):
+def after_a_broken_position_reading_goes_on_behind_the_last_alert_and_it_is_told(host):
     fresh(host, login(0, "old"))
     scan(host)
-    make_journal(f"{JOURNAL}/system.journal", login(1, "new"))
     path = f"{host.state}/position"
     with open(path, "rb") as file:
         good = file.read()
-    for bad in (b"", b"\0" * 40, good[:len(good) // 2], good[:-3] + b"zz\n",
-                b"journal nonsense\n", os.urandom(300)):
+    told = []
+    for n, bad in enumerate((b"", b"\0" * 40, good[:len(good) // 2], good[:-3] + b"zz\n",
+                             b"journal nonsense\n", os.urandom(300))):
+        make_journal(f"{JOURNAL}/system.journal", login(2 * n + 1, f"u{n}"), noise(2 * n + 2))
+        if n == 0:
+            scan(host)  # an alert whose position can be gone on from
         with open(path, "wb") as file:
             file.write(bad)
-        done = scan(host, check=False)
-        expect_equal(done.returncode, 1, f"{bad!r}\n{done.stdout}{done.stderr}")
-        expect_in("position", done.stderr, repr(bad))
-        expect_equal(mailed_users(host), [])
-        with open(path, "rb") as file:
-            expect_equal(file.read(), bad, "the position was changed")
-    with open(path, "wb") as file:
-        file.write(good)
+        host.mailbox.mails.clear()
+        make_journal(f"{JOURNAL}/system.journal", login(100 + n, f"v{n}"))
+        tried = host.command("scan", "--dry-run", f"--directory={JOURNAL}")
+        expect_in(f"v{n}", tried.stdout, tried.stderr)
+        expect(not re.search(r"\bold\b", tried.stdout), tried.stdout)
+        done = scan(host)
+        expect_in("position is damaged", done.stderr, repr(bad))
+        told += gaps(host)
+        told_users = {u for m in host.mailbox.mails for u in re.findall(r"\b[uv]\d\b", body(m))}
+        expect_equal(told_users, {f"v{n}"} | ({f"u{n}"} if n else set()), repr(bad))
+    expect(any("position is damaged" in t and "checksum" in t for t in told), told)
+    host.mailbox.mails.clear()
     scan(host)
-    expect_equal(mailed_users(host), ["new"])
+    expect_equal(host.mailbox.mails, [])
 
 
 @case
-def a_lost_position_begins_at_the_end_and_says_so(host):
+def a_position_that_was_removed_is_told_and_nothing_is_lost(host):
     fresh(host, login(0, "old"))
     scan(host)
     os.unlink(f"{host.state}/position")
+    make_journal(f"{JOURNAL}/system.journal", login(1, "first"))
+    scan(host)  # without an alert in the ledger: by the time of its beginning
+    expect_in("first", mailed_users(host))
+    os.unlink(f"{host.state}/position")
+    make_journal(f"{JOURNAL}/system.journal", login(90, "second"))
+    host.mailbox.mails.clear()
+    scan(host)
+    expect_equal(mailed_users(host), ["second"])
+    expect_equal(len(gaps(host)), 1)
+    expect_in("position was removed", gaps(host)[0])
+
+
+@case
+def a_ledger_that_was_removed_is_told(host):
+    fresh(host, login(0, "old"))
+    scan(host)
+    os.unlink(f"{host.state}/ledger")
     make_journal(f"{JOURNAL}/system.journal", login(1, "new"))
-    done = scan(host)
-    expect(re.search(r"\bend\b", done.stdout + done.stderr), done.stdout + done.stderr)
+    scan(host)
+    expect_equal(mailed_users(host), ["new"])
+    expect_in("ledger was removed", gaps(host)[0])
+
+
+@case
+def damaged_alerts_in_the_ledger_are_told_once(host):
+    fresh(host, login(0, "old"))
+    scan(host)
+    make_journal(f"{JOURNAL}/system.journal", login(1, "a"), login(2, "b"))
+    scan(host)
+    path = f"{host.state}/ledger"
+    with open(path, "rb") as file:
+        ledger = file.read()
+    at = ledger.index(b"USER=a")
+    with open(path, "wb") as file:
+        file.write(ledger[:at] + b"USER=x" + ledger[at + 6:])
+    host.mailbox.mails.clear()
+    make_journal(f"{JOURNAL}/system.journal", login(3, "c"))
+    scan(host)
+    scan(host)
+    expect_equal(mailed_users(host), ["c"])
+    expect_equal(len(gaps(host)), 1)
+    expect_in("damaged alerts in the ledger: 1", gaps(host)[0])
 
 
 @case

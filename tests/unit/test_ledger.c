@@ -981,7 +981,12 @@ static void a_ledger_removed_under_the_writer_goes_on(void **state)
 	store("ledger", "", 0);
 	append(w, 3);
 	assert_reads(r, NUMBERS(3));
-	assert_holds(NUMBERS(3));
+	assert_holds(NUMBERS(1, 2, 3));
+	assert_false(ledger_lost(w));
+	assert_int_equal(unlinkat(dirfd, "ledger", 0), 0);
+	assert_int_equal(ledger_rotate(w), 0);
+	append(w, 4);
+	assert_holds(NUMBERS(1, 2, 3, 4));
 }
 
 static void a_ledger_emptied_or_written_to_by_others_goes_on(void **state)
@@ -995,8 +1000,11 @@ static void a_ledger_emptied_or_written_to_by_others_goes_on(void **state)
 	assert_int_equal(io_write_all(fd, "KIND=x\nSEQ", 10), 0);
 	append(w, 2);
 	assert_reads(r, NUMBERS(1, 2));
+	assert_false(ledger_lost(w));
 	assert_int_equal(ftruncate(fd, 0), 0);
 	append(w, 3);
+	assert_true(ledger_lost(w));
+	assert_false(ledger_lost(w));
 	append(w, 4);
 	assert_reads(r, NUMBERS(3, 4));
 	assert_holds(NUMBERS(3, 4));
