@@ -19,20 +19,24 @@
 #include "base/log.h"
 #include "base/timetext.h"
 #include "command/clock.h"
+#include "command/handover.h"
 #include "command/recover.h"
 #include "config.h"
 #include "store/delivery.h"
 #include "store/file.h"
 #include "store/ledger.h"
 #include "store/position.h"
+#include "store/reserve.h"
 
-#define BATCH		  256		      /* alerts between two syncs of a catch-up */
-#define SAVE_EVERY_USEC	  (60 * USEC_PER_SEC) /* of a position that only skips noise */
-#define ROTATE_ASK_USEC	  (60 * USEC_PER_SEC)
-#define FORGED_SLOTS	  16 /* users whose forgeries are joined apart */
-#define FORGED_WINDOW_MIN (60 * USEC_PER_SEC)
-#define FORGED_WINDOW_MAX USEC_PER_HOUR
-#define FORGED_BLOCK_MAX  ((size_t)1 << 18)
+#define BATCH		   256		       /* alerts between two syncs of a catch-up */
+#define SAVE_EVERY_USEC	   (60 * USEC_PER_SEC) /* of a position that only skips noise */
+#define ROTATE_ASK_USEC	   (60 * USEC_PER_SEC)
+#define STATE_RETRY_USEC   (5 * USEC_PER_SEC)
+#define RESERVE_EVERY_USEC (60 * USEC_PER_SEC)
+#define FORGED_SLOTS	   16 /* users whose forgeries are joined apart */
+#define FORGED_WINDOW_MIN  (60 * USEC_PER_SEC)
+#define FORGED_WINDOW_MAX  USEC_PER_HOUR
+#define FORGED_BLOCK_MAX   ((size_t)1 << 18)
 
 struct forged {
 	bool used;
@@ -49,14 +53,19 @@ struct intake {
 	struct buffer directory;
 	int dirfd, lock_fd;
 	struct ledger_writer *ledger;
-	bool ledger_new;	  /* made when this process began */
-	struct buffer position;	  /* as it was stored when last loaded */
-	struct buffer saved;	  /* without its until=: tells whether there is anything new */
-	uint64_t saved_at_usec;	  /* clock_steady() */
-	unsigned batch;		  /* alerts appended and not synced */
-	uint64_t rotate_due_usec; /* clock_steady(): when to ask again whether all is mailed */
-	bool replaying;		  /* until the source was once read to its end */
-	bool unsaved_alerts;	  /* the position is before alerts that are durable */
+	bool ledger_new;	   /* made when this process began */
+	struct buffer position;	   /* as it was stored when last loaded */
+	struct buffer saved;	   /* without its until=: tells whether there is anything new */
+	uint64_t save_retry_usec;  /* clock_steady(): it could not be stored; 0: it could */
+	uint64_t saved_at_usec;	   /* clock_steady() */
+	unsigned batch;		   /* alerts appended and not synced */
+	uint64_t rotate_due_usec;  /* clock_steady(): when to ask again whether all is mailed */
+	bool replaying;		   /* until the source was once read to its end */
+	bool unsaved_alerts;	   /* the position is before alerts that are durable */
+	int stuck;		   /* why the ledger takes nothing since the source was opened */
+	uint64_t stuck_until_usec; /* clock_steady(): when it is opened again and all is tried */
+	struct handover *handover;
+	uint64_t reserve_due_usec; /* clock_steady(): when to try to keep a reserve */
 	struct forged forged[FORGED_SLOTS];
 	struct intake_counts counts;
 };
@@ -67,6 +76,7 @@ struct intake *intake_free(struct intake *in)
 		return NULL;
 	for (size_t i = 0; i < FORGED_SLOTS; i++)
 		buffer_done(&in->forged[i].block);
+	(void)handover_free(in->handover);
 	(void)ledger_writer_free(in->ledger);
 	buffer_done(&in->directory);
 	buffer_done(&in->position);
@@ -212,8 +222,11 @@ int intake_open(struct session *session, struct intake **ret)
 		(void)intake_free(in);
 		return STATUS_FAILED;
 	}
-	r = file_open_state(in->directory.data, true, &in->dirfd, &err);
+	in->handover = handover_new();
+	r = in->handover ? file_open_state(in->directory.data, true, &in->dirfd, &err) : -ENOMEM;
 	if (r < 0) {
+		if (!in->handover)
+			error_set(&err, NULL, 0, 0, "out of memory");
 		log_error_struct(LOG_ERR, &err);
 		r = STATUS_FAILED;
 	} else
@@ -287,6 +300,11 @@ int intake_position(struct intake *in, const char **ret)
 	return STATUS_DONE;
 }
 
+struct handover *intake_handover(struct intake *in)
+{
+	return in->handover;
+}
+
 struct intake_counts intake_counts(const struct intake *in)
 {
 	return in->counts;
@@ -294,18 +312,46 @@ struct intake_counts intake_counts(const struct intake *in)
 
 /* ---- appending ---- */
 
+/* Whether there is room now: the reserve was given back. */
+static bool make_room(struct intake *in, int error)
+{
+	if (!reserve_helps(error) || !reserve_give_back(in->dirfd))
+		return false;
+	log_crit("%s: %s; the reserve is used now, make room", in->directory.data,
+		 strerror(-error));
+	in->reserve_due_usec = clock_steady() + RESERVE_EVERY_USEC;
+	return true;
+}
+
+static int append_or_hand_over(struct intake *in, struct alert *a)
+{
+	int r = in->stuck;
+
+	if (r == 0)
+		r = ledger_append(in->ledger, a);
+	if (!in->stuck && make_room(in, r))
+		r = ledger_append(in->ledger, a);
+	if (r >= 0)
+		return r;
+	if (!in->stuck) {
+		log_crit("%s/ledger: %s; alerts are mailed directly and tried again",
+			 in->directory.data, strerror(-r));
+		in->stuck_until_usec = clock_steady() + STATE_RETRY_USEC;
+	}
+	in->stuck = r;
+	r = handover_add(in->handover, a);
+	return r == 0 || r == -E2BIG ? LEDGER_E_KNOWN : r;
+}
+
 static int append(struct intake *in, struct alert *a)
 {
 	char who[200], where[80];
-	int r = ledger_append(in->ledger, a);
+	int r = append_or_hand_over(in, a);
 
 	if (r == LEDGER_E_KNOWN)
 		return 0;
-	if (r < 0) {
-		log_crit("%s/ledger: %s; the alert is kept in the log and tried again",
-			 in->directory.data, strerror(-r));
+	if (r < 0)
 		return r;
-	}
 	in->batch++;
 	in->unsaved_alerts = true;
 	in->counts.alerts++;
@@ -373,7 +419,7 @@ static int write_due(struct intake *in, enum intake_mode mode)
 
 uint64_t intake_due(const struct intake *in)
 {
-	uint64_t due = UINT64_MAX;
+	uint64_t due = in->stuck ? in->stuck_until_usec : UINT64_MAX;
 
 	for (size_t i = 0; i < FORGED_SLOTS; i++)
 		if (in->forged[i].used && in->forged[i].held && in->forged[i].ends_usec < due)
@@ -383,7 +429,10 @@ uint64_t intake_due(const struct intake *in)
 
 static bool forged_held(const struct intake *in)
 {
-	return intake_due(in) != UINT64_MAX;
+	for (size_t i = 0; i < FORGED_SLOTS; i++)
+		if (in->forged[i].used && in->forged[i].held)
+			return true;
+	return false;
 }
 
 /* The slot of a uid; the last one serves all users that find none. */
@@ -470,6 +519,8 @@ static int sync_alerts(struct intake *in)
 {
 	int r = ledger_sync(in->ledger);
 
+	if (make_room(in, r))
+		r = ledger_sync(in->ledger);
 	if (r < 0) {
 		log_crit("%s/ledger: %s; the position does not move", in->directory.data,
 			 strerror(-r));
@@ -487,11 +538,16 @@ static int save(struct intake *in, uint64_t until_usec)
 	if (r < 0 || position.n == 0)
 		return r;
 	r = position_save(in->dirfd, position);
+	if (make_room(in, r))
+		r = position_save(in->dirfd, position);
 	if (r < 0) {
-		log_crit("%s/position: %s; after a restart some records are read again",
-			 in->directory.data, strerror(-r));
+		if (!in->save_retry_usec)
+			log_crit("%s/position: %s; after a restart some records are read again",
+				 in->directory.data, strerror(-r));
+		in->save_retry_usec = clock_steady() + STATE_RETRY_USEC;
 		return r;
 	}
+	in->save_retry_usec = 0;
 	in->saved_at_usec = clock_steady();
 	in->unsaved_alerts = false;
 	r = source_position(in->session->source, 0, &position);
@@ -517,11 +573,15 @@ static int commit(struct intake *in, enum intake_mode mode, uint64_t until_usec)
 {
 	int r = sync_alerts(in);
 
-	if (r < 0 || forged_held(in))
+	if (r < 0 || in->stuck || forged_held(in))
 		return r;
-	if (in->unsaved_alerts || mode == INTAKE_FINAL ||
-	    (clock_steady() - in->saved_at_usec >= SAVE_EVERY_USEC && moved(in)))
+	if (mode == INTAKE_FINAL)
 		return save(in, until_usec);
+	/* A position that cannot be stored keeps nobody from reading on. */
+	if (clock_steady() >= in->save_retry_usec &&
+	    (in->unsaved_alerts ||
+	     (clock_steady() - in->saved_at_usec >= SAVE_EVERY_USEC && moved(in))))
+		(void)save(in, until_usec);
 	return 0;
 }
 
@@ -553,7 +613,18 @@ static int begin_again(struct intake *in, int r)
 	for (size_t i = 0; i < FORGED_SLOTS; i++)
 		in->forged[i].held = 0;
 	in->replaying = true;
+	in->stuck = 0;
 	return r;
+}
+
+static void keep_reserve(struct intake *in)
+{
+	uint64_t now = clock_steady();
+
+	if (now < in->reserve_due_usec)
+		return;
+	in->reserve_due_usec = now + RESERVE_EVERY_USEC;
+	(void)reserve_keep(in->dirfd);
 }
 
 int intake_drain(struct intake *in, enum intake_mode mode)
@@ -583,8 +654,15 @@ int intake_drain(struct intake *in, enum intake_mode mode)
 		return begin_again(in, r);
 	in->replaying = false;
 	r = commit(in, mode, until);
+	if (r == 0 && in->stuck) {
+		handover_send(in->handover, in->session->options);
+		if (mode == INTAKE_FOLLOWING && clock_steady() < in->stuck_until_usec)
+			return 0;
+		r = in->stuck;
+	}
 	if (r < 0)
 		return begin_again(in, r);
+	keep_reserve(in);
 	if (mode == INTAKE_FOLLOWING)
 		rotate_if_done(in);
 	return 0;

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "command/handover.h"
 #include "command/session.h"
 
 struct intake;
@@ -32,7 +33,8 @@ enum intake_mode {
 /*
  * Takes all records that the session's source has now. 0; -errno: of the source, or of the state
  * directory; in both cases the position is before all that is not durable, and the source is to
- * be opened anew at intake_position().
+ * be opened anew at intake_position(). While the ledger takes nothing, alerts are handed over and
+ * following goes on for some seconds before that.
  */
 int intake_drain(struct intake *in, enum intake_mode mode);
 
@@ -40,10 +42,13 @@ int intake_drain(struct intake *in, enum intake_mode mode);
 int intake_save_position(struct intake *in);
 
 /*
- * Forged records are joined per uid: when, on clock_steady(), the next joined alert is to be
- * written by intake_drain(). UINT64_MAX: none waits.
+ * When, on clock_steady(), intake_drain() has something to do that no record tells of: a joined
+ * alert of forged records is to be written, or the ledger tried again. UINT64_MAX: nothing.
  */
 uint64_t intake_due(const struct intake *in);
+
+/* What the ledger could not take; lives as long as the intake. */
+struct handover *intake_handover(struct intake *in);
 
 /* Writes an `instance` alert: @reason is a whole sentence. Not where no destination wants it. */
 int intake_instance(struct intake *in, const char *reason);

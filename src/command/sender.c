@@ -44,7 +44,8 @@ static bool find(char path[PATH_MAX])
 }
 
 /* In the child. This process has no threads. */
-static void become_sender(enum sender_mode mode, pid_t parent, const char *path, char **argv)
+static void become_sender(enum sender_mode mode, pid_t parent, int input_fd, const char *path,
+			  char **argv)
 {
 	sigset_t none;
 
@@ -53,6 +54,8 @@ static void become_sender(enum sender_mode mode, pid_t parent, const char *path,
 		if (getppid() != parent)
 			_exit(STATUS_FAILED);
 	}
+	if (input_fd >= 0 && dup2(input_fd, STDIN_FILENO) < 0)
+		_exit(STATUS_FAILED);
 	/* The service manager's socket and watchdog are the keeper's. */
 	(void)unsetenv("NOTIFY_SOCKET");
 	(void)unsetenv("WATCHDOG_USEC");
@@ -63,11 +66,11 @@ static void become_sender(enum sender_mode mode, pid_t parent, const char *path,
 }
 
 int sender_start(enum sender_mode mode, const struct options *options, const char *state_directory,
-		 pid_t *ret)
+		 int input_fd, pid_t *ret)
 {
 	char path[PATH_MAX], state[PATH_MAX + 32], config[PATH_MAX + 32];
 	char self[] = "loginbell-deliver", follow[] = "--follow", test[] = "--test";
-	char verbose[] = "--verbose";
+	char from_stdin[] = "--stdin", verbose[] = "--verbose";
 	char *argv[8];
 	pid_t parent = getpid(), pid;
 	size_t n = 0;
@@ -81,6 +84,8 @@ int sender_start(enum sender_mode mode, const struct options *options, const cha
 		argv[n++] = follow;
 	else if (mode == SENDER_TEST)
 		argv[n++] = test;
+	else if (mode == SENDER_STDIN)
+		argv[n++] = from_stdin;
 	if (options->verbose)
 		argv[n++] = verbose;
 	if (options->config) {
@@ -99,7 +104,7 @@ int sender_start(enum sender_mode mode, const struct options *options, const cha
 		return STATUS_FAILED;
 	}
 	if (pid == 0)
-		become_sender(mode, parent, path, argv);
+		become_sender(mode, parent, input_fd, path, argv);
 	*ret = pid;
 	return STATUS_DONE;
 }

@@ -9,14 +9,16 @@ enum sender_mode {
 	SENDER_ONCE,   /* sends what waits and exits */
 	SENDER_FOLLOW, /* stays; gets SIGTERM when this process dies */
 	SENDER_TEST,   /* sends a test message; needs no state directory (NULL) */
+	SENDER_STDIN,  /* sends the alerts that it reads from its standard input; the same */
 };
 
 /*
  * Looks for the sender in $LOGINBELL_DELIVER, beside this executable, then in libexecdir, and
- * starts it. What is wrong is told. The exit status that the command ends with when it cannot.
+ * starts it, with @input_fd as its standard input (-1: that of this process). What is wrong is
+ * told. The exit status that the command ends with when it cannot.
  */
 int sender_start(enum sender_mode mode, const struct options *options, const char *state_directory,
-		 pid_t *ret);
+		 int input_fd, pid_t *ret);
 
 /* Waits for its end and gives its exit status; STATUS_FAILED when a signal ended it (told). */
 int sender_wait(pid_t pid);

@@ -93,7 +93,7 @@ static void sender_begin(struct watch *w)
 {
 	uint64_t now = clock_steady();
 
-	if (sender_start(SENDER_FOLLOW, w->session.options, intake_directory(w->intake),
+	if (sender_start(SENDER_FOLLOW, w->session.options, intake_directory(w->intake), -1,
 			 &w->sender) != STATUS_DONE)
 		sender_later(w, now);
 	w->sender_started = now;
@@ -122,6 +122,8 @@ static void reap(struct watch *w)
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
 		if (pid == w->sender)
 			sender_ended(w, status);
+		else if (pid == handover_sender(intake_handover(w->intake)))
+			handover_ended(intake_handover(w->intake), status);
 }
 
 /* The sender mails what waits, then ends; it has its own limit of time, this is behind it. */

@@ -1,0 +1,16 @@
+/* Room that is kept for the time when the disk is full. */
+#pragma once
+
+#include <stdbool.h>
+
+#define RESERVE_NAME "reserve"
+#define RESERVE_SIZE (1U << 20) /* bytes: some thousand alerts */
+
+/* Makes the file, or makes it whole again. -errno; then there is as little of it as before. */
+int reserve_keep(int dirfd);
+
+/* Gives its room back; false where there was none. */
+bool reserve_give_back(int dirfd);
+
+/* Whether an error says that there is no room. */
+bool reserve_helps(int r);
