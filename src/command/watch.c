@@ -25,6 +25,7 @@
 #define RETRY_MIN_USEC	 USEC_PER_SEC
 #define RETRY_MAX_USEC	 USEC_PER_MIN
 #define SAVE_QUIET_USEC	 USEC_PER_HOUR /* a quiet host's position moves as often, with the time */
+#define STOP_LOOK_USEC	 (USEC_PER_SEC / 2)
 #define SENDER_STOP_USEC (12 * USEC_PER_SEC)
 #define SENDER_STEADY	 (10 * USEC_PER_SEC) /* a sender that ran as long did not fail at once */
 
@@ -350,6 +351,26 @@ static int loop(struct watch *w)
 	return STATUS_DONE;
 }
 
+/*
+ * Somebody connected just now, so the source wants to look often: the record of that login may be
+ * on its way, as on a loaded machine.
+ */
+static void look_on(struct watch *w)
+{
+	uint64_t until = clock_steady() + STOP_LOOK_USEC, timeout = UINT64_MAX;
+	struct pollfd *slot = &w->slots[SLOT_SOURCE];
+
+	while (w->session.source && clock_steady() < until) {
+		slot->fd = source_wait_fd(w->session.source, &slot->events, &timeout);
+		if (slot->fd < 0 || timeout > STOP_LOOK_USEC)
+			break;
+		(void)poll(slot, 1, (int)(timeout / 1000) + 1);
+		drain(w, INTAKE_FOLLOWING);
+		if (w->session.source)
+			(void)source_process(w->session.source);
+	}
+}
+
 /* What is in the log when the signal comes is still recorded, and mailed by the sender. */
 static void finish(struct watch *w)
 {
@@ -358,6 +379,7 @@ static void finish(struct watch *w)
 	(void)notify_send("STOPPING=1");
 	if (w->session.source) {
 		(void)source_process(w->session.source);
+		look_on(w);
 		drain(w, INTAKE_FINAL);
 	}
 	(void)snprintf(reason, sizeof(reason), "loginbell %s was stopped by signal %d (%s)",
