@@ -2,10 +2,8 @@
  * Order is the promise: append, sync, then save the position. On any failure the caller opens the
  * source anew at the saved position; what is then read twice the ledger knows by its id.
  *
- * Forged records cost an attacker nothing, so they are joined: the first of a uid is written at
- * once, those that follow are counted and written together when their window ends (windows grow
- * to an hour while the flood lasts). While some are held, the position stays before them; after a
- * crash they are read and counted again, and what the ledger has of them is known by its time.
+ * While forged records are held (forgeries), the position stays before them; after a crash they are
+ * read and counted again, and what the ledger has of them is known by its time.
  */
 #include "command/intake.h"
 
@@ -19,6 +17,7 @@
 #include "base/log.h"
 #include "base/timetext.h"
 #include "command/clock.h"
+#include "command/forgeries.h"
 #include "command/handover.h"
 #include "command/recover.h"
 #include "config.h"
@@ -33,20 +32,6 @@
 #define ROTATE_ASK_USEC	   (60 * USEC_PER_SEC)
 #define STATE_RETRY_USEC   (5 * USEC_PER_SEC)
 #define RESERVE_EVERY_USEC (60 * USEC_PER_SEC)
-#define FORGED_SLOTS	   16 /* users whose forgeries are joined apart */
-#define FORGED_WINDOW_MIN  (60 * USEC_PER_SEC)
-#define FORGED_WINDOW_MAX  USEC_PER_HOUR
-#define FORGED_BLOCK_MAX   ((size_t)1 << 18)
-
-struct forged {
-	bool used;
-	bool uid_known;
-	uint64_t uid;
-	uint64_t window_usec, ends_usec; /* clock_steady() */
-	uint64_t held;			 /* records that the waiting alert stands for */
-	uint64_t last_usec;		 /* of the last of them */
-	struct buffer block;		 /* the first of them, as alert_write() makes it */
-};
 
 struct intake {
 	struct session *session;
@@ -66,7 +51,7 @@ struct intake {
 	uint64_t stuck_until_usec; /* clock_steady(): when it is opened again and all is tried */
 	struct handover *handover;
 	uint64_t reserve_due_usec; /* clock_steady(): when to try to keep a reserve */
-	struct forged forged[FORGED_SLOTS];
+	struct forgeries forgeries;
 	struct intake_counts counts;
 };
 
@@ -74,8 +59,7 @@ struct intake *intake_free(struct intake *in)
 {
 	if (!in)
 		return NULL;
-	for (size_t i = 0; i < FORGED_SLOTS; i++)
-		buffer_done(&in->forged[i].block);
+	forgeries_done(&in->forgeries);
 	(void)handover_free(in->handover);
 	(void)ledger_writer_free(in->ledger);
 	buffer_done(&in->directory);
@@ -212,8 +196,7 @@ int intake_open(struct session *session, struct intake **ret)
 	in->replaying = true;
 	in->directory.max = 4096;
 	in->position.max = in->saved.max = POSITION_MAX;
-	for (size_t i = 0; i < FORGED_SLOTS; i++)
-		in->forged[i].block.max = FORGED_BLOCK_MAX;
+	forgeries_init(&in->forgeries);
 	r = session->options->state_directory
 		    ? buffer_append_str(&in->directory, session->options->state_directory)
 		    : file_state_path(&in->directory);
@@ -371,118 +354,43 @@ static int append(struct intake *in, struct alert *a)
 	return 0;
 }
 
-static int write_held(struct intake *in, struct forged *f)
+/* Writes the joined alerts of forged records: all that are held, or those that are due. */
+static int write_joined(struct intake *in, enum intake_mode mode)
 {
-	struct buffer storage AUTO_BUFFER = BUFFER_INIT(FORGED_BLOCK_MAX);
+	uint64_t now = clock_steady();
 	struct alert a;
 	int r;
 
-	if (f->held == 0)
-		return 0;
-	r = alert_read(buffer_slice(&f->block), &storage, &a);
-	if (r < 0)
-		return r;
-	a.count = f->held;
-	a.time_usec = f->last_usec;
-	r = append(in, &a);
-	if (r == 0)
-		f->held = 0;
-	return r;
-}
-
-/* Writes what is held: all of it, or what is due. */
-static int write_due(struct intake *in, enum intake_mode mode)
-{
-	uint64_t now = clock_steady();
-
-	for (size_t i = 0; i < FORGED_SLOTS; i++) {
-		struct forged *f = &in->forged[i];
-		int r;
-
-		if (!f->used || (mode == INTAKE_FOLLOWING && now < f->ends_usec))
-			continue;
-		if (f->held == 0) {
-			f->used = false; /* a quiet window: the next one is told at once again */
-			continue;
-		}
-		r = write_held(in, f);
+	while ((r = forgeries_join(&in->forgeries, mode == INTAKE_FINAL, now, &a)) > 0) {
+		r = append(in, &a);
 		if (r < 0)
-			return r;
-		if (f->window_usec < FORGED_WINDOW_MAX)
-			f->window_usec *= 4;
-		if (f->window_usec > FORGED_WINDOW_MAX)
-			f->window_usec = FORGED_WINDOW_MAX;
-		f->ends_usec = now + f->window_usec;
+			break;
 	}
-	return 0;
+	return r;
 }
 
 uint64_t intake_due(const struct intake *in)
 {
-	uint64_t due = in->stuck ? in->stuck_until_usec : UINT64_MAX;
+	uint64_t due = forgeries_due(&in->forgeries);
 
-	for (size_t i = 0; i < FORGED_SLOTS; i++)
-		if (in->forged[i].used && in->forged[i].held && in->forged[i].ends_usec < due)
-			due = in->forged[i].ends_usec;
-	return due;
-}
-
-static bool forged_held(const struct intake *in)
-{
-	for (size_t i = 0; i < FORGED_SLOTS; i++)
-		if (in->forged[i].used && in->forged[i].held)
-			return true;
-	return false;
-}
-
-/* The slot of a uid; the last one serves all users that find none. */
-static struct forged *forged_slot(struct intake *in, const struct alert *a)
-{
-	struct forged *unused = NULL;
-
-	for (size_t i = 0; i < FORGED_SLOTS; i++) {
-		struct forged *f = &in->forged[i];
-
-		if (f->used && f->uid_known == a->uid_known && (!a->uid_known || f->uid == a->uid))
-			return f;
-		if (!f->used && !unused)
-			unused = f;
-	}
-	return unused ? unused : &in->forged[FORGED_SLOTS - 1];
+	return in->stuck && in->stuck_until_usec < due ? in->stuck_until_usec : due;
 }
 
 static int take_forged(struct intake *in, struct alert *a)
 {
-	struct forged *f = forged_slot(in, a);
-	uint64_t now = clock_steady();
 	int r;
 
 	in->counts.forged++;
 	if (in->replaying && a->uid_known &&
 	    a->time_usec <= ledger_forged_until(in->ledger, a->uid))
 		return 0;
-	if (!f->used) {
-		r = append(in, a);
-		if (r < 0)
-			return r;
-		f->used = true;
-		f->uid_known = a->uid_known;
-		f->uid = a->uid;
-		f->window_usec = FORGED_WINDOW_MIN;
-		f->ends_usec = now + f->window_usec;
-		f->held = 0;
-		return 0;
-	}
-	if (f->held == 0) {
-		buffer_clear(&f->block);
-		a->seq = 0;
-		r = alert_write(a, &f->block);
-		if (r < 0)
-			return r;
-	}
-	f->held++;
-	f->last_usec = a->time_usec;
-	return 0;
+	r = forgeries_take(&in->forgeries, a);
+	if (r <= 0)
+		return r;
+	r = append(in, a);
+	if (r == 0)
+		forgeries_told(&in->forgeries, a, clock_steady());
+	return r;
 }
 
 static int take_record(struct intake *in, struct record *record)
@@ -573,7 +481,7 @@ static int commit(struct intake *in, enum intake_mode mode, uint64_t until_usec)
 {
 	int r = sync_alerts(in);
 
-	if (r < 0 || in->stuck || forged_held(in))
+	if (r < 0 || in->stuck || forgeries_due(&in->forgeries) != UINT64_MAX)
 		return r;
 	if (mode == INTAKE_FINAL)
 		return save(in, until_usec);
@@ -610,8 +518,7 @@ static void rotate_if_done(struct intake *in)
 /* The source is opened anew before all that is held: it will be counted again from there. */
 static int begin_again(struct intake *in, int r)
 {
-	for (size_t i = 0; i < FORGED_SLOTS; i++)
-		in->forged[i].held = 0;
+	forgeries_forget(&in->forgeries);
 	in->replaying = true;
 	in->stuck = 0;
 	return r;
@@ -649,7 +556,7 @@ int intake_drain(struct intake *in, enum intake_mode mode)
 	if (r < 0)
 		(void)sync_alerts(in);
 	else
-		r = write_due(in, mode);
+		r = write_joined(in, mode);
 	if (r < 0)
 		return begin_again(in, r);
 	in->replaying = false;

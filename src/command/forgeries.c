@@ -1,0 +1,117 @@
+/*
+ * A slot holds the first of the records that wait, as text, and counts the others: what a flood
+ * costs does not grow with it.
+ */
+#include "command/forgeries.h"
+
+#include <errno.h>
+
+#include "base/cleanup.h"
+#include "base/timetext.h"
+
+#define WINDOW_MIN (60 * USEC_PER_SEC)
+#define WINDOW_MAX USEC_PER_HOUR
+#define BLOCK_MAX  ((size_t)1 << 18)
+
+void forgeries_init(struct forgeries *f)
+{
+	*f = (struct forgeries){.storage = BUFFER_INIT(BLOCK_MAX)};
+	for (size_t i = 0; i < FORGERIES_USERS; i++)
+		f->of[i].block.max = BLOCK_MAX;
+}
+
+void forgeries_done(struct forgeries *f)
+{
+	for (size_t i = 0; i < FORGERIES_USERS; i++)
+		buffer_done(&f->of[i].block);
+	buffer_done(&f->storage);
+}
+
+static struct forgery *slot_of(struct forgeries *f, const struct alert *a)
+{
+	struct forgery *unused = NULL;
+
+	for (size_t i = 0; i < FORGERIES_USERS; i++) {
+		struct forgery *s = &f->of[i];
+
+		if (s->used && s->uid_known == a->uid_known && (!a->uid_known || s->uid == a->uid))
+			return s;
+		if (!s->used && !unused)
+			unused = s;
+	}
+	return unused ? unused : &f->of[FORGERIES_USERS - 1];
+}
+
+int forgeries_take(struct forgeries *f, struct alert *a)
+{
+	struct forgery *s = slot_of(f, a);
+	int r;
+
+	if (!s->used)
+		return 1;
+	if (s->held == 0) {
+		buffer_clear(&s->block);
+		a->seq = 0;
+		r = alert_write(a, &s->block);
+		if (r < 0)
+			return r;
+	}
+	s->held++;
+	s->last_usec = a->time_usec;
+	return 0;
+}
+
+void forgeries_told(struct forgeries *f, const struct alert *a, uint64_t now_usec)
+{
+	struct forgery *s = slot_of(f, a);
+
+	s->used = true;
+	s->uid_known = a->uid_known;
+	s->uid = a->uid;
+	s->window_usec = WINDOW_MIN;
+	s->ends_usec = now_usec + s->window_usec;
+	s->held = 0;
+}
+
+int forgeries_join(struct forgeries *f, bool all, uint64_t now_usec, struct alert *ret)
+{
+	for (size_t i = 0; i < FORGERIES_USERS; i++) {
+		struct forgery *s = &f->of[i];
+		int r;
+
+		if (!s->used || (now_usec < s->ends_usec && !(all && s->held > 0)))
+			continue;
+		if (s->held == 0) {
+			s->used = false; /* a quiet window: the next one is told at once again */
+			continue;
+		}
+		r = alert_read(buffer_slice(&s->block), &f->storage, ret);
+		if (r < 0)
+			return r;
+		ret->count = s->held;
+		ret->time_usec = s->last_usec;
+		s->held = 0;
+		s->window_usec *= 4;
+		if (s->window_usec > WINDOW_MAX)
+			s->window_usec = WINDOW_MAX;
+		s->ends_usec = now_usec + s->window_usec;
+		return 1;
+	}
+	return 0;
+}
+
+uint64_t forgeries_due(const struct forgeries *f)
+{
+	uint64_t due = UINT64_MAX;
+
+	for (size_t i = 0; i < FORGERIES_USERS; i++)
+		if (f->of[i].used && f->of[i].held && f->of[i].ends_usec < due)
+			due = f->of[i].ends_usec;
+	return due;
+}
+
+void forgeries_forget(struct forgeries *f)
+{
+	for (size_t i = 0; i < FORGERIES_USERS; i++)
+		f->of[i].held = 0;
+}

@@ -1,0 +1,48 @@
+/*
+ * Forged records cost an attacker nothing, so they are joined: the first of a uid is told at once,
+ * those that follow are counted and told together when their window ends (windows grow to an hour
+ * while the flood lasts). Times are of a clock that is never set, in microseconds.
+ */
+#pragma once
+
+#include "base/buffer.h"
+#include "text/alert.h"
+
+#define FORGERIES_USERS 16 /* that are joined apart */
+
+struct forgery {
+	bool used;
+	bool uid_known;
+	uint64_t uid;
+	uint64_t window_usec, ends_usec;
+	uint64_t held;	     /* records that the waiting alert stands for */
+	uint64_t last_usec;  /* of the last of them */
+	struct buffer block; /* the first of them, as alert_write() makes it */
+};
+
+struct forgeries {
+	struct forgery of[FORGERIES_USERS]; /* the last one serves all users that find none */
+	struct buffer storage;
+};
+
+void forgeries_init(struct forgeries *f);
+void forgeries_done(struct forgeries *f);
+
+/*
+ * Takes a forged alert: 1 if it is to be told now; forgeries_told() is due when that was done. 0 if
+ * it is held. -ENOMEM, -E2BIG.
+ */
+int forgeries_take(struct forgeries *f, struct alert *a);
+void forgeries_told(struct forgeries *f, const struct alert *a, uint64_t now_usec);
+
+/*
+ * The next joined alert whose window ended (@all: any that is held): 1 and *ret, which lives until
+ * the next call, and is no longer held; 0. -ENOMEM.
+ */
+int forgeries_join(struct forgeries *f, bool all, uint64_t now_usec, struct alert *ret);
+
+/* When the first window ends in which something is held; UINT64_MAX: nothing is. */
+uint64_t forgeries_due(const struct forgeries *f);
+
+/* What is held will be read and taken again. */
+void forgeries_forget(struct forgeries *f);

@@ -1,0 +1,144 @@
+/* Which forged records are told when, with a clock that is set. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/timetext.h"
+#include "command/forgeries.h"
+
+static struct forgeries f;
+
+static int set_up(void **state)
+{
+	(void)state;
+	forgeries_init(&f);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	forgeries_done(&f);
+	return 0;
+}
+
+/* A forged record at @now_usec: 1 if it was told. */
+static int take(uint64_t uid, uint64_t now_usec)
+{
+	struct alert a = {
+		.kind = ALERT_FORGED,
+		.uid_known = true,
+		.uid = uid,
+		.time_usec = now_usec,
+		.message = SLICE_LITERAL("Accepted"),
+		.id = SLICE_LITERAL("0123456789abcdef0123456789abcdef"),
+	};
+	int r = forgeries_take(&f, &a);
+
+	if (r > 0)
+		forgeries_told(&f, &a, now_usec);
+	return r;
+}
+
+static void assert_joined(bool all, uint64_t now_usec, uint64_t uid, uint64_t count,
+			  uint64_t last_usec)
+{
+	struct alert a;
+
+	assert_int_equal(forgeries_join(&f, all, now_usec, &a), 1);
+	assert_int_equal(a.uid, uid);
+	assert_int_equal(a.count, count);
+	assert_int_equal(a.time_usec, last_usec);
+	assert_int_equal(a.kind, ALERT_FORGED);
+}
+
+static void assert_none(bool all, uint64_t now_usec)
+{
+	struct alert a;
+
+	assert_int_equal(forgeries_join(&f, all, now_usec, &a), 0);
+}
+
+static void the_first_is_told_and_the_others_when_the_window_ends(void **state)
+{
+	(void)state;
+	assert_int_equal(take(1000, 1), 1);
+	assert_int_equal(forgeries_due(&f), UINT64_MAX);
+	assert_int_equal(take(1000, 2), 0);
+	assert_int_equal(take(1000, 3), 0);
+	assert_int_equal(forgeries_due(&f), 1 + USEC_PER_MIN);
+	assert_none(false, USEC_PER_MIN);
+	assert_joined(false, 1 + USEC_PER_MIN, 1000, 2, 3);
+	assert_none(false, 1 + USEC_PER_MIN);
+	assert_int_equal(forgeries_due(&f), UINT64_MAX);
+}
+
+static void windows_grow_to_an_hour_while_it_goes_on(void **state)
+{
+	static const uint64_t minutes[] = {1, 4, 16, 60, 60};
+	uint64_t now = 1;
+
+	(void)state;
+	assert_int_equal(take(1000, now), 1);
+	for (size_t i = 0; i < sizeof(minutes) / sizeof(*minutes); i++) {
+		assert_int_equal(take(1000, now), 0);
+		assert_int_equal(forgeries_due(&f), now + minutes[i] * USEC_PER_MIN);
+		now = forgeries_due(&f);
+		assert_joined(false, now, 1000, 1, now - minutes[i] * USEC_PER_MIN);
+	}
+}
+
+static void after_a_quiet_window_the_next_is_told_at_once(void **state)
+{
+	(void)state;
+	assert_int_equal(take(1000, 1), 1);
+	assert_none(true, 2);
+	assert_int_equal(take(1000, 2), 0);
+	assert_joined(true, 3, 1000, 1, 2);
+	assert_none(false, 3 + 4 * USEC_PER_MIN);
+	assert_int_equal(take(1000, 3 + 4 * USEC_PER_MIN), 1);
+}
+
+static void users_are_joined_apart_as_far_as_there_is_room(void **state)
+{
+	(void)state;
+	for (uint64_t uid = 0; uid < FORGERIES_USERS; uid++)
+		assert_int_equal(take(uid, 1), 1);
+	for (uint64_t uid = 0; uid < FORGERIES_USERS; uid++)
+		assert_int_equal(take(uid, 2), 0);
+	assert_int_equal(take(5000, 3), 0);
+	for (uint64_t uid = 0; uid + 1 < FORGERIES_USERS; uid++)
+		assert_joined(true, 4, uid, 1, 2);
+	assert_joined(true, 4, FORGERIES_USERS - 1, 2, 3);
+	assert_none(true, 4);
+}
+
+static void what_is_forgotten_is_not_told(void **state)
+{
+	(void)state;
+	assert_int_equal(take(1000, 1), 1);
+	assert_int_equal(take(1000, 2), 0);
+	forgeries_forget(&f);
+	assert_int_equal(forgeries_due(&f), UINT64_MAX);
+	assert_none(true, 3);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+			the_first_is_told_and_the_others_when_the_window_ends, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(windows_grow_to_an_hour_while_it_goes_on, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(after_a_quiet_window_the_next_is_told_at_once,
+						set_up, tear_down),
+		cmocka_unit_test_setup_teardown(users_are_joined_apart_as_far_as_there_is_room,
+						set_up, tear_down),
+		cmocka_unit_test_setup_teardown(what_is_forgotten_is_not_told, set_up, tear_down),
+	};
+
+	return cmocka_run_group_tests_name("forgeries", tests, NULL, NULL);
+}
