@@ -10,8 +10,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "base/hash.h"
 #include "base/log.h"
@@ -28,6 +30,7 @@
 #include "store/reserve.h"
 
 #define BATCH		   256		       /* alerts between two syncs of a catch-up */
+#define LOCK_TRIES	   100		       /* 20 ms each */
 #define SAVE_EVERY_USEC	   (60 * USEC_PER_SEC) /* of a position that only skips noise */
 #define ROTATE_ASK_USEC	   (60 * USEC_PER_SEC)
 #define STATE_RETRY_USEC   (5 * USEC_PER_SEC)
@@ -78,11 +81,23 @@ const char *intake_directory(const struct intake *in)
 	return in->directory.data;
 }
 
+/*
+ * A process that was killed may leave a child that has not yet executed its program, and which
+ * holds the lock until then.
+ */
 static int take_lock(struct intake *in)
 {
+	const struct timespec pause = {0, 20000000};
 	pid_t holder = 0;
-	int r = file_lock(in->dirfd, "reader.lock", &in->lock_fd, &holder);
+	int r;
 
+	for (unsigned tries = 0;; tries++) {
+		r = file_lock(in->dirfd, "reader.lock", &in->lock_fd, &holder);
+		if (r != FILE_E_LOCKED || tries == LOCK_TRIES || kill(holder, 0) == 0 ||
+		    errno != ESRCH)
+			break;
+		(void)nanosleep(&pause, NULL);
+	}
 	if (r == 0)
 		return STATUS_DONE;
 	if (r == FILE_E_LOCKED)

@@ -1,0 +1,158 @@
+#!/usr/bin/env python3
+"""
+Killed at any system call: scan with its sender is killed at the Nth call of each name that touches
+state or network, for every N there is, then run again until it is done. What the journal holds must
+have been mailed; a second copy has the same Message-ID and the same bytes. The same for watch, killed at
+random moments while logins arrive.
+"""
+
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import time
+
+import harness
+from harness import DEADLINE, ELSEWHERE, WORK, body, entry, make_journal
+from tap import case, expect, expect_equal, main
+
+JOURNAL = f"{WORK}/journal"
+LOGINS = 20
+KILLS = 200  # of a watch
+T0 = 1795400000000000  # microseconds
+CALLS = ("openat", "write", "pwrite64", "fdatasync", "fsync", "renameat,rename", "unlinkat",
+         "ftruncate", "fallocate", "fchmod", "flock", "mkdir", "connect", "sendto", "sendmsg",
+         "recvfrom", "poll", "wait4,waitid", "clone,clone3,fork,vfork")
+ENVIRONMENT = dict(os.environ, ASAN_OPTIONS="detect_leaks=0")  # LeakSanitizer cannot be traced
+
+
+def login(number):
+    return entry(f"Accepted password for u{number:02} from {ELSEWHERE} port {1000 + number} ssh2",
+                 T0 + number * 1000000)
+
+
+def told(mail):
+    return re.findall(r"Accepted password for (u\d+) ", " ".join(body(mail).split()))
+
+
+class Tally:
+    def __init__(self):
+        self.kills = self.doubled = 0
+
+    def check(self, host, what, number=LOGINS):
+        """Logins 1 to number are told, each in one mail, of which there may be copies."""
+        mails = {}
+        for m in host.mailbox.mails:
+            mails.setdefault(m["Message-ID"], []).append(m)
+        for copies in mails.values():
+            expect_equal(len({m.raw for m in copies}), 1, f"{what}: copies differ")
+            self.doubled += len(copies) - 1
+        users = sorted(u for copies in mails.values() for u in told(copies[0]))
+        expect_equal(users, sorted(f"u{n:02}" for n in range(1, number + 1)), what)
+
+    def say(self, what):
+        print(f"# {what}: {self.kills} kills, 0 lost, {self.doubled} mailed again", flush=True)
+
+
+def prepare(host):
+    """A journal with logins behind the position of a first scan; the state is kept as a model."""
+    shutil.rmtree(JOURNAL, ignore_errors=True)
+    make_journal(f"{JOURNAL}/system.journal", login(0))
+    host.configure(state_owner=None, tls="none")
+    host.command("scan", f"--directory={JOURNAL}")
+    make_journal(f"{JOURNAL}/system.journal", *(login(n) for n in range(1, LOGINS + 1)))
+    shutil.rmtree(f"{WORK}/model", ignore_errors=True)
+    shutil.copytree(host.state, f"{WORK}/model")
+
+
+def scan_killed(host, call, when):
+    """Gives whether anything was killed."""
+    shutil.rmtree(host.state)
+    shutil.copytree(f"{WORK}/model", host.state)
+    host.mailbox.mails.clear()
+    trace = f"{WORK}/strace"
+    subprocess.run(["strace", "-f", "-qq", "-o", trace, "-e", f"trace={call}", "-e",
+                    f"inject={call}:signal=KILL:when={when}",
+                    *host.arguments("scan", f"--directory={JOURNAL}")],
+                   stdin=subprocess.DEVNULL, capture_output=True, timeout=DEADLINE,
+                   env=ENVIRONMENT, check=False)
+    with open(trace, encoding="utf-8", errors="replace") as file:
+        return "killed by SIGKILL" in file.read()
+
+
+def scan_until_done(host):
+    """What a killed sender's server holds may have to time out: a few runs may be needed."""
+    for _ in range(5):
+        done = host.command("scan", f"--directory={JOURNAL}", check=False)
+        if done.returncode == 0:
+            return
+    raise AssertionError(f"never done: {done.stdout}{done.stderr}")
+
+
+@case
+def scan_killed_at_any_system_call_loses_nothing(host):
+    prepare(host)
+    tally = Tally()
+    for call in CALLS:
+        when = 1
+        while scan_killed(host, call, when):
+            tally.kills += 1
+            scan_until_done(host)
+            tally.check(host, f"{call} {when}")
+            expect_equal(host.ledger().count("KIND=login"), LOGINS, f"{call} {when}: ledger")
+            when += 1
+    expect(tally.kills > 50, f"only {tally.kills} kills")
+    tally.say("scan")
+
+
+class Writer:
+    """A journal that grows while it is read."""
+
+    def __init__(self):
+        self.process = subprocess.Popen(
+            [harness.JOURNAL_REMOTE, "-o", f"{JOURNAL}/system.journal", "-"],
+            stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+
+    def write(self, text):
+        self.process.stdin.write(text)
+        self.process.stdin.flush()
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait(DEADLINE)
+
+
+@case
+def watch_killed_at_random_moments_loses_nothing(host):
+    seed = int.from_bytes(os.urandom(4), "big")
+    print(f"# seed {seed}", flush=True)
+    moments = random.Random(seed)
+    tally = Tally()
+    shutil.rmtree(JOURNAL, ignore_errors=True)
+    make_journal(f"{JOURNAL}/system.journal", login(0))
+    host.configure(state_owner=None, tls="none")
+    host.mailbox.mails.clear()
+    host.command("scan", f"--directory={JOURNAL}")
+    writer = Writer()
+    number = 0
+    for _ in range(KILLS):
+        watch = host.watch(f"--directory={JOURNAL}")
+        for _ in range(moments.randrange(3)):
+            number += 1
+            writer.write(login(number))
+        time.sleep(moments.random() * 0.06)  # the moment of the kill
+        watch.stop(signal.SIGKILL)
+        tally.kills += 1
+    writer.close()
+    scan_until_done(host)
+    tally.check(host, "watch", number)
+    expect_equal(host.ledger().count("KIND=login"), number)
+    tally.say("watch")
+
+
+if __name__ == "__main__":
+    the_host = harness.start()
+    the_host.mailbox = harness.Mailbox(tls=False, auth=False).start()
+    main(the_host)
