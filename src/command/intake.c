@@ -412,18 +412,20 @@ static int take_record(struct intake *in, struct record *record)
 {
 	struct session *s = in->session;
 	struct judged judged;
+	uint64_t logins;
 	int r;
 
 	r = judge_record(s->judge, s->source, record, clock_now(), &judged);
 	if (r < 0)
 		return r;
+	logins = judged.alert.count > 1 ? judged.alert.count : 1;
 	switch (judged.judgement) {
 	case JUDGED_NOTHING:
 		return 0;
 	case JUDGED_ALLOWED:
 	case JUDGED_UNASKED:
-		in->counts.logins++;
-		in->counts.allowed++;
+		in->counts.logins += logins;
+		in->counts.allowed += logins;
 		return 0;
 	case JUDGED_ALERT:
 		break;
@@ -431,7 +433,7 @@ static int take_record(struct intake *in, struct record *record)
 	if (judged.alert.kind == ALERT_FORGED)
 		return take_forged(in, &judged.alert);
 	if (judged.alert.kind == ALERT_LOGIN)
-		in->counts.logins++;
+		in->counts.logins += logins;
 	return append(in, &judged.alert);
 }
 

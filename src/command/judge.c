@@ -242,7 +242,6 @@ static int judge_gap(struct judge *j, const struct record *r, struct judged *ret
 	ret->judgement = JUDGED_ALERT;
 	ret->alert.kind = ALERT_GAP;
 	ret->alert.trusted = true;
-	ret->alert.count = r->count;
 	ret->alert.from_usec = r->from_usec;
 	buffer_clear(&j->reason);
 	ret->alert.reason = r->reason;
@@ -289,6 +288,7 @@ int judge_details(struct judge *j, const struct record *r, uint64_t now_usec, st
 			  .uid_known = r->uid_known,
 			  .uid = r->uid,
 			  .trusted = r->trusted,
+			  .count = r->count,
 			  .message = r->message}};
 	make_id(j, r->identity);
 	a->id = (struct slice){j->id, 32};

@@ -6,6 +6,7 @@
 #include "command/table.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
 #include <time.h>
@@ -140,7 +141,9 @@ static int last_column(struct table *t, const struct judged *j)
 	const struct alert *a = &j->alert;
 	int r = 0;
 
-	if (a->key_type.n && a->fingerprint.n) {
+	if (a->kind == ALERT_LOGIN && a->count > 1)
+		r = buffer_printf(&t->row, "%" PRIu64 " times  ", a->count);
+	if (r == 0 && a->key_type.n && a->fingerprint.n) {
 		r = display_append(&t->row, a->key_type);
 		if (r == 0)
 			r = buffer_append_char(&t->row, ' ');

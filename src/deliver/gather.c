@@ -73,7 +73,7 @@ static bool hold(struct sender *s, struct delivery_destination *dest, const stru
 		return false;
 	if (p->count == 0)
 		p->first_seq = a->seq;
-	p->count++;
+	p->count += a->count > 1 ? a->count : 1;
 	p->last_seq = a->seq;
 	*ret_counted = true;
 	return true;
@@ -91,6 +91,7 @@ static int summarise(struct batch *b, const struct alert *last, const struct del
 		       "the last of them",
 		       p->count, p->count == 1 ? "" : "s", timetext_local(p->start_usec, since));
 	a.count = p->count;
+	a.from_usec = p->start_usec;
 	a.reason = slice_of(text);
 	return batch_add(b, &a);
 }

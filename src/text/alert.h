@@ -45,9 +45,12 @@ struct alert {
 	bool port_known;
 	uint32_t port;
 
-	/* How many records a joined forged alert, or a gap, stands for; 0: one, or not known. */
+	/*
+	 * How many records it stands for: forged ones that were joined, a login's that the log
+	 * joined or a summary tells of, a gap's that were lost; 0: one, or not known.
+	 */
 	uint64_t count;
-	uint64_t from_usec; /* begin of a gap's interval; 0: not known */
+	uint64_t from_usec; /* begin of a gap's or a summary's interval; 0: not known */
 };
 
 /* "login", "forged", "gap", "instance". */

@@ -26,7 +26,13 @@ uint64_t describe_events(const struct alert *a)
 
 bool describe_is_summary(const struct alert *a)
 {
-	return a->kind == ALERT_LOGIN && (a->count > 1 || (a->count == 1 && a->from_usec > 0));
+	return a->kind == ALERT_LOGIN && a->count > 0 && a->from_usec > 0;
+}
+
+/* A syslog daemon joined equal messages; the first of them stands in the log by itself. */
+static bool is_repetition(const struct alert *a)
+{
+	return a->kind == ALERT_LOGIN && a->count > 1 && !describe_is_summary(a);
 }
 
 bool describe_is_known_login(const struct alert *a)
@@ -97,7 +103,7 @@ static void write_who(struct writer *w, const struct alert *a)
 static void login_title(struct writer *w, const struct alert *a,
 			const struct message_options *options)
 {
-	if (describe_is_summary(a))
+	if (describe_is_summary(a) || is_repetition(a))
 		write_count(w, a->count, "further SSH login");
 	else
 		write_str(w, "SSH login");
@@ -159,7 +165,7 @@ void describe_line(struct writer *w, const struct alert *a, const struct message
 		write_str(w, ": ");
 	}
 	if (describe_shows_fields(a, options)) {
-		if (describe_is_summary(a))
+		if (describe_is_summary(a) || is_repetition(a))
 			write_format(w, "%llu further: ", (unsigned long long)a->count);
 		write_who(w, a);
 		write_str(w, " by ");
@@ -314,6 +320,9 @@ void describe_full(struct writer *w, const struct alert *a, const struct message
 	write_times(w, a, options);
 	if (describe_is_known_login(a))
 		write_how(w, a, options);
+	if (is_repetition(a))
+		write_format(w, "logins: %llu, which the log joined in one line\n",
+			     (unsigned long long)a->count);
 	if (a->kind == ALERT_FORGED) {
 		if (a->uid_known)
 			write_format(w, "uid: %llu\n", (unsigned long long)a->uid);

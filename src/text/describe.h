@@ -10,7 +10,7 @@
 /* What was told of how many logins or records: never 0. */
 uint64_t describe_events(const struct alert *a);
 
-/* Whether it sums up further logins of a kind that was told of before. */
+/* Whether it sums up what came in an interval, of a kind that was told of before. */
 bool describe_is_summary(const struct alert *a);
 
 /* Whether it tells of a login that could be read: only then its fields are facts. */

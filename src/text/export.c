@@ -70,6 +70,7 @@ static void fill_row(const struct alert *a, const struct export_verdict *v, stru
 	add_text(row, "rule", "LOGINBELL_RULE", rule);
 	add_number(row, "trusted", "LOGINBELL_TRUSTED", TYPE_BOOL, claim, a->trusted);
 	add_number(row, "ambiguous", "LOGINBELL_AMBIGUOUS", TYPE_BOOL, claim, a->ambiguous);
+	add_number(row, "count", "LOGINBELL_COUNT", TYPE_NUMBER, a->count > 1, a->count);
 	add_text(row, "message", "MESSAGE", a->message);
 	add_text(row, "position", "__CURSOR", a->position);
 }

@@ -29,7 +29,7 @@ struct record {
 	bool trimmed;	       /* the source took something off the message's end */
 	struct slice position; /* opaque; where reading goes on after this record */
 	struct slice identity; /* what is the same whenever this record is read again */
-	uint64_t count;	       /* RECORD_DROPPED, RECORD_GAP: how many; 0: not known */
-	uint64_t from_usec;    /* RECORD_GAP: begin of the interval; 0: not known */
-	struct slice reason;   /* RECORD_GAP: what happened */
+	uint64_t count;	     /* how many messages it stands for, or were lost; 0: one, not known */
+	uint64_t from_usec;  /* RECORD_GAP: begin of the interval; 0: not known */
+	struct slice reason; /* RECORD_GAP: what happened */
 };

@@ -1133,9 +1133,27 @@ def repeats_are_held_and_told_once(state):
             equal(users(server.mails[1]), ["user2"])
             server.got(3)
             assert "came 3 times" in server.mails[2].text, server.mails[2].text
+            assert "3 further SSH logins" in server.mails[2].text, server.mails[2].text
             wait_for(lambda: " 0 0 " in state.delivery(), "told")
             sender.stop()
         equal(len(server.mails), 3)
+
+
+@test
+def repeats_that_the_log_joined_are_each_counted(state):
+    with Server() as server:
+        state.config(server, alert="Interval=0\nRepeatInterval=2s")
+        state.add(user="user1")
+        state.once()
+        state.add(user="user1", COUNT=4)
+        state.add(user="user1")
+        state.once()
+        equal(len(server.mails), 1)
+        time.sleep(2)
+        state.once()
+        equal(len(server.mails), 2)
+        assert "5 further SSH logins" in server.mails[1].text, server.mails[1].text
+        assert "came 5 times" in server.mails[1].text, server.mails[1].text
 
 
 @test

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """From a real SSH login in a syslog file to a mail: hosts without journald."""
 
+import json
 import os
 import re
 import signal
@@ -116,6 +117,30 @@ def scan_of_standard_input_mails_what_it_finds_and_keeps_no_position(host):
         expect_equal(len(scene.subjects()), 1)
         expect_in("SSH login: eve from 203.0.113.80", scene.subjects()[0])
         expect(not os.path.exists(f"{host.state}/position"), "a position was kept")
+
+
+@case
+def what_a_syslog_daemon_joined_is_counted(host):
+    login = "Accepted password for {} from 203.0.113.80 port 9 ssh2"
+    alice, bob = login.format("alice"), login.format("bob")
+    lines = (f"Nov  3 04:05:06 web1 sshd[7]: {alice}\n"
+             f"Nov  3 04:05:08 web1 sshd[7]: message repeated 2 times: [ {alice}]\n"
+             f"Nov  3 04:05:09 web1 sshd[8]: {bob}\n"
+             "Nov  3 04:05:11 web1 last message repeated 4 times\n")
+    with Scene(host, start=False) as scene:
+        table = host.command("report", "--log-file=-", input=lines).stdout.splitlines()
+        expect_equal([("2 times" in row, "4 times" in row) for row in table[1:]],
+                     [(False, False), (True, False), (False, False), (False, True)])
+        rows = [json.loads(row) for row in host.command(
+            "report", "-o", "json", "--log-file=-", input=lines).stdout.splitlines()]
+        expect_equal([(row["user"], row.get("count", 1), row["message"]) for row in rows],
+                     [("alice", 1, alice), ("alice", 2, alice), ("bob", 1, bob), ("bob", 4, bob)])
+        host.command("scan", "--log-file=-", input=lines)
+        expect_equal(len(scene.subjects()), 1)
+        expect_in("8 SSH logins, 2 users, 1 address", scene.subjects()[0])
+        text = body(host.mailbox.mails[0]).replace("\r\n", "\n")
+        expect_in("\nby user:\n5  bob\n3  alice\n", text)
+        expect_in("logins: 2, which the log joined in one line\n", text)
 
 
 @case

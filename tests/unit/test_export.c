@@ -75,6 +75,19 @@ static void json_leaves_out_what_is_not_known(void **state)
 	assert_json(&gap, NULL, "{\"user\":\"\",\"kind\":\"gap\"}\n");
 }
 
+static void a_count_is_told_where_it_is_more_than_one(void **state)
+{
+	struct alert a = {.kind = ALERT_GAP, .count = 1};
+	AUTO_BUFFER struct buffer b = BUFFER_INIT(1 << 16);
+
+	(void)state;
+	assert_json(&a, NULL, "{\"kind\":\"gap\"}\n");
+	a.count = 2;
+	assert_json(&a, NULL, "{\"kind\":\"gap\",\"count\":2}\n");
+	assert_int_equal(export_journal(&a, NULL, &b), 0);
+	assert_string_equal(buffer_cstr(&b), "LOGINBELL_KIND=gap\nLOGINBELL_COUNT=2\n\n");
+}
+
 static void json_replaces_invalid_utf8(void **state)
 {
 	const struct alert a = {.kind = ALERT_GAP, .message = {"a\xff\0", 3}};
@@ -145,6 +158,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(json_has_all_keys_in_order),
 		cmocka_unit_test(json_leaves_out_what_is_not_known),
+		cmocka_unit_test(a_count_is_told_where_it_is_more_than_one),
 		cmocka_unit_test(json_replaces_invalid_utf8),
 		cmocka_unit_test(block_has_all_fields),
 		cmocka_unit_test(block_has_the_binary_form_for_what_is_no_text),

@@ -294,11 +294,34 @@ static void five_minutes_are_a_delay(void **state)
 			       "delay: 5min\n"));
 	/* A summary is late only when it waited itself. */
 	summary.count = 2;
+	summary.from_usec = TIME_USEC - MINUTE_USEC;
 	summary.noted_usec = late.now_usec;
 	assert_subject_of(&summary, 1, &late, "[web1] 2 further SSH logins: root from 203.0.113.9");
 	/* A clock that went back is no delay. */
 	late.now_usec = TIME_USEC - 60 * MINUTE_USEC;
 	assert_subject_of(&login, 1, &late, "[web1] SSH login: root from 203.0.113.9");
+}
+
+static void logins_that_the_log_joined_in_one_line_are_counted(void **state)
+{
+	AUTO_BUFFER struct buffer b = BUFFER_INIT(MESSAGE_MAX);
+	struct message_options late = plain;
+	struct alert all[] = {login, login};
+	const char *text;
+
+	(void)state;
+	all[1].count = 2;
+	assert_subject(&all[1], "[web1] 2 further SSH logins: root from 203.0.113.9");
+	text = text_of(&all[1], 1, &plain, &b);
+	assert_non_null(strstr(text, "\ntime: 2026-11-23 04:05:06 +0000 UTC\n"));
+	assert_non_null(strstr(text, "\nlogins: 2, which the log joined in one line\n"));
+	assert_subject_of(all, 2, &plain, "[web1] 3 SSH logins, 1 user, 1 address");
+	/* They are as late as the log says, whenever they were noted. */
+	late.now_usec = all[1].noted_usec = TIME_USEC + 5 * MINUTE_USEC;
+	assert_subject_of(&all[1], 1, &late,
+			  "[web1] [delayed] 2 further SSH logins: root from 203.0.113.9");
+	all[1].count = 1;
+	assert_subject(&all[1], "[web1] SSH login: root from 203.0.113.9");
 }
 
 static void local_time_and_utc_stand_where_they_differ(void **state)
@@ -640,6 +663,7 @@ int main(void)
 		cmocka_unit_test(long_values_are_shortened_in_the_subject_only),
 		cmocka_unit_test(digests_count_in_singular_and_plural),
 		cmocka_unit_test(five_minutes_are_a_delay),
+		cmocka_unit_test(logins_that_the_log_joined_in_one_line_are_counted),
 		cmocka_unit_test(local_time_and_utc_stand_where_they_differ),
 		cmocka_unit_test(the_rule_is_as_narrow_as_the_login_lets_it_be),
 		cmocka_unit_test(a_cut_message_gives_no_rule_by_its_end),
