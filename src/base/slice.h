@@ -42,3 +42,22 @@ static inline struct slice slice_from(struct slice a, size_t n)
 {
 	return (struct slice){a.p + n, a.n - n};
 }
+
+/* Takes @literal off the begin of @s, where it stands there. */
+static inline bool slice_take(struct slice *s, const char *literal)
+{
+	if (!slice_starts_with(*s, literal))
+		return false;
+	*s = slice_from(*s, strlen(literal));
+	return true;
+}
+
+/* Takes all up to the next blank, and the blank. */
+static inline struct slice slice_take_word(struct slice *s)
+{
+	const char *blank = s->n > 0 ? memchr(s->p, ' ', s->n) : NULL;
+	struct slice word = {s->p, blank ? (size_t)(blank - s->p) : s->n};
+
+	*s = slice_from(*s, blank ? word.n + 1 : word.n);
+	return word;
+}

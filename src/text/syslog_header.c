@@ -1,356 +1,15 @@
 /*
- * A header is a time, then words. The first bytes decide which form the time has; what follows is
- * the same for all but RFC 5424: "[HOST] [FACILITY.LEVEL] PROGRAM[[PID]]: MESSAGE". Parsing
- * consumes a slice from its left.
- *
- * Local times are turned into UTC by asking localtime_r(3) for the offsets a day before and after:
- * mktime(3) would look at /etc/localtime anew for each line where TZ is not set, and leaves open
- * which of two hours it takes when clocks are set back. Here it is the earlier one.
+ * A header is a time (syslog_time), then words that are the same for all but RFC 5424:
+ * "[HOST] [FACILITY.LEVEL] PROGRAM[[PID]]: MESSAGE". Parsing consumes a slice from its left.
  */
 #include "text/syslog_header.h"
 
-#include <errno.h>
-#include <time.h>
-
-#include "base/cleanup.h"
 #include "base/number.h"
-#include "base/timetext.h"
-
-#define SEC_PER_DAY 86400
-
-/* A time as written, before it is known in which zone. */
-struct civil {
-	int64_t year;
-	unsigned month, day; /* from 1 */
-	unsigned hour, minute, second, usec;
-};
+#include "text/syslog_time.h"
 
 static bool is_digit(char c)
 {
 	return c >= '0' && c <= '9';
-}
-
-static bool take(struct slice *s, const char *literal)
-{
-	if (!slice_starts_with(*s, literal))
-		return false;
-	*s = slice_from(*s, strlen(literal));
-	return true;
-}
-
-/* Takes all up to the next blank, and the blank. */
-static struct slice take_word(struct slice *s)
-{
-	const char *blank = s->n > 0 ? memchr(s->p, ' ', s->n) : NULL;
-	struct slice word = {s->p, blank ? (size_t)(blank - s->p) : s->n};
-
-	*s = slice_from(*s, blank ? word.n + 1 : word.n);
-	return word;
-}
-
-/* Takes exactly @n digits, that are at most @max. */
-static bool take_digits(struct slice *s, size_t n, unsigned max, unsigned *ret)
-{
-	uint64_t v;
-
-	if (s->n < n || number_parse_u64((struct slice){s->p, n}, max, &v) != 0)
-		return false;
-	*s = slice_from(*s, n);
-	*ret = (unsigned)v;
-	return true;
-}
-
-static bool take_fraction(struct slice *s, unsigned *ret_usec)
-{
-	unsigned unit = 100000;
-
-	*ret_usec = 0;
-	if (!take(s, "."))
-		return true;
-	if (s->n == 0 || !is_digit(s->p[0]))
-		return false;
-	for (; s->n > 0 && is_digit(s->p[0]); *s = slice_from(*s, 1)) {
-		*ret_usec += (unsigned)(s->p[0] - '0') * unit;
-		unit /= 10;
-	}
-	return true;
-}
-
-/* "04:05:06"; a leap second is allowed. */
-static bool take_clock(struct slice *s, struct civil *ret)
-{
-	return take_digits(s, 2, 23, &ret->hour) && take(s, ":") &&
-	       take_digits(s, 2, 59, &ret->minute) && take(s, ":") &&
-	       take_digits(s, 2, 60, &ret->second);
-}
-
-static bool is_leap(int64_t year)
-{
-	return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-}
-
-static bool is_date(const struct civil *c)
-{
-	static const unsigned char lengths[12] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-
-	if (c->month < 1 || c->month > 12 || c->day < 1)
-		return false;
-	return c->day <= lengths[c->month - 1] + (c->month == 2 && is_leap(c->year) ? 1u : 0u);
-}
-
-/* "2026-11-23" */
-static bool take_date(struct slice *s, struct civil *ret)
-{
-	unsigned year;
-
-	if (!take_digits(s, 4, 9999, &year) || !take(s, "-") ||
-	    !take_digits(s, 2, 12, &ret->month) || !take(s, "-") ||
-	    !take_digits(s, 2, 31, &ret->day))
-		return false;
-	ret->year = year;
-	return is_date(ret);
-}
-
-/* "Nov  3 04:05:06", also "Nov 03" (journalctl), with a fraction or not. */
-static bool take_month_day_clock(struct slice *s, struct civil *ret)
-{
-	static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-
-	ret->month = 0;
-	for (unsigned i = 0; i < 12 && s->n >= 3; i++) {
-		if (memcmp(s->p, months + 3 * i, 3) == 0)
-			ret->month = i + 1;
-	}
-	if (ret->month == 0)
-		return false;
-	*s = slice_from(*s, 3);
-	if (!take(s, " "))
-		return false;
-	if (take(s, " ") ? !take_digits(s, 1, 9, &ret->day) : !take_digits(s, 2, 31, &ret->day))
-		return false;
-	return take(s, " ") && take_clock(s, ret) && take_fraction(s, &ret->usec);
-}
-
-/* Seconds since the epoch as if @c were UTC: days counted in years that begin with March. */
-static int64_t civil_seconds(const struct civil *c)
-{
-	int64_t year = c->year - (c->month <= 2);
-	int64_t month = (c->month + 9) % 12;
-	int64_t days = 365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 +
-		       c->day - 1 - 719468;
-
-	return days * SEC_PER_DAY + c->hour * 3600 + c->minute * 60 + c->second;
-}
-
-/* 0 for a time before the epoch, which no log has. */
-static uint64_t to_usec(int64_t seconds, const struct civil *c)
-{
-	return seconds <= 0 ? 0 : (uint64_t)seconds * USEC_PER_SEC + c->usec;
-}
-
-static long local_offset(int64_t seconds, char zone[16])
-{
-	time_t t = (time_t)seconds;
-	struct tm tm;
-
-	zone[0] = '\0';
-	if (!localtime_r(&t, &tm))
-		return 0;
-	for (size_t i = 0; tm.tm_zone && tm.tm_zone[i] && i < 15; i++) {
-		zone[i] = tm.tm_zone[i];
-		zone[i + 1] = '\0';
-	}
-	return tm.tm_gmtoff;
-}
-
-/*
- * Seconds since the epoch of a local time; where @zone is not absent, only if the local zone then
- * had that name. 0 if not.
- */
-static int64_t local_seconds(const struct civil *c, struct slice zone)
-{
-	int64_t as_utc = civil_seconds(c), t;
-	char name[16];
-	long offsets[2] = {local_offset(as_utc - SEC_PER_DAY, name),
-			   local_offset(as_utc + SEC_PER_DAY, name)};
-
-	for (size_t i = 0; i < ARRAY_SIZE(offsets); i++) {
-		t = as_utc - offsets[i];
-		if (local_offset(t, name) == offsets[i] && (!zone.p || slice_eq_str(zone, name)))
-			return t;
-	}
-	/* An hour that was left out when clocks were set forward. */
-	return zone.p ? 0 : as_utc - offsets[0];
-}
-
-/* "Z", "+01:00", "+0100" or "+01". */
-static bool take_offset(struct slice *s, int64_t *ret_seconds)
-{
-	unsigned hours, minutes = 0;
-	int sign;
-
-	*ret_seconds = 0;
-	if (take(s, "Z"))
-		return true;
-	if (take(s, "+"))
-		sign = 1;
-	else if (take(s, "-"))
-		sign = -1;
-	else
-		return false;
-	if (!take_digits(s, 2, 23, &hours))
-		return false;
-	if (take(s, ":") ? !take_digits(s, 2, 59, &minutes)
-			 : s->n > 0 && is_digit(s->p[0]) && !take_digits(s, 2, 59, &minutes))
-		return false;
-	*ret_seconds = sign * (int64_t)(hours * 3600 + minutes * 60);
-	return true;
-}
-
-/* "2026-11-23T04:05:06[.123456][ZONE]" */
-static bool take_rfc3339(struct slice *s, uint64_t *ret)
-{
-	struct civil c = {0};
-	int64_t offset;
-
-	if (!take_date(s, &c) || !take(s, "T") || !take_clock(s, &c) || !take_fraction(s, &c.usec))
-		return false;
-	if (s->n > 0 && s->p[0] != ' ') {
-		if (!take_offset(s, &offset))
-			return false;
-		*ret = to_usec(civil_seconds(&c) - offset, &c);
-	} else {
-		*ret = to_usec(local_seconds(&c, (struct slice){0}), &c);
-	}
-	return true;
-}
-
-/* "[Mon ]2026-11-23 04:05:06 ZONE" (journalctl -o short-full); the zone is a name or an offset. */
-static bool take_full(struct slice *s, uint64_t *ret)
-{
-	struct slice zone, number;
-	struct civil c = {0};
-	int64_t offset;
-
-	if (!take_date(s, &c) || !take(s, " ") || !take_clock(s, &c) ||
-	    !take_fraction(s, &c.usec) || !take(s, " "))
-		return false;
-	zone = number = take_word(s);
-	if (slice_eq_str(zone, "UTC") || slice_eq_str(zone, "GMT"))
-		*ret = to_usec(civil_seconds(&c), &c);
-	else if (take_offset(&number, &offset) && number.n == 0)
-		*ret = to_usec(civil_seconds(&c) - offset, &c);
-	else
-		*ret = to_usec(local_seconds(&c, zone), &c);
-	return true;
-}
-
-/*
- * The time of a header without a year: the latest that is not more than a day from now, since a
- * clock may be a little ahead, but no log tells of the future.
- */
-static uint64_t infer_year(struct civil *c, uint64_t now_usec)
-{
-	int64_t limit = (int64_t)(now_usec / USEC_PER_SEC) + SEC_PER_DAY;
-	struct tm tm;
-	time_t t = (time_t)limit;
-
-	if (!gmtime_r(&t, &tm))
-		return 0;
-	/* A zone may be in the next year already; the 29 February comes after 8 years at most. */
-	c->year = tm.tm_year + 1900 + 1;
-	for (int tries = 0; tries < 10; tries++, c->year--) {
-		int64_t seconds;
-
-		if (!is_date(c) || civil_seconds(c) > limit + SEC_PER_DAY)
-			continue;
-		seconds = local_seconds(c, (struct slice){0});
-		if (seconds <= limit)
-			return to_usec(seconds, c);
-	}
-	return 0;
-}
-
-static bool take_weekday(struct slice *s)
-{
-	static const char days[] = "MonTueWedThuFriSatSun";
-
-	for (size_t i = 0; i < 7 && s->n > 4; i++) {
-		if (s->p[3] == ' ' && memcmp(s->p, days + 3 * i, 3) == 0) {
-			*s = slice_from(*s, 4);
-			return true;
-		}
-	}
-	return false;
-}
-
-/* "[    5.123456] " and "[    5.123456 <    0.100000 >] ": since boot, so not a time of day. */
-static bool take_monotonic(struct slice *s)
-{
-	size_t i;
-
-	if (!take(s, "["))
-		return false;
-	for (i = 0; i < s->n && i < 64 && s->p[i] != ']'; i++) {
-		if (!is_digit(s->p[i]) && !memchr(" .<>*", s->p[i], 5))
-			return false;
-	}
-	*s = slice_from(*s, i);
-	return take(s, "] ");
-}
-
-/* "1795406706.123456 " */
-static bool take_unix(struct slice *s, uint64_t *ret)
-{
-	struct slice word = take_word(s), number;
-	struct civil c = {0};
-	uint64_t seconds;
-	size_t n = 0;
-
-	while (n < word.n && is_digit(word.p[n]))
-		n++;
-	number = slice_from(word, n);
-	if (number.n == 0 ||
-	    number_parse_u64((struct slice){word.p, n}, UINT32_MAX, &seconds) != 0 ||
-	    !take_fraction(&number, &c.usec) || number.n > 0)
-		return false;
-	*ret = to_usec((int64_t)seconds, &c);
-	return true;
-}
-
-/* The time of all forms but RFC 5424, with the blank behind it. */
-static bool take_time(struct slice *s, uint64_t now_usec, uint64_t *ret)
-{
-	struct civil c = {0};
-	struct slice year;
-	unsigned number;
-
-	*ret = 0;
-	if (s->n > 0 && s->p[0] == '[')
-		return take_monotonic(s);
-	if (s->n > 10 && is_digit(s->p[0])) {
-		if (s->p[4] != '-')
-			return take_unix(s, ret);
-		if (s->p[10] == 'T')
-			return take_rfc3339(s, ret) && take(s, " ");
-		return take_full(s, ret);
-	}
-	if (take_weekday(s) && s->n > 0 && is_digit(s->p[0]))
-		return take_full(s, ret);
-	if (!take_month_day_clock(s, &c) || !take(s, " "))
-		return false;
-	year = *s;
-	/* OpenWrt's logd writes ctime(3): a year behind the time, and no host. */
-	if (take_digits(&year, 4, 9999, &number) && take(&year, " ")) {
-		c.year = number;
-		*s = year;
-		if (!is_date(&c))
-			return false;
-		*ret = to_usec(local_seconds(&c, (struct slice){0}), &c);
-		return true;
-	}
-	*ret = infer_year(&c, now_usec);
-	return true;
 }
 
 /* Reads "PROGRAM[PID]:" or "PROGRAM:", all of @word. */
@@ -410,13 +69,13 @@ static void skip_message_id(struct slice *message)
 {
 	struct slice s = *message, word;
 
-	if (!take(&s, "[ID "))
+	if (!slice_take(&s, "[ID "))
 		return;
-	for (word = take_word(&s); word.n > 0; word = slice_from(word, 1)) {
+	for (word = slice_take_word(&s); word.n > 0; word = slice_from(word, 1)) {
 		if (!is_digit(word.p[0]))
 			return;
 	}
-	word = take_word(&s);
+	word = slice_take_word(&s);
 	if (word.n > 0 && word.p[word.n - 1] == ']')
 		*message = s;
 }
@@ -424,14 +83,14 @@ static void skip_message_id(struct slice *message)
 /* "[HOST] [FACILITY.LEVEL] PROGRAM[PID]: MESSAGE" */
 static bool read_words(struct slice s, struct syslog_header *h)
 {
-	struct slice word = take_word(&s);
+	struct slice word = slice_take_word(&s);
 
 	if (!read_tag(word, h)) {
 		if (!is_facility_level(word))
 			h->host = word;
-		word = take_word(&s);
+		word = slice_take_word(&s);
 		if (h->host.p && is_facility_level(word))
-			word = take_word(&s);
+			word = slice_take_word(&s);
 		if (!read_tag(word, h))
 			return false;
 	}
@@ -443,7 +102,7 @@ static bool read_words(struct slice s, struct syslog_header *h)
 /* An RFC 5424 word, where "-" stands for none. */
 static struct slice take_value(struct slice *s)
 {
-	struct slice word = take_word(s);
+	struct slice word = slice_take_word(s);
 
 	return slice_eq_str(word, "-") ? (struct slice){0} : word;
 }
@@ -451,11 +110,11 @@ static struct slice take_value(struct slice *s)
 /* STRUCTURED-DATA: "-", or elements in brackets whose values escape '"', '\' and ']' by '\'. */
 static bool take_structured_data(struct slice *s)
 {
-	if (take(s, "-"))
+	if (slice_take(s, "-"))
 		return true;
 	if (s->n == 0 || s->p[0] != '[')
 		return false;
-	while (take(s, "[")) {
+	while (slice_take(s, "[")) {
 		bool quoted = false;
 		size_t i;
 
@@ -477,7 +136,8 @@ static bool read_rfc5424(struct slice s, struct syslog_header *h)
 {
 	uint64_t v;
 
-	if (!take(&s, "- ") && (!take_rfc3339(&s, &h->realtime_usec) || !take(&s, " ")))
+	if (!slice_take(&s, "- ") &&
+	    (!syslog_time_take_rfc3339(&s, &h->realtime_usec) || !slice_take(&s, " ")))
 		return false;
 	h->host = take_value(&s);
 	h->program = take_value(&s);
@@ -485,12 +145,12 @@ static bool read_rfc5424(struct slice s, struct syslog_header *h)
 	if (h->pid.p && number_parse_u64(h->pid, UINT64_MAX, &v) != 0)
 		h->pid = (struct slice){0};
 	(void)take_value(&s); /* MSGID */
-	if (!take_structured_data(&s) || (s.n > 0 && !take(&s, " ")))
+	if (!take_structured_data(&s) || (s.n > 0 && !slice_take(&s, " ")))
 		return false;
 	/* rsyslog's own template writes one blank more. */
-	while (take(&s, " "))
+	while (slice_take(&s, " "))
 		;
-	(void)take(&s, "\xef\xbb\xbf");
+	(void)slice_take(&s, "\xef\xbb\xbf");
 	h->message = s;
 	return true;
 }
@@ -500,12 +160,12 @@ static void skip_priority(struct slice *s)
 	struct slice rest = *s;
 	size_t n = 0;
 
-	if (!take(&rest, "<"))
+	if (!slice_take(&rest, "<"))
 		return;
 	while (n < rest.n && n < 4 && is_digit(rest.p[n]))
 		n++;
 	rest = slice_from(rest, n);
-	if (n >= 1 && n <= 3 && take(&rest, ">"))
+	if (n >= 1 && n <= 3 && slice_take(&rest, ">"))
 		*s = rest;
 }
 
@@ -519,10 +179,10 @@ int syslog_header_parse(struct slice line, uint64_t now_usec, struct syslog_head
 	if (s.p[s.n - 1] == '\r')
 		s.n--;
 	skip_priority(&s);
-	if (take(&s, "1 ")) {
+	if (slice_take(&s, "1 ")) {
 		if (!read_rfc5424(s, &h))
 			return SYSLOG_HEADER_E_NONE;
-	} else if (!take_time(&s, now_usec, &h.realtime_usec) || !read_words(s, &h)) {
+	} else if (!syslog_time_take(&s, now_usec, &h.realtime_usec) || !read_words(s, &h)) {
 		return SYSLOG_HEADER_E_NONE;
 	}
 	*ret = h;

@@ -1,0 +1,333 @@
+/*
+ * The first bytes decide which form the time has.
+ *
+ * Local times are turned into UTC by asking localtime_r(3) for the offsets a day before and after:
+ * mktime(3) would look at /etc/localtime anew for each line where TZ is not set, and leaves open
+ * which of two hours it takes when clocks are set back. Here it is the earlier one.
+ */
+#include "text/syslog_time.h"
+
+#include <time.h>
+
+#include "base/cleanup.h"
+#include "base/number.h"
+#include "base/timetext.h"
+
+#define SEC_PER_DAY 86400
+
+/* A time as written, before it is known in which zone. */
+struct civil {
+	int64_t year;
+	unsigned month, day; /* from 1 */
+	unsigned hour, minute, second, usec;
+};
+
+static bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+/* Takes exactly @n digits, that are at most @max. */
+static bool take_digits(struct slice *s, size_t n, unsigned max, unsigned *ret)
+{
+	uint64_t v;
+
+	if (s->n < n || number_parse_u64((struct slice){s->p, n}, max, &v) != 0)
+		return false;
+	*s = slice_from(*s, n);
+	*ret = (unsigned)v;
+	return true;
+}
+
+static bool take_fraction(struct slice *s, unsigned *ret_usec)
+{
+	unsigned unit = 100000;
+
+	*ret_usec = 0;
+	if (!slice_take(s, "."))
+		return true;
+	if (s->n == 0 || !is_digit(s->p[0]))
+		return false;
+	for (; s->n > 0 && is_digit(s->p[0]); *s = slice_from(*s, 1)) {
+		*ret_usec += (unsigned)(s->p[0] - '0') * unit;
+		unit /= 10;
+	}
+	return true;
+}
+
+/* "04:05:06"; a leap second is allowed. */
+static bool take_clock(struct slice *s, struct civil *ret)
+{
+	return take_digits(s, 2, 23, &ret->hour) && slice_take(s, ":") &&
+	       take_digits(s, 2, 59, &ret->minute) && slice_take(s, ":") &&
+	       take_digits(s, 2, 60, &ret->second);
+}
+
+static bool is_leap(int64_t year)
+{
+	return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+}
+
+static bool is_date(const struct civil *c)
+{
+	static const unsigned char lengths[12] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+
+	if (c->month < 1 || c->month > 12 || c->day < 1)
+		return false;
+	return c->day <= lengths[c->month - 1] + (c->month == 2 && is_leap(c->year) ? 1u : 0u);
+}
+
+/* "2026-11-23" */
+static bool take_date(struct slice *s, struct civil *ret)
+{
+	unsigned year;
+
+	if (!take_digits(s, 4, 9999, &year) || !slice_take(s, "-") ||
+	    !take_digits(s, 2, 12, &ret->month) || !slice_take(s, "-") ||
+	    !take_digits(s, 2, 31, &ret->day))
+		return false;
+	ret->year = year;
+	return is_date(ret);
+}
+
+/* "Nov  3 04:05:06", also "Nov 03" (journalctl), with a fraction or not. */
+static bool take_month_day_clock(struct slice *s, struct civil *ret)
+{
+	static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+
+	ret->month = 0;
+	for (unsigned i = 0; i < 12 && s->n >= 3; i++) {
+		if (memcmp(s->p, months + 3 * i, 3) == 0)
+			ret->month = i + 1;
+	}
+	if (ret->month == 0)
+		return false;
+	*s = slice_from(*s, 3);
+	if (!slice_take(s, " "))
+		return false;
+	if (slice_take(s, " ") ? !take_digits(s, 1, 9, &ret->day)
+			       : !take_digits(s, 2, 31, &ret->day))
+		return false;
+	return slice_take(s, " ") && take_clock(s, ret) && take_fraction(s, &ret->usec);
+}
+
+/* Seconds since the epoch as if @c were UTC: days counted in years that begin with March. */
+static int64_t civil_seconds(const struct civil *c)
+{
+	int64_t year = c->year - (c->month <= 2);
+	int64_t month = (c->month + 9) % 12;
+	int64_t days = 365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 +
+		       c->day - 1 - 719468;
+
+	return days * SEC_PER_DAY + c->hour * 3600 + c->minute * 60 + c->second;
+}
+
+/* 0 for a time before the epoch, which no log has. */
+static uint64_t to_usec(int64_t seconds, const struct civil *c)
+{
+	return seconds <= 0 ? 0 : (uint64_t)seconds * USEC_PER_SEC + c->usec;
+}
+
+static long local_offset(int64_t seconds, char zone[16])
+{
+	time_t t = (time_t)seconds;
+	struct tm tm;
+
+	zone[0] = '\0';
+	if (!localtime_r(&t, &tm))
+		return 0;
+	for (size_t i = 0; tm.tm_zone && tm.tm_zone[i] && i < 15; i++) {
+		zone[i] = tm.tm_zone[i];
+		zone[i + 1] = '\0';
+	}
+	return tm.tm_gmtoff;
+}
+
+/*
+ * Seconds since the epoch of a local time; where @zone is not absent, only if the local zone then
+ * had that name. 0 if not.
+ */
+static int64_t local_seconds(const struct civil *c, struct slice zone)
+{
+	int64_t as_utc = civil_seconds(c), t;
+	char name[16];
+	long offsets[2] = {local_offset(as_utc - SEC_PER_DAY, name),
+			   local_offset(as_utc + SEC_PER_DAY, name)};
+
+	for (size_t i = 0; i < ARRAY_SIZE(offsets); i++) {
+		t = as_utc - offsets[i];
+		if (local_offset(t, name) == offsets[i] && (!zone.p || slice_eq_str(zone, name)))
+			return t;
+	}
+	/* An hour that was left out when clocks were set forward. */
+	return zone.p ? 0 : as_utc - offsets[0];
+}
+
+/* "Z", "+01:00", "+0100" or "+01". */
+static bool take_offset(struct slice *s, int64_t *ret_seconds)
+{
+	unsigned hours, minutes = 0;
+	int sign;
+
+	*ret_seconds = 0;
+	if (slice_take(s, "Z"))
+		return true;
+	if (slice_take(s, "+"))
+		sign = 1;
+	else if (slice_take(s, "-"))
+		sign = -1;
+	else
+		return false;
+	if (!take_digits(s, 2, 23, &hours))
+		return false;
+	if (slice_take(s, ":") ? !take_digits(s, 2, 59, &minutes)
+			       : s->n > 0 && is_digit(s->p[0]) && !take_digits(s, 2, 59, &minutes))
+		return false;
+	*ret_seconds = sign * (int64_t)(hours * 3600 + minutes * 60);
+	return true;
+}
+
+bool syslog_time_take_rfc3339(struct slice *s, uint64_t *ret)
+{
+	struct civil c = {0};
+	int64_t offset;
+
+	if (!take_date(s, &c) || !slice_take(s, "T") || !take_clock(s, &c) ||
+	    !take_fraction(s, &c.usec))
+		return false;
+	if (s->n > 0 && s->p[0] != ' ') {
+		if (!take_offset(s, &offset))
+			return false;
+		*ret = to_usec(civil_seconds(&c) - offset, &c);
+	} else {
+		*ret = to_usec(local_seconds(&c, (struct slice){0}), &c);
+	}
+	return true;
+}
+
+/* "[Mon ]2026-11-23 04:05:06 ZONE" (journalctl -o short-full); the zone is a name or an offset. */
+static bool take_full(struct slice *s, uint64_t *ret)
+{
+	struct slice zone, number;
+	struct civil c = {0};
+	int64_t offset;
+
+	if (!take_date(s, &c) || !slice_take(s, " ") || !take_clock(s, &c) ||
+	    !take_fraction(s, &c.usec) || !slice_take(s, " "))
+		return false;
+	zone = number = slice_take_word(s);
+	if (slice_eq_str(zone, "UTC") || slice_eq_str(zone, "GMT"))
+		*ret = to_usec(civil_seconds(&c), &c);
+	else if (take_offset(&number, &offset) && number.n == 0)
+		*ret = to_usec(civil_seconds(&c) - offset, &c);
+	else
+		*ret = to_usec(local_seconds(&c, zone), &c);
+	return true;
+}
+
+/*
+ * The time of a header without a year: the latest that is not more than a day from now, since a
+ * clock may be a little ahead, but no log tells of the future.
+ */
+static uint64_t infer_year(struct civil *c, uint64_t now_usec)
+{
+	int64_t limit = (int64_t)(now_usec / USEC_PER_SEC) + SEC_PER_DAY;
+	struct tm tm;
+	time_t t = (time_t)limit;
+
+	if (!gmtime_r(&t, &tm))
+		return 0;
+	/* A zone may be in the next year already; the 29 February comes after 8 years at most. */
+	c->year = tm.tm_year + 1900 + 1;
+	for (int tries = 0; tries < 10; tries++, c->year--) {
+		int64_t seconds;
+
+		if (!is_date(c) || civil_seconds(c) > limit + SEC_PER_DAY)
+			continue;
+		seconds = local_seconds(c, (struct slice){0});
+		if (seconds <= limit)
+			return to_usec(seconds, c);
+	}
+	return 0;
+}
+
+static bool take_weekday(struct slice *s)
+{
+	static const char days[] = "MonTueWedThuFriSatSun";
+
+	for (size_t i = 0; i < 7 && s->n > 4; i++) {
+		if (s->p[3] == ' ' && memcmp(s->p, days + 3 * i, 3) == 0) {
+			*s = slice_from(*s, 4);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* "[    5.123456] " and "[    5.123456 <    0.100000 >] ": since boot, so not a time of day. */
+static bool take_monotonic(struct slice *s)
+{
+	size_t i;
+
+	if (!slice_take(s, "["))
+		return false;
+	for (i = 0; i < s->n && i < 64 && s->p[i] != ']'; i++) {
+		if (!is_digit(s->p[i]) && !memchr(" .<>*", s->p[i], 5))
+			return false;
+	}
+	*s = slice_from(*s, i);
+	return slice_take(s, "] ");
+}
+
+/* "1795406706.123456 " */
+static bool take_unix(struct slice *s, uint64_t *ret)
+{
+	struct slice word = slice_take_word(s), number;
+	struct civil c = {0};
+	uint64_t seconds;
+	size_t n = 0;
+
+	while (n < word.n && is_digit(word.p[n]))
+		n++;
+	number = slice_from(word, n);
+	if (number.n == 0 ||
+	    number_parse_u64((struct slice){word.p, n}, UINT32_MAX, &seconds) != 0 ||
+	    !take_fraction(&number, &c.usec) || number.n > 0)
+		return false;
+	*ret = to_usec((int64_t)seconds, &c);
+	return true;
+}
+
+bool syslog_time_take(struct slice *s, uint64_t now_usec, uint64_t *ret)
+{
+	struct civil c = {0};
+	struct slice year;
+	unsigned number;
+
+	*ret = 0;
+	if (s->n > 0 && s->p[0] == '[')
+		return take_monotonic(s);
+	if (s->n > 10 && is_digit(s->p[0])) {
+		if (s->p[4] != '-')
+			return take_unix(s, ret);
+		if (s->p[10] == 'T')
+			return syslog_time_take_rfc3339(s, ret) && slice_take(s, " ");
+		return take_full(s, ret);
+	}
+	if (take_weekday(s) && s->n > 0 && is_digit(s->p[0]))
+		return take_full(s, ret);
+	if (!take_month_day_clock(s, &c) || !slice_take(s, " "))
+		return false;
+	year = *s;
+	/* OpenWrt's logd writes ctime(3): a year behind the time, and no host. */
+	if (take_digits(&year, 4, 9999, &number) && slice_take(&year, " ")) {
+		c.year = number;
+		*s = year;
+		if (!is_date(&c))
+			return false;
+		*ret = to_usec(local_seconds(&c, (struct slice){0}), &c);
+		return true;
+	}
+	*ret = infer_year(&c, now_usec);
+	return true;
+}
