@@ -1,6 +1,6 @@
 /*
  * A header is a time (syslog_time), then words that are the same for all but RFC 5424:
- * "[HOST] [FACILITY.LEVEL] PROGRAM[[PID]]: MESSAGE". Parsing consumes a slice from its left.
+ * "[PRIORITY] [HOST] [PRIORITY] PROGRAM[[PID]]: MESSAGE". Parsing consumes a slice from its left.
  */
 #include "text/syslog_header.h"
 
@@ -12,16 +12,26 @@ static bool is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
-/* Reads "PROGRAM[PID]:" or "PROGRAM:", all of @word. */
+/* "[sshd]"; a number in brackets is something else. */
+static bool is_metalog_tag(struct slice word)
+{
+	return word.n > 2 && word.p[0] == '[' && word.p[word.n - 1] == ']' && !is_digit(word.p[1]);
+}
+
+/* Reads "PROGRAM[PID]:", "PROGRAM:" or "[PROGRAM]", all of @word. */
 static bool read_tag(struct slice word, struct syslog_header *h)
 {
 	const char *bracket;
 	struct slice pid;
 
+	h->pid = (struct slice){0};
+	if (is_metalog_tag(word)) {
+		h->program = (struct slice){word.p + 1, word.n - 2};
+		return true;
+	}
 	if (word.n < 2 || word.p[word.n - 1] != ':')
 		return false;
 	word.n--;
-	h->pid = (struct slice){0};
 	bracket = word.p[word.n - 1] == ']' ? memchr(word.p, '[', word.n) : NULL;
 	if (bracket) {
 		uint64_t v;
@@ -64,6 +74,19 @@ static bool is_facility_level(struct slice word)
 	       is_one_of(slice_from(word, n + 1), levels);
 }
 
+/* "auth.info", and "<auth.info>", "<4.6>", "<38>": FreeBSD with -v, syslog-ng's templates. */
+static bool is_priority(struct slice word)
+{
+	if (word.n < 3 || word.n > 20 || word.p[0] != '<' || word.p[word.n - 1] != '>')
+		return is_facility_level(word);
+	for (size_t i = 1; i + 1 < word.n; i++) {
+		if (!is_digit(word.p[i]) && word.p[i] != '.' &&
+		    !(word.p[i] >= 'a' && word.p[i] <= 'z'))
+			return false;
+	}
+	return true;
+}
+
 /* Solaris: "[ID 800047 auth.notice] ". */
 static void skip_message_id(struct slice *message)
 {
@@ -80,16 +103,17 @@ static void skip_message_id(struct slice *message)
 		*message = s;
 }
 
-/* "[HOST] [FACILITY.LEVEL] PROGRAM[PID]: MESSAGE" */
+/* "[PRIORITY] [HOST] [PRIORITY] PROGRAM[PID]: MESSAGE" */
 static bool read_words(struct slice s, struct syslog_header *h)
 {
 	struct slice word = slice_take_word(&s);
 
-	if (!read_tag(word, h)) {
-		if (!is_facility_level(word))
-			h->host = word;
+	if (is_priority(word))
 		word = slice_take_word(&s);
-		if (h->host.p && is_facility_level(word))
+	if (!read_tag(word, h)) {
+		h->host = word;
+		word = slice_take_word(&s);
+		if (is_priority(word))
 			word = slice_take_word(&s);
 		if (!read_tag(word, h))
 			return false;
@@ -169,6 +193,18 @@ static void skip_priority(struct slice *s)
 		*s = rest;
 }
 
+/* socklog: "[TIME ]auth.info: ", and behind it the record as it came, with a time of its own. */
+static void skip_socklog(struct slice *s)
+{
+	struct slice rest = *s, word = slice_take_word(&rest);
+
+	if (word.n > 0 && word.p[word.n - 1] != ':')
+		word = slice_take_word(&rest);
+	if (word.n > 0 && word.p[word.n - 1] == ':' &&
+	    is_facility_level((struct slice){word.p, word.n - 1}))
+		*s = rest;
+}
+
 int syslog_header_parse(struct slice line, uint64_t now_usec, struct syslog_header *ret)
 {
 	struct syslog_header h = {0};
@@ -179,6 +215,7 @@ int syslog_header_parse(struct slice line, uint64_t now_usec, struct syslog_head
 	if (s.p[s.n - 1] == '\r')
 		s.n--;
 	skip_priority(&s);
+	skip_socklog(&s);
 	if (slice_take(&s, "1 ")) {
 		if (!read_rfc5424(s, &h))
 			return SYSLOG_HEADER_E_NONE;

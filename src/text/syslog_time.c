@@ -205,23 +205,50 @@ bool syslog_time_take_rfc3339(struct slice *s, uint64_t *ret)
 	return true;
 }
 
-/* "[Mon ]2026-11-23 04:05:06 ZONE" (journalctl -o short-full); the zone is a name or an offset. */
+static bool is_zone_name(struct slice word)
+{
+	for (size_t i = 0; i < word.n; i++) {
+		bool upper = word.p[i] >= 'A' && word.p[i] <= 'Z';
+
+		if (!upper && !(i > 0 && word.p[i] >= 'a' && word.p[i] <= 'z'))
+			return false;
+	}
+	return word.n >= 3 && word.n <= 6;
+}
+
+/*
+ * "[Mon ]2026-11-23 04:05:06 ZONE" (journalctl -o short-full); the zone is a name or an offset,
+ * that may also follow at once ("04:05:06+01:00"), or there is none.
+ */
 static bool take_full(struct slice *s, uint64_t *ret)
 {
-	struct slice zone, number;
+	struct slice rest, zone, number;
 	struct civil c = {0};
 	int64_t offset;
 
 	if (!take_date(s, &c) || !slice_take(s, " ") || !take_clock(s, &c) ||
-	    !take_fraction(s, &c.usec) || !slice_take(s, " "))
+	    !take_fraction(s, &c.usec))
 		return false;
+	if (s->n > 0 && s->p[0] != ' ') {
+		if (!take_offset(s, &offset) || !slice_take(s, " "))
+			return false;
+		*ret = to_usec(civil_seconds(&c) - offset, &c);
+		return true;
+	}
+	if (!slice_take(s, " "))
+		return false;
+	rest = *s;
 	zone = number = slice_take_word(s);
 	if (slice_eq_str(zone, "UTC") || slice_eq_str(zone, "GMT"))
 		*ret = to_usec(civil_seconds(&c), &c);
 	else if (take_offset(&number, &offset) && number.n == 0)
 		*ret = to_usec(civil_seconds(&c) - offset, &c);
-	else
+	else if (is_zone_name(zone))
 		*ret = to_usec(local_seconds(&c, zone), &c);
+	else {
+		*ret = to_usec(local_seconds(&c, (struct slice){0}), &c);
+		*s = rest;
+	}
 	return true;
 }
 
@@ -298,16 +325,50 @@ static bool take_unix(struct slice *s, uint64_t *ret)
 	return true;
 }
 
-bool syslog_time_take(struct slice *s, uint64_t now_usec, uint64_t *ret)
+/* "2026 Nov  3 04:05:06 " (syslog-ng's FULLDATE). */
+static bool take_year_first(struct slice *s, uint64_t *ret)
+{
+	struct civil c = {0};
+	unsigned year;
+
+	if (!take_digits(s, 4, 9999, &year) || !slice_take(s, " ") ||
+	    !take_month_day_clock(s, &c) || !slice_take(s, " "))
+		return false;
+	c.year = year;
+	if (!is_date(&c))
+		return false;
+	*ret = to_usec(local_seconds(&c, (struct slice){0}), &c);
+	return true;
+}
+
+/*
+ * "Dez 01 04:05:06 ", "12月 01 04:05:06 ": journalctl names months as the locale does. Which one
+ * it was nobody says, so the time is not known; what follows is.
+ */
+static bool take_foreign_month(struct slice *s)
+{
+	struct slice month = slice_take_word(s);
+	struct civil c = {0};
+	size_t digits = 0;
+
+	while (digits < month.n && is_digit(month.p[digits]))
+		digits++;
+	return digits < month.n && month.n <= 24 && take_digits(s, 2, 31, &c.day) &&
+	       slice_take(s, " ") && take_clock(s, &c) && take_fraction(s, &c.usec) &&
+	       slice_take(s, " ");
+}
+
+static bool take_known(struct slice *s, uint64_t now_usec, uint64_t *ret)
 {
 	struct civil c = {0};
 	struct slice year;
 	unsigned number;
 
-	*ret = 0;
 	if (s->n > 0 && s->p[0] == '[')
 		return take_monotonic(s);
 	if (s->n > 10 && is_digit(s->p[0])) {
+		if (s->p[4] == ' ')
+			return take_year_first(s, ret);
 		if (s->p[4] != '-')
 			return take_unix(s, ret);
 		if (s->p[10] == 'T')
@@ -326,8 +387,23 @@ bool syslog_time_take(struct slice *s, uint64_t now_usec, uint64_t *ret)
 		if (!is_date(&c))
 			return false;
 		*ret = to_usec(local_seconds(&c, (struct slice){0}), &c);
+		/* logread -t: the time once more. */
+		if (take_monotonic(&year))
+			*s = year;
 		return true;
 	}
 	*ret = infer_year(&c, now_usec);
 	return true;
+}
+
+bool syslog_time_take(struct slice *s, uint64_t now_usec, uint64_t *ret)
+{
+	struct slice begin = *s;
+
+	*ret = 0;
+	if (take_known(s, now_usec, ret))
+		return true;
+	*s = begin;
+	*ret = 0;
+	return take_foreign_month(s);
 }
