@@ -3,6 +3,7 @@
  * A line may be a message alone or have a syslog header.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "base/log.h"
@@ -11,8 +12,7 @@
 #include "command/session.h"
 #include "command/table.h"
 #include "text/display.h"
-#include "text/login.h"
-#include "text/syslog_header.h"
+#include "text/syslog_line.h"
 
 #define LINE_MAX_SHOWN ((size_t)1 << 18)
 
@@ -34,7 +34,7 @@ static void say(struct explain *e, const char *label, struct slice value)
 
 static void say_fields(struct explain *e, const struct alert *a)
 {
-	char port[16] = "";
+	char port[16] = "", count[24] = "";
 
 	say(e, "host", a->host);
 	say(e, "program", a->program);
@@ -50,6 +50,10 @@ static void say_fields(struct explain *e, const struct alert *a)
 	say(e, "certificate", a->cert_id);
 	say(e, "serial", a->cert_serial);
 	say(e, "CA", a->ca_fingerprint);
+	if (a->count > 1) {
+		(void)snprintf(count, sizeof(count), "%" PRIu64, a->count);
+		say(e, "times", slice_of(count));
+	}
 	if (a->ambiguous)
 		say(e, "note",
 		    SLICE_LITERAL("ambiguous: an address could be read at another place "
@@ -79,14 +83,6 @@ static void say_verdict(struct explain *e, const struct judged *j)
 	}
 }
 
-static bool is_program(const struct config *c, struct slice name)
-{
-	for (size_t i = 0; i < c->programs.n; i++)
-		if (slice_eq_str(name, c->programs.items[i]))
-			return true;
-	return false;
-}
-
 static int explain_line(struct explain *e, struct slice line)
 {
 	const struct config *c = e->session.config;
@@ -94,22 +90,19 @@ static int explain_line(struct explain *e, struct slice line)
 				.trusted = true,
 				.identity = line,
 				.source = SLICE_LITERAL("explain")};
-	struct syslog_header header;
+	struct syslog_line said;
 	struct judged judged = {.judgement = JUDGED_NOTHING};
-	bool other_program = false;
-	int r = 0;
+	int r = 0, k;
 
-	/* A message that is one by itself is not searched for a header. */
-	if (!(login_candidate(line) && slice_starts_with(line, "Accepted ")) &&
-	    syslog_header_parse(line, clock_now(), &header) == 0) {
-		record.message = header.message;
-		record.host = header.host;
-		record.program = header.program;
-		record.realtime_usec = header.realtime_usec;
-		other_program = !is_program(c, header.program);
-	}
-	if (!other_program)
+	k = syslog_line_read(line, (const char *const *)c->programs.items, clock_now(), &said);
+	if (k == 0) {
+		record.message = said.header.message;
+		record.host = said.header.host;
+		record.program = said.header.program;
+		record.realtime_usec = said.header.realtime_usec;
+		record.count = said.repeated;
 		r = judge_details(e->session.judge, &record, clock_now(), &judged);
+	}
 	if (r < 0)
 		return r;
 	if (e->table)
@@ -119,7 +112,7 @@ static int explain_line(struct explain *e, struct slice line)
 	if (r < 0)
 		return r;
 	printf("%.*s\n", (int)e->shown.len, e->shown.len ? e->shown.data : "");
-	if (other_program)
+	if (k == SYSLOG_LINE_E_PROGRAM)
 		printf("  %-12s not of sshd or Dropbear (Programs=)\n", "read as");
 	else {
 		if (judged.judgement != JUDGED_NOTHING)

@@ -1,13 +1,9 @@
 /*
  * Lines become records here; which files they come from is logfile_chain's, how they are cut out is
- * logfile_lines'.
+ * logfile_lines', what they say is syslog_line's.
  *
- * A line's header names the program. Where the header has no known form, the program's tag right
- * before something that reads like a login tells as much ("… sshd[12]: Accepted …"), and a line
- * that begins with a login is one without any header. Syslog daemons join what is repeated:
- * rsyslogd writes "message repeated 2 times: [ … ]", others "last message repeated 2 times" in the
- * next line; both count the login again. A crash can leave NULs in the middle of a line; what comes
- * behind them is then a line of its own.
+ * A line that says how often the one before it came again makes a record of that one. A crash can
+ * leave NULs in the middle of a line; what comes behind them is then a line of its own.
  */
 #include "source/logfile.h"
 
@@ -16,10 +12,7 @@
 #include "base/cleanup.h"
 #include "base/number.h"
 #include "source/logfile_chain.h"
-#include "text/login.h"
-#include "text/syslog_header.h"
-
-#define REPEATED_MAX 1000000000
+#include "text/syslog_line.h"
 
 struct logfile {
 	struct source source; /* first: the ops are given it */
@@ -30,8 +23,7 @@ struct logfile {
 	/* The record that next() gave. */
 	bool is_gap;
 	struct line line;
-	struct syslog_header header;
-	uint64_t repeated;
+	struct syslog_line said;
 
 	bool ended;	     /* by until_usec: line is the first that is not given */
 	uint64_t time_usec;  /* of the last record */
@@ -42,144 +34,14 @@ struct logfile {
 	struct buffer position, identity, name;
 };
 
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
-static bool is_program(const struct logfile *f, struct slice name)
-{
-	for (const char *const *p = f->programs; *p; p++)
-		if (slice_eq_str(name, *p))
-			return true;
-	return false;
-}
-
-/* Takes "[12]: " or ": " off the begin of @s, as it follows a program's name. */
-static bool take_tag_end(struct slice *s, struct slice *ret_pid)
-{
-	size_t i = 0, from;
-
-	*ret_pid = (struct slice){NULL, 0};
-	if (i < s->n && s->p[i] == '[') {
-		for (from = ++i; i < s->n && is_digit(s->p[i]); i++)
-			continue;
-		if (i == from || i == s->n || s->p[i] != ']')
-			return false;
-		*ret_pid = (struct slice){s->p + from, i - from};
-		i++;
-	}
-	if (i == s->n || s->p[i] != ':')
-		return false;
-	i++;
-	if (i < s->n && s->p[i] == ' ')
-		i++;
-	*s = slice_from(*s, i);
-	return true;
-}
-
-static bool is_name_char(char c)
-{
-	return is_digit(c) || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' ||
-	       c == '_';
-}
-
-/* A line whose header is of no known form. */
-static bool guess(const struct logfile *f, struct slice line, struct syslog_header *ret)
-{
-	if (line.n > 0 && line.p[line.n - 1] == '\r')
-		line.n--;
-	*ret = (struct syslog_header){.message = line};
-	if (login_candidate(line))
-		return true;
-	for (const char *const *p = f->programs; *p; p++) {
-		struct slice rest = line;
-		size_t n = strlen(*p);
-		const char *at;
-
-		while (n > 0 && (at = memmem(rest.p, rest.n, *p, n))) {
-			bool begins = at == line.p || !is_name_char(at[-1]);
-
-			rest = slice_from(rest, (size_t)(at - rest.p) + n);
-			ret->message = rest;
-			if (begins && take_tag_end(&ret->message, &ret->pid) &&
-			    login_candidate(ret->message)) {
-				ret->program = (struct slice){at, n};
-				return true;
-			}
-		}
-	}
-	return false;
-}
-
-/* Takes "@words 12 times" off the begin of @s. */
-static bool take_repeated(struct slice *s, const char *words, uint64_t *ret)
-{
-	size_t n = strlen(words), digits = 0;
-	struct slice rest;
-
-	if (!slice_starts_with(*s, words))
-		return false;
-	rest = slice_from(*s, n);
-	while (digits < rest.n && is_digit(rest.p[digits]))
-		digits++;
-	if (number_parse_u64((struct slice){rest.p, digits}, REPEATED_MAX, ret) < 0)
-		return false;
-	rest = slice_from(rest, digits);
-	if (!slice_starts_with(rest, " times"))
-		return false;
-	*s = slice_from(rest, strlen(" times"));
-	return true;
-}
-
-/* Takes the message out of rsyslogd's "message repeated 2 times: [ … ]". */
-static void unwrap(struct slice *message, uint64_t *ret_repeated)
-{
-	struct slice s = *message;
-	uint64_t n;
-
-	if (!take_repeated(&s, "message repeated ", &n) || !slice_starts_with(s, ": ["))
-		return;
-	s = slice_from(s, 3);
-	if (s.n > 0 && s.p[0] == ' ')
-		s = slice_from(s, 1);
-	if (s.n > 0 && s.p[s.n - 1] == ']')
-		s.n--;
-	*message = s;
-	*ret_repeated = n;
-}
-
-/* Whether a line says that the one before it came again. */
-static bool is_repetition(struct slice line, uint64_t *ret)
-{
-	static const char words[] = "last message repeated ";
-	const char *p = memmem(line.p, line.n, words, sizeof(words) - 1);
-	struct slice rest;
-
-	if (!p)
-		return false;
-	rest = slice_from(line, (size_t)(p - line.p));
-	return take_repeated(&rest, words, ret) && (rest.n == 0 || slice_eq_str(rest, "\r"));
-}
-
 /* Reads a line as a record of one of the programs that may be a login. */
 static bool understand(struct logfile *f, struct slice line)
 {
-	struct slice bare;
-
 	if (f->year_reads != f->chain.lines.reads) {
 		f->year_reads = f->chain.lines.reads;
 		f->year_usec = chain_written_usec(&f->chain);
 	}
-	f->repeated = 0;
-	if (syslog_header_parse(line, f->year_usec, &f->header) != 0)
-		return guess(f, line, &f->header);
-	if (f->header.program.p && !is_program(f, f->header.program))
-		return false;
-	bare = f->header.message;
-	unwrap(&bare, &f->repeated);
-	f->header.message = bare;
-	return login_candidate(bare);
+	return syslog_line_read(line, f->programs, f->year_usec, &f->said) == 0;
 }
 
 static bool understand_line(struct logfile *f)
@@ -198,7 +60,7 @@ static bool understand_line(struct logfile *f)
 /* Whether a record's time is within the bounds; one without a time is. */
 static bool is_in_time(struct logfile *f)
 {
-	uint64_t since = f->chain.queue[0].since_usec, t = f->header.realtime_usec;
+	uint64_t since = f->chain.queue[0].since_usec, t = f->said.header.realtime_usec;
 
 	if (t == 0)
 		return true;
@@ -236,11 +98,11 @@ static int next(struct source *source, struct record *ret)
 			return 1;
 		}
 		if (after_login && f->line.offset == f->login_end &&
-		    is_repetition(f->line.text, &repeated)) {
+		    syslog_line_repeats(f->line.text, &repeated)) {
 			f->login_end = f->line.end_offset;
 			if (!understand(f, buffer_slice(&f->login)))
 				continue;
-			f->repeated = repeated;
+			f->said.repeated = repeated;
 		} else {
 			buffer_clear(&f->login);
 			if (!understand_line(f))
@@ -253,7 +115,7 @@ static int next(struct source *source, struct record *ret)
 			if (r < 0)
 				return r;
 		}
-		*ret = (struct record){.kind = RECORD_MESSAGE, .message = f->header.message};
+		*ret = (struct record){.kind = RECORD_MESSAGE, .message = f->said.header.message};
 		return 1;
 	}
 	return 0;
@@ -279,11 +141,12 @@ static int message_details(struct logfile *f, struct record *r)
 {
 	int k;
 
-	r->realtime_usec = f->header.realtime_usec;
-	r->host = f->header.host;
-	r->program = f->header.program;
-	r->pid_known = f->header.pid.p && number_parse_u64(f->header.pid, UINT32_MAX, &r->pid) == 0;
-	r->count = f->repeated;
+	r->realtime_usec = f->said.header.realtime_usec;
+	r->host = f->said.header.host;
+	r->program = f->said.header.program;
+	r->pid_known = f->said.header.pid.p &&
+		       number_parse_u64(f->said.header.pid, UINT32_MAX, &r->pid) == 0;
+	r->count = f->said.repeated;
 	buffer_clear(&f->identity);
 	k = chain_write_identity(&f->chain, &f->line, &f->identity);
 	r->identity = buffer_slice(&f->identity);

@@ -1,0 +1,159 @@
+/*
+ * A line's header names the program. Where the header has no known form, the program's tag right
+ * before something that reads like a login tells as much ("… sshd[12]: Accepted …"), and a line
+ * that begins with a login is one without any header. Syslog daemons join what is repeated:
+ * rsyslogd writes "message repeated 2 times: [ … ]", others "last message repeated 2 times" in the
+ * next line.
+ */
+#include "text/syslog_line.h"
+
+#include "base/number.h"
+#include "text/login.h"
+
+#define REPEATED_MAX 1000000000
+
+static bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+static bool is_program(const char *const *programs, struct slice name)
+{
+	for (const char *const *p = programs; *p; p++)
+		if (slice_eq_str(name, *p))
+			return true;
+	return false;
+}
+
+/* Takes "[12]: " or ": " off the begin of @s, as it follows a program's name. */
+static bool take_tag_end(struct slice *s, struct slice *ret_pid)
+{
+	size_t i = 0, from;
+
+	*ret_pid = (struct slice){NULL, 0};
+	if (i < s->n && s->p[i] == '[') {
+		for (from = ++i; i < s->n && is_digit(s->p[i]); i++)
+			continue;
+		if (i == from || i == s->n || s->p[i] != ']')
+			return false;
+		*ret_pid = (struct slice){s->p + from, i - from};
+		i++;
+	}
+	if (i == s->n || s->p[i] != ':')
+		return false;
+	i++;
+	if (i < s->n && s->p[i] == ' ')
+		i++;
+	*s = slice_from(*s, i);
+	return true;
+}
+
+static bool is_name_char(char c)
+{
+	return is_digit(c) || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' ||
+	       c == '_';
+}
+
+/* A line whose header is of no known form. */
+static bool guess(struct slice line, const char *const *programs, struct syslog_header *ret)
+{
+	if (line.n > 0 && line.p[line.n - 1] == '\r')
+		line.n--;
+	*ret = (struct syslog_header){.message = line};
+	if (login_candidate(line))
+		return true;
+	for (const char *const *p = programs; *p; p++) {
+		struct slice rest = line;
+		size_t n = strlen(*p);
+		const char *at;
+
+		while (n > 0 && (at = memmem(rest.p, rest.n, *p, n))) {
+			bool begins = at == line.p || !is_name_char(at[-1]);
+
+			rest = slice_from(rest, (size_t)(at - rest.p) + n);
+			ret->message = rest;
+			if (begins && take_tag_end(&ret->message, &ret->pid) &&
+			    login_candidate(ret->message)) {
+				ret->program = (struct slice){at, n};
+				return true;
+			}
+		}
+	}
+	return false;
+}
+
+/* Takes "@words 12 times" off the begin of @s. */
+static bool take_repeated(struct slice *s, const char *words, uint64_t *ret)
+{
+	size_t n = strlen(words), digits = 0;
+	struct slice rest;
+
+	if (!slice_starts_with(*s, words))
+		return false;
+	rest = slice_from(*s, n);
+	while (digits < rest.n && is_digit(rest.p[digits]))
+		digits++;
+	if (number_parse_u64((struct slice){rest.p, digits}, REPEATED_MAX, ret) < 0)
+		return false;
+	rest = slice_from(rest, digits);
+	if (!slice_starts_with(rest, " times"))
+		return false;
+	*s = slice_from(rest, strlen(" times"));
+	return true;
+}
+
+/* Takes the message out of rsyslogd's "message repeated 2 times: [ … ]". */
+static void unwrap(struct slice *message, uint64_t *ret_repeated)
+{
+	struct slice s = *message;
+	uint64_t n;
+
+	if (!take_repeated(&s, "message repeated ", &n) || !slice_starts_with(s, ": ["))
+		return;
+	s = slice_from(s, 3);
+	if (s.n > 0 && s.p[0] == ' ')
+		s = slice_from(s, 1);
+	if (s.n > 0 && s.p[s.n - 1] == ']')
+		s.n--;
+	*message = s;
+	*ret_repeated = n;
+}
+
+bool syslog_line_repeats(struct slice line, uint64_t *ret)
+{
+	static const char words[] = "last message repeated ";
+	const char *p = memmem(line.p, line.n, words, sizeof(words) - 1);
+	struct slice rest;
+	uint64_t n;
+
+	if (!p)
+		return false;
+	rest = slice_from(line, (size_t)(p - line.p));
+	if (!take_repeated(&rest, words, &n) || (rest.n > 0 && !slice_eq_str(rest, "\r")))
+		return false;
+	*ret = n;
+	return true;
+}
+
+int syslog_line_read(struct slice line, const char *const *programs, uint64_t now_usec,
+		     struct syslog_line *ret)
+{
+	struct syslog_line l = {.repeated = 0};
+	struct slice message;
+
+	if (syslog_header_parse(line, now_usec, &l.header) != 0) {
+		if (!guess(line, programs, &l.header))
+			return SYSLOG_LINE_E_NONE;
+		*ret = l;
+		return 0;
+	}
+	if (l.header.program.p && !is_program(programs, l.header.program))
+		return SYSLOG_LINE_E_PROGRAM;
+	message = l.header.message;
+	unwrap(&message, &l.repeated);
+	if (!login_candidate(message))
+		return SYSLOG_LINE_E_NONE;
+	l.header.message = message;
+	*ret = l;
+	return 0;
+}

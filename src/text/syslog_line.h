@@ -1,0 +1,26 @@
+/*
+ * A line of a log file, as far as it may report a login.
+ */
+#pragma once
+
+#include "text/syslog_header.h"
+
+struct syslog_line {
+	struct syslog_header header; /* its message may be a login; all else may be absent */
+	uint64_t repeated;	     /* how many messages the line stands for; 0: one */
+};
+
+enum syslog_line_e {
+	SYSLOG_LINE_E_NONE = 1,	   /* no login */
+	SYSLOG_LINE_E_PROGRAM = 2, /* of none of the programs */
+};
+
+/*
+ * Reads @line (without its newline) as a record of one of @programs (ends with NULL); a line that
+ * names no program is one of them. @now_usec as in syslog_header_parse(). 0 or SYSLOG_LINE_E_*.
+ */
+int syslog_line_read(struct slice line, const char *const *programs, uint64_t now_usec,
+		     struct syslog_line *ret);
+
+/* Whether a line only says that the one before it came again; *ret: how often. */
+bool syslog_line_repeats(struct slice line, uint64_t *ret);
