@@ -1,12 +1,14 @@
 /*
- * A line's header names the program. Where the header has no known form, the program's tag right
- * before something that reads like a login tells as much ("… sshd[12]: Accepted …"), and a line
- * that begins with a login is one without any header. Syslog daemons join what is repeated:
- * rsyslogd writes "message repeated 2 times: [ … ]", others "last message repeated 2 times" in the
- * next line.
+ * A line's header names the program, or the unit, which may run sshd under any name: then the
+ * message alone decides. Where the header has no known form, the program's tag right before
+ * something that reads like a login tells as much ("… sshd[12]: Accepted …"), and a line that
+ * begins with a login is one without any header. Syslog daemons join what is repeated: rsyslogd
+ * writes "message repeated 2 times: [ … ]", others "last message repeated 2 times" in the next
+ * line.
  */
 #include "text/syslog_line.h"
 
+#include "base/cleanup.h"
 #include "base/number.h"
 #include "text/login.h"
 
@@ -15,6 +17,21 @@
 static bool is_digit(char c)
 {
 	return c >= '0' && c <= '9';
+}
+
+/* "ssh.service", "session-3.scope": journalctl -o with-unit has it where others have the program.
+ */
+static bool is_unit(struct slice name)
+{
+	static const char *const suffixes[] = {".service", ".scope"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++) {
+		size_t n = strlen(suffixes[i]);
+
+		if (name.n > n && memcmp(name.p + name.n - n, suffixes[i], n) == 0)
+			return true;
+	}
+	return false;
 }
 
 static bool is_program(const char *const *programs, struct slice name)
@@ -82,23 +99,24 @@ static bool guess(struct slice line, const char *const *programs, struct syslog_
 	return false;
 }
 
-/* Takes "@words 12 times" off the begin of @s. */
-static bool take_repeated(struct slice *s, const char *words, uint64_t *ret)
+/* Takes "12 times", "1 time" or "twice" off the begin of @s. */
+static bool take_times(struct slice *s, uint64_t *ret)
 {
-	size_t n = strlen(words), digits = 0;
-	struct slice rest;
+	struct slice rest = *s;
+	size_t digits = 0;
 
-	if (!slice_starts_with(*s, words))
-		return false;
-	rest = slice_from(*s, n);
+	if (slice_take(s, "twice")) {
+		*ret = 2;
+		return true;
+	}
 	while (digits < rest.n && is_digit(rest.p[digits]))
 		digits++;
 	if (number_parse_u64((struct slice){rest.p, digits}, REPEATED_MAX, ret) < 0)
 		return false;
 	rest = slice_from(rest, digits);
-	if (!slice_starts_with(rest, " times"))
+	if (!slice_take(&rest, " times") && !slice_take(&rest, " time"))
 		return false;
-	*s = slice_from(rest, strlen(" times"));
+	*s = rest;
 	return true;
 }
 
@@ -108,28 +126,53 @@ static void unwrap(struct slice *message, uint64_t *ret_repeated)
 	struct slice s = *message;
 	uint64_t n;
 
-	if (!take_repeated(&s, "message repeated ", &n) || !slice_starts_with(s, ": ["))
+	if (!slice_take(&s, "message repeated ") || !take_times(&s, &n) || !slice_take(&s, ": ["))
 		return;
-	s = slice_from(s, 3);
-	if (s.n > 0 && s.p[0] == ' ')
-		s = slice_from(s, 1);
+	(void)slice_take(&s, " ");
 	if (s.n > 0 && s.p[s.n - 1] == ']')
 		s.n--;
 	*message = s;
 	*ret_repeated = n;
 }
 
+/* Takes all up to @words and these; false where they are not in @s. */
+static bool take_up_to(struct slice *s, const char *words)
+{
+	size_t n = strlen(words);
+	const char *at = s->n >= n ? memmem(s->p, s->n, words, n) : NULL;
+
+	if (!at)
+		return false;
+	*s = slice_from(*s, (size_t)(at - s->p) + n);
+	return true;
+}
+
 bool syslog_line_repeats(struct slice line, uint64_t *ret)
 {
-	static const char words[] = "last message repeated ";
-	const char *p = memmem(line.p, line.n, words, sizeof(words) - 1);
+	static const struct {
+		const char *begin, *end;
+	} forms[] = {
+		{"last message repeated ", ""},	    /* most daemons */
+		{"last message repeated ", " ---"}, /* macOS */
+		{"- Last output repeated ", " -"},  /* metalog */
+	};
 	struct slice rest;
 	uint64_t n;
 
-	if (!p)
-		return false;
-	rest = slice_from(line, (size_t)(p - line.p));
-	if (!take_repeated(&rest, words, &n) || (rest.n > 0 && !slice_eq_str(rest, "\r")))
+	if (line.n > 0 && line.p[line.n - 1] == '\r')
+		line.n--;
+	for (size_t i = 0; i < ARRAY_SIZE(forms); i++) {
+		rest = line;
+		if (take_up_to(&rest, forms[i].begin) && take_times(&rest, &n) &&
+		    slice_eq_str(rest, forms[i].end)) {
+			*ret = n;
+			return true;
+		}
+	}
+	/* syslog-ng quotes how the message began. */
+	rest = line;
+	if (!take_up_to(&rest, ": Last message '") || !take_up_to(&rest, "' repeated ") ||
+	    !take_times(&rest, &n) || !slice_starts_with(rest, ", suppressed by syslog-ng"))
 		return false;
 	*ret = n;
 	return true;
@@ -147,7 +190,8 @@ int syslog_line_read(struct slice line, const char *const *programs, uint64_t no
 		*ret = l;
 		return 0;
 	}
-	if (l.header.program.p && !is_program(programs, l.header.program))
+	if (l.header.program.p && !is_program(programs, l.header.program) &&
+	    !is_unit(l.header.program))
 		return SYSLOG_LINE_E_PROGRAM;
 	message = l.header.message;
 	unwrap(&message, &l.repeated);

@@ -17,7 +17,8 @@ enum syslog_line_e {
 
 /*
  * Reads @line (without its newline) as a record of one of @programs (ends with NULL); a line that
- * names no program is one of them. @now_usec as in syslog_header_parse(). 0 or SYSLOG_LINE_E_*.
+ * names no program, or a unit instead of it, is one of them. @now_usec as in syslog_header_parse().
+ * 0 or SYSLOG_LINE_E_*.
  */
 int syslog_line_read(struct slice line, const char *const *programs, uint64_t now_usec,
 		     struct syslog_line *ret);

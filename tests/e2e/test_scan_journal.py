@@ -20,7 +20,7 @@ T0 = 1795400000000000  # 2026-11-23, microseconds
 SECOND = 1000000
 KEYS = {"time", "host", "program", "pid", "uid", "method", "user", "addr", "port", "key_type",
         "fingerprint", "cert_id", "cert_serial", "ca_fingerprint", "extra", "kind", "verdict",
-        "rule", "trusted", "ambiguous", "message", "position"}
+        "rule", "trusted", "ambiguous", "count", "message", "position"}
 # user, address, method, kind, verdict, line of the rule: what the sample journal holds.
 SAMPLE_LOGINS = [
     ("alice", "198.51.100.7", "publickey", "login", "allowed", 4),
@@ -241,7 +241,56 @@ def report_fails_where_not_every_file_can_be_opened(host):
     expect(done.stderr.strip(), "no word about it")
 
 
+# journalctl | report --log-file=-
+
+@case
+def what_journalctl_prints_tells_the_logins_of_the_journal_itself(host):
+    unit = "ssh@1-192.0.2.1:22-203.0.113.9:1003.service"
+    fresh(host, login(1, "a", _SYSTEMD_UNIT="ssh.service"), login(2, "b", _PID=None),
+          noise(3), login(4, "c", _SYSTEMD_UNIT=unit, boot="0" * 31 + "2"),
+          login(5, "d", _SYSTEMD_UNIT="user@0.service", _SYSTEMD_USER_UNIT="my-sshd.service",
+                boot="0" * 31 + "2"),
+          login(6, "e", _SYSTEMD_UNIT="session-3.scope", boot="0" * 31 + "2"))
+    want = [{k: o.get(k) for k in ("time", "host", "pid", "user", "port", "message")}
+            for o in report_json(host)]
+    expect_equal([o["user"] for o in want], list("abcde"))
+    precise = ("short-precise", "short-iso-precise", "short-unix")
+    untimed = ("short-monotonic", "short-delta", "cat")
+    for form in ("short", "short-iso", "short-full", "with-unit", *precise, *untimed):
+        text = harness.run("journalctl", "-q", "-o", form, f"--directory={JOURNAL}").stdout
+        found = [json.loads(line) for line in host.command(
+            "report", "-o", "json", "--log-file=-", input=text).stdout.splitlines()]
+        expect_equal(len(found), len(want), form)
+        for one, login_there in zip(found, want):
+            expected = dict(login_there)
+            if form == "cat":
+                expected["host"] = expected["pid"] = None
+            # Short times have no year; times since boot are none, and reading is what is told.
+            length = len("2026-11-23T02:13:21.000000") if form in precise else len(
+                "2026-11-23T02:13:21")
+            begin = len("2026-") if form in ("short", "short-precise") else 0
+            times = [o.pop("time")[begin:length] for o in (one, expected)]
+            if form not in untimed:
+                expect_equal(times[0], times[1], form)
+            expect_equal({k: one.get(k) for k in expected}, expected, form)
+
+
 # explain
+
+@case
+def explain_reads_a_line_as_the_log_file_is_read(host):
+    fresh(host)
+    told = host.command(
+        "explain", f"Nov  3 04:05:06 web1 sshd[7]: message repeated 2 times: [ {accepted('a', ELSEWHERE)}]",
+        f"04:05 web1 sshd[7]: {accepted('b', ELSEWHERE)}",
+        f"Nov  3 04:05:06 web1 cron[7]: {accepted('c', ELSEWHERE)}",
+        f"Tue 2026-11-03 04:05:06 UTC web1 ssh.service[7]: {accepted('d', ELSEWHERE)}").stdout
+    blocks = re.split(r"\n(?=\S)", told.strip())
+    expect(re.search(r"times +2\n", blocks[0]), blocks[0])
+    for block, user in ((blocks[0], "a"), (blocks[1], "b"), (blocks[3], "d")):
+        expect(re.search(rf"user +{user}\n.*verdict +alert", block, re.DOTALL), block)
+    expect_in("not of sshd", blocks[2])
+
 
 @case
 def explain_tells_fields_and_the_rule_of_each_line(host):
