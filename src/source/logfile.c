@@ -11,6 +11,7 @@
 
 #include "base/cleanup.h"
 #include "base/number.h"
+#include "base/timetext.h"
 #include "source/logfile_chain.h"
 #include "text/syslog_line.h"
 
@@ -57,7 +58,10 @@ static bool understand_line(struct logfile *f)
 	return nul && understand(f, slice_from(text, (size_t)(nul + 1 - text.p)));
 }
 
-/* Whether a record's time is within the bounds; one without a time is. */
+/*
+ * Whether a record's time is within the bounds; one without a time is. A time in whole seconds
+ * stands for all of its second: the login may have been at its end.
+ */
 static bool is_in_time(struct logfile *f)
 {
 	uint64_t since = f->chain.queue[0].since_usec, t = f->said.header.realtime_usec;
@@ -69,6 +73,8 @@ static bool is_in_time(struct logfile *f)
 		return false;
 	}
 	f->time_usec = t;
+	if (t % USEC_PER_SEC == 0)
+		t += USEC_PER_SEC - 1;
 	return t >= since && t >= f->since_usec;
 }
 

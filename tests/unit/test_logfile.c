@@ -262,6 +262,25 @@ static void since_and_until_bound_the_records(void **state)
 	assert_reads(t, "u5");
 }
 
+static void a_whole_second_is_not_before_a_part_of_it(void **state)
+{
+	struct place_of_test *t = *state;
+	struct source_options o = options_of(NULL, false);
+
+	write_text(t->log,
+		   "2026-11-23T04:05:02+00:00 web1 sshd[1]: Accepted password for u1 from "
+		   "192.0.2.1 port 1 ssh2\n"
+		   "2026-11-23T04:05:03+00:00 web1 sshd[1]: Accepted password for u2 from "
+		   "192.0.2.1 port 1 ssh2\n"
+		   "2026-11-23T04:05:03.400000+00:00 web1 sshd[1]: Accepted password for u3 from "
+		   "192.0.2.1 port 1 ssh2\n"
+		   "2026-11-23T04:05:03.600000+00:00 web1 sshd[1]: Accepted password for u4 from "
+		   "192.0.2.1 port 1 ssh2\n");
+	o.since_usec = (TIME_SEC + 3) * USEC_PER_SEC + 500000;
+	open_log(t, &o);
+	assert_reads(t, "u2 u4");
+}
+
 static void years_come_from_the_last_write(void **state)
 {
 	struct place_of_test *t = *state;
@@ -552,6 +571,7 @@ int main(void)
 		TEST(lines_are_whole_wherever_a_block_ends),
 		TEST(repetitions_are_counted),
 		TEST(since_and_until_bound_the_records),
+		TEST(a_whole_second_is_not_before_a_part_of_it),
 		TEST(years_come_from_the_last_write),
 		TEST(progress_counts_bytes),
 		TEST(a_last_line_without_newline_is_read_at_once_but_not_twice),
