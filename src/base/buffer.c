@@ -41,33 +41,16 @@ int buffer_reserve(struct buffer *b, size_t n)
 	return reserve(b, n);
 }
 
-int buffer_append(struct buffer *b, const void *p, size_t n)
+int buffer_append_u64(struct buffer *b, uint64_t v)
 {
-	int r;
+	char digits[20];
+	size_t at = sizeof(digits);
 
-	if (n == 0)
-		return 0;
-	r = buffer_reserve(b, n);
-	if (r < 0)
-		return r;
-	memcpy(b->data + b->len, p, n);
-	b->len += n;
-	return 0;
-}
-
-int buffer_append_slice(struct buffer *b, struct slice s)
-{
-	return buffer_append(b, s.p, s.n);
-}
-
-int buffer_append_str(struct buffer *b, const char *s)
-{
-	return buffer_append(b, s, strlen(s));
-}
-
-int buffer_append_char(struct buffer *b, char c)
-{
-	return buffer_append(b, &c, 1);
+	do {
+		digits[--at] = (char)('0' + v % 10);
+		v /= 10;
+	} while (v > 0);
+	return buffer_append(b, digits + at, sizeof(digits) - at);
 }
 
 int buffer_printf(struct buffer *b, const char *format, ...)

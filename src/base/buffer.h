@@ -28,14 +28,45 @@ void buffer_done(struct buffer *b);
  * buffer_reserve() makes room for @n more bytes at data + len.
  */
 int buffer_reserve(struct buffer *b, size_t n);
-int buffer_append(struct buffer *b, const void *p, size_t n);
-int buffer_append_slice(struct buffer *b, struct slice s);
-int buffer_append_str(struct buffer *b, const char *s);
-int buffer_append_char(struct buffer *b, char c);
+static inline int buffer_append(struct buffer *b, const void *p, size_t n);
+static inline int buffer_append_slice(struct buffer *b, struct slice s);
+static inline int buffer_append_str(struct buffer *b, const char *s);
+static inline int buffer_append_char(struct buffer *b, char c);
+int buffer_append_u64(struct buffer *b, uint64_t v);
 int buffer_printf(struct buffer *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Puts a NUL behind the content (not counted in len) and gives it; NULL when out of memory. */
 char *buffer_cstr(struct buffer *b);
+
+static inline int buffer_append(struct buffer *b, const void *p, size_t n)
+{
+	int r = 0;
+
+	if (n == 0)
+		return 0;
+	if (n > b->max - b->len || n > b->cap - b->len)
+		r = buffer_reserve(b, n);
+	if (r < 0)
+		return r;
+	memcpy(b->data + b->len, p, n);
+	b->len += n;
+	return 0;
+}
+
+static inline int buffer_append_slice(struct buffer *b, struct slice s)
+{
+	return buffer_append(b, s.p, s.n);
+}
+
+static inline int buffer_append_str(struct buffer *b, const char *s)
+{
+	return buffer_append(b, s, strlen(s));
+}
+
+static inline int buffer_append_char(struct buffer *b, char c)
+{
+	return buffer_append(b, &c, 1);
+}
 
 static inline void buffer_clear(struct buffer *b)
 {

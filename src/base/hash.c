@@ -29,13 +29,25 @@ struct hash128 hash_fnv_add(struct hash128 h, const void *p, size_t n)
 	const unsigned char *at = p;
 
 	for (size_t i = 0; i < n; i++) {
-		uint64_t low = h.low ^ at[i], a, b;
+		uint64_t low = h.low ^ at[i], carry;
 
-		/* The prime is 2^88 + 0x13b: one shift, and one product in 32-bit halves. */
-		a = (low & 0xffffffff) * 0x13b;
-		b = (low >> 32) * 0x13b + (a >> 32);
-		h.high = h.high * 0x13b + (b >> 32) + (low << 24);
-		h.low = (b << 32) | (a & 0xffffffff);
+		/*
+		 * The prime is 2^88 + 0x13b: one shift, and one product, whose carry is worked out
+		 * beside it, since the next byte waits for the product.
+		 */
+		carry = (low >> 32) * 0x13b + ((low & 0xffffffff) * 0x13b >> 32);
+		h.high = h.high * 0x13b + (carry >> 32) + (low << 24);
+		h.low = low * 0x13b;
 	}
 	return h;
+}
+
+char *hash128_hex(struct hash128 h, char ret[HASH128_HEX])
+{
+	for (size_t i = 16; i-- > 0; h.high >>= 4, h.low >>= 4) {
+		ret[i] = "0123456789abcdef"[h.high & 15];
+		ret[16 + i] = "0123456789abcdef"[h.low & 15];
+	}
+	ret[HASH128_HEX - 1] = '\0';
+	return ret;
 }

@@ -11,12 +11,17 @@
 /* The CRC of @n bytes after what @crc covers; begin with 0. */
 uint32_t hash_crc32(uint32_t crc, const void *p, size_t n);
 
+#define HASH128_HEX 33
+
 struct hash128 {
 	uint64_t high, low;
 };
 
 struct hash128 hash_fnv_init(void);
 struct hash128 hash_fnv_add(struct hash128 h, const void *p, size_t n);
+
+/* Writes 32 hex digits and a NUL; gives @ret. */
+char *hash128_hex(struct hash128 h, char ret[HASH128_HEX]);
 
 static inline int hash128_eq(struct hash128 a, struct hash128 b)
 {

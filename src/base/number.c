@@ -19,9 +19,9 @@ static int parse(struct slice s, unsigned base, uint64_t max, uint64_t *ret)
 			d = (c | 0x20) - 'a' + 10;
 		else
 			return -EINVAL;
-		if (v > (max - d) / base || d > max)
+		if (__builtin_mul_overflow(v, base, &v) || __builtin_add_overflow(v, d, &v) ||
+		    v > max)
 			return -ERANGE;
-		v = v * base + d;
 	}
 	*ret = v;
 	return 0;

@@ -82,16 +82,9 @@ int place_write_file(const char *path, uint64_t dev, uint64_t ino, const struct 
 
 int place_write_number(const char *name, uint64_t v, struct buffer *ret)
 {
-	char digits[20];
-	size_t at = sizeof(digits);
-	int r;
+	int r = buffer_append_str(ret, name);
 
-	do {
-		digits[--at] = (char)('0' + v % 10);
-		v /= 10;
-	} while (v > 0);
-	r = buffer_append_str(ret, name);
-	return r < 0 ? r : buffer_append(ret, digits + at, sizeof(digits) - at);
+	return r < 0 ? r : buffer_append_u64(ret, v);
 }
 
 int place_write_offset(uint64_t offset, uint64_t time_usec, uint64_t until_usec, struct buffer *ret)

@@ -23,6 +23,20 @@ static void append_takes_every_kind(void **state)
 	assert_true(slice_eq(buffer_slice(&b), SLICE_LITERAL("a\0bcdefg12h")));
 }
 
+static void numbers_are_written_whole_or_not_at_all(void **state)
+{
+	AUTO_BUFFER struct buffer b = BUFFER_INIT(25);
+
+	(void)state;
+	assert_int_equal(buffer_append_u64(&b, 0), 0);
+	assert_int_equal(buffer_append_u64(&b, 9), 0);
+	assert_int_equal(buffer_append_u64(&b, 10), 0);
+	assert_int_equal(buffer_append_u64(&b, UINT64_MAX), 0);
+	assert_string_equal(buffer_cstr(&b), "091018446744073709551615");
+	assert_int_equal(buffer_append_u64(&b, 10), -E2BIG);
+	assert_int_equal(b.len, 24);
+}
+
 static void empty_buffer_gives_an_empty_text(void **state)
 {
 	AUTO_BUFFER struct buffer b = BUFFER_INIT(0);
@@ -111,6 +125,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(append_takes_every_kind),
+		cmocka_unit_test(numbers_are_written_whole_or_not_at_all),
 		cmocka_unit_test(empty_buffer_gives_an_empty_text),
 		cmocka_unit_test(maximum_is_reached_and_not_passed),
 		cmocka_unit_test(nul_fits_behind_a_full_block),

@@ -76,6 +76,15 @@ static void hashes_are_equal_in_both_halves_only(void **state)
 	assert_false(hash128_eq((struct hash128){1, 2}, (struct hash128){0, 2}));
 }
 
+static void hex_has_all_digits_of_both_halves(void **state)
+{
+	char text[HASH128_HEX];
+
+	(void)state;
+	assert_string_equal(hash128_hex((struct hash128){0x0123456789abcdef, 0xf}, text),
+			    "0123456789abcdef000000000000000f");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -84,6 +93,7 @@ int main(void)
 		cmocka_unit_test(fnv_gives_the_known_values),
 		cmocka_unit_test(fnv_goes_on_from_every_split),
 		cmocka_unit_test(hashes_are_equal_in_both_halves_only),
+		cmocka_unit_test(hex_has_all_digits_of_both_halves),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
