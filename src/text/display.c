@@ -148,13 +148,48 @@ static int json_substitute(struct buffer *ret, uint32_t c, struct slice bytes)
 	return buffer_printf(ret, "\\u%04x", (unsigned)c);
 }
 
+/* What is neither stopped nor quoted, nor a part of a longer character. */
+static bool is_plain(unsigned char c)
+{
+	return (c >= 0x20) & (c < 0x7f) & (c != '"') & (c != '\\');
+}
+
+#define STRIDE 32 /* bytes looked at together: without a branch, so that it becomes vectors */
+
+static bool stride_is_plain(const char *p)
+{
+	unsigned char plain = 1;
+
+	for (size_t i = 0; i < STRIDE; i++)
+		plain &= is_plain((unsigned char)p[i]);
+	return plain;
+}
+
+/* The end of what is plain in @s from @at on: most of all text. */
+static size_t plain_end(struct slice s, size_t at)
+{
+	char last[STRIDE];
+
+	while (s.n - at >= STRIDE && stride_is_plain(s.p + at))
+		at += STRIDE;
+	if (at < s.n && s.n - at < STRIDE) {
+		memset(last, ' ', STRIDE);
+		memcpy(last, s.p + at, s.n - at);
+		if (stride_is_plain(last))
+			return s.n;
+	}
+	while (at < s.n && is_plain((unsigned char)s.p[at]))
+		at++;
+	return at;
+}
+
 /* Appends @s with @put in place of what does not pass, and of '"' and '\' where @quoting. */
 static int append_passing(struct buffer *ret, struct slice s, substitute put, bool quoting)
 {
 	size_t run = 0, at = 0;
 	int r;
 
-	while (at < s.n) {
+	while ((at = plain_end(s, at)) < s.n) {
 		uint32_t c;
 		size_t n = display_decode(slice_from(s, at), &c);
 

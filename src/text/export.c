@@ -83,7 +83,11 @@ static int rule_text(const struct export_verdict *v, struct buffer *storage, str
 	*ret = (struct slice){NULL, 0};
 	if (!v || !v->file)
 		return 0;
-	r = buffer_printf(storage, "%s:%u", v->file, v->line);
+	r = buffer_append_str(storage, v->file);
+	if (r == 0)
+		r = buffer_append_char(storage, ':');
+	if (r == 0)
+		r = buffer_append_u64(storage, v->line);
 	if (r == 0)
 		*ret = buffer_slice(storage);
 	return r;
@@ -97,18 +101,18 @@ static int json_value(const struct value *value, struct buffer *ret)
 	case TYPE_TEXT:
 		return display_append_json(ret, value->text);
 	case TYPE_NUMBER:
-		return buffer_printf(ret, "%llu", (unsigned long long)value->number);
+		return buffer_append_u64(ret, value->number);
 	case TYPE_BOOL:
 		return buffer_append_str(ret, value->number ? "true" : "false");
 	case TYPE_TIME:
-		return buffer_printf(ret, "\"%s\"", timetext_rfc3339(value->number, time));
+		return display_append_json(ret, slice_of(timetext_rfc3339(value->number, time)));
 	}
 	return 0;
 }
 
 static int json_row(const struct row *row, struct buffer *ret)
 {
-	const char *before = "{";
+	const char *before = "{\"";
 	int r;
 
 	for (size_t i = 0; i < row->n; i++) {
@@ -116,12 +120,16 @@ static int json_row(const struct row *row, struct buffer *ret)
 
 		if (!value->known)
 			continue;
-		r = buffer_printf(ret, "%s\"%s\":", before, value->key);
+		r = buffer_append_str(ret, before);
+		if (r == 0)
+			r = buffer_append_str(ret, value->key);
+		if (r == 0)
+			r = buffer_append_str(ret, "\":");
 		if (r == 0)
 			r = json_value(value, ret);
 		if (r < 0)
 			return r;
-		before = ",";
+		before = ",\"";
 	}
 	return buffer_append_str(ret, "}\n");
 }

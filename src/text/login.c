@@ -102,11 +102,11 @@ static bool take_end(struct slice *s, const char *literal)
 /* The bytes before the first of @stops; all of @s without one. */
 static struct slice token(struct slice s, const char *stops)
 {
-	for (size_t n = 0; n < s.n; n++) {
-		for (const char *stop = stops; *stop; stop++) {
-			if (s.p[n] == *stop)
-				return head(s, n);
-		}
+	for (; *stops && s.n > 0; stops++) {
+		const char *p = memchr(s.p, *stops, s.n);
+
+		if (p)
+			s.n = (size_t)(p - s.p);
 	}
 	return s;
 }
@@ -146,12 +146,18 @@ static bool all(struct slice s, bool (*is)(char))
 static size_t find(struct slice s, size_t from, const char *words)
 {
 	size_t n = strlen(words);
-	const char *p;
 
-	if (from >= s.n || s.n - from < n)
-		return SIZE_MAX;
-	p = memmem(s.p + from, s.n - from, words, n);
-	return p ? (size_t)(p - s.p) : SIZE_MAX;
+	/* memmem(3) makes a table first, which takes longer than to search a message. */
+	for (size_t at = from; at < s.n && s.n - at >= n; at++) {
+		const char *p = memchr(s.p + at, words[0], s.n - at - n + 1);
+
+		if (!p)
+			break;
+		at = (size_t)(p - s.p);
+		if (memcmp(p, words, n) == 0)
+			return at;
+	}
+	return SIZE_MAX;
 }
 
 /* A file's or a function's name in a tag of LogVerbose=. */

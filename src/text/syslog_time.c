@@ -13,7 +13,8 @@
 #include "base/number.h"
 #include "base/timetext.h"
 
-#define SEC_PER_DAY 86400
+#define SEC_PER_DAY  86400
+#define SEC_PER_YEAR 31556952 /* 365.2425 days */
 
 /* A time as written, before it is known in which zone. */
 struct civil {
@@ -154,6 +155,8 @@ static int64_t local_seconds(const struct civil *c, struct slice zone)
 	long offsets[2] = {local_offset(as_utc - SEC_PER_DAY, name),
 			   local_offset(as_utc + SEC_PER_DAY, name)};
 
+	if (offsets[0] == offsets[1] && !zone.p) /* as on nearly all days */
+		return as_utc - offsets[0];
 	for (size_t i = 0; i < ARRAY_SIZE(offsets); i++) {
 		t = as_utc - offsets[i];
 		if (local_offset(t, name) == offsets[i] && (!zone.p || slice_eq_str(zone, name)))
@@ -259,14 +262,13 @@ static bool take_full(struct slice *s, uint64_t *ret)
 static uint64_t infer_year(struct civil *c, uint64_t now_usec)
 {
 	int64_t limit = (int64_t)(now_usec / USEC_PER_SEC) + SEC_PER_DAY;
-	struct tm tm;
-	time_t t = (time_t)limit;
 
-	if (!gmtime_r(&t, &tm))
-		return 0;
-	/* A zone may be in the next year already; the 29 February comes after 8 years at most. */
-	c->year = tm.tm_year + 1900 + 1;
-	for (int tries = 0; tries < 10; tries++, c->year--) {
+	/*
+	 * By the mean length of a year it may already be the next one, and in a zone the one behind
+	 * that. The 29 February comes after 8 years at most.
+	 */
+	c->year = 1970 + limit / SEC_PER_YEAR + 2;
+	for (int tries = 0; tries < 11; tries++, c->year--) {
 		int64_t seconds;
 
 		if (!is_date(c) || civil_seconds(c) > limit + SEC_PER_DAY)

@@ -129,6 +129,22 @@ static void json_quotes_and_escapes(void **state)
 	assert_json(slice_of("\xf4\x8f\xbf\xbf"), "\"\\udbff\\udfff\"");
 }
 
+static void json_finds_a_quote_wherever_it_stands(void **state)
+{
+	char text[100], expected[104];
+
+	(void)state;
+	for (size_t n = 1; n <= sizeof(text); n++) {
+		for (size_t at = 0; at < n; at++) {
+			memset(text, 'a', n);
+			text[at] = '"';
+			(void)snprintf(expected, sizeof(expected), "\"%.*s\\\"%.*s\"", (int)at,
+				       text, (int)(n - at - 1), text + at + 1);
+			assert_json((struct slice){text, n}, expected);
+		}
+	}
+}
+
 static void json_has_one_replacement_for_each_ill_formed_run(void **state)
 {
 	(void)state;
@@ -206,6 +222,7 @@ int main(void)
 		cmocka_unit_test(neighbours_of_escaped_ranges_pass),
 		cmocka_unit_test(invalid_utf8_is_escaped_byte_by_byte),
 		cmocka_unit_test(json_quotes_and_escapes),
+		cmocka_unit_test(json_finds_a_quote_wherever_it_stands),
 		cmocka_unit_test(json_has_one_replacement_for_each_ill_formed_run),
 		cmocka_unit_test(decode_gives_length_and_code_point),
 		cmocka_unit_test(width_counts_columns),
