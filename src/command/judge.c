@@ -23,7 +23,7 @@ struct judge {
 	struct pattern *pattern; /* NULL: none */
 	struct pattern_memory *pattern_memory;
 	struct buffer user, cert_id, extra, reason, fault;
-	char id[33];
+	char id[HASH128_HEX];
 };
 
 struct judge *judge_free(struct judge *j)
@@ -115,9 +115,7 @@ static bool methods_want(const struct config *c, struct slice method)
 
 static void make_id(struct judge *j, struct slice identity)
 {
-	struct hash128 h = hash_fnv_add(hash_fnv_init(), identity.p, identity.n);
-
-	(void)snprintf(j->id, sizeof(j->id), "%016" PRIx64 "%016" PRIx64, h.high, h.low);
+	(void)hash128_hex(hash_fnv_add(hash_fnv_init(), identity.p, identity.n), j->id);
 }
 
 /* A decoded field, in @b. */
@@ -267,10 +265,10 @@ static int judge_login(struct judge *j, const struct record *r, const struct log
 	return say_why_not_allowed(j, ret, &ret->alert);
 }
 
-int judge_details(struct judge *j, const struct record *r, uint64_t now_usec, struct judged *ret)
+/* @login and @reading: what login_parse() made of the message. */
+static int judge_parsed(struct judge *j, const struct record *r, enum login_reading reading,
+			struct login *login, uint64_t now_usec, struct judged *ret)
 {
-	enum login_reading reading;
-	struct login login;
 	struct alert *a = &ret->alert;
 	int k;
 
@@ -291,16 +289,15 @@ int judge_details(struct judge *j, const struct record *r, uint64_t now_usec, st
 			  .count = r->count,
 			  .message = r->message}};
 	make_id(j, r->identity);
-	a->id = (struct slice){j->id, 32};
+	a->id = (struct slice){j->id, HASH128_HEX - 1};
 	if (r->kind != RECORD_MESSAGE)
 		return judge_gap(j, r, ret);
-	reading = login_parse(r->message, &login);
 	if (reading == LOGIN_NONE)
 		return 0;
 	if (reading == LOGIN_ACCEPTED) {
 		if (r->trimmed)
-			distrust_end(&login);
-		k = fill_login(j, &login, a);
+			distrust_end(login);
+		k = fill_login(j, login, a);
 		if (k < 0)
 			return k;
 	}
@@ -313,16 +310,31 @@ int judge_details(struct judge *j, const struct record *r, uint64_t now_usec, st
 		ret->judgement = JUDGED_ALERT;
 		return say(j, a, "the message claims a login and cannot be read");
 	}
-	return judge_login(j, r, &login, now_usec, ret);
+	return judge_login(j, r, login, now_usec, ret);
+}
+
+static enum login_reading parse(const struct record *r, struct login *ret)
+{
+	return r->kind == RECORD_MESSAGE ? login_parse(r->message, ret) : LOGIN_NONE;
+}
+
+int judge_details(struct judge *j, const struct record *r, uint64_t now_usec, struct judged *ret)
+{
+	struct login login;
+	enum login_reading reading = parse(r, &login);
+
+	return judge_parsed(j, r, reading, &login, now_usec, ret);
 }
 
 int judge_record(struct judge *j, struct source *s, struct record *r, uint64_t now_usec,
 		 struct judged *ret)
 {
 	struct login login;
+	enum login_reading reading = parse(r, &login);
+	struct slice message = r->message;
 	int k;
 
-	if (r->kind == RECORD_MESSAGE && login_parse(r->message, &login) == LOGIN_NONE) {
+	if (r->kind == RECORD_MESSAGE && reading == LOGIN_NONE) {
 		*ret = (struct judged){.judgement = JUDGED_NOTHING};
 		return 0;
 	}
@@ -333,5 +345,8 @@ int judge_record(struct judge *j, struct source *s, struct record *r, uint64_t n
 	}
 	if (k < 0)
 		return k;
-	return judge_details(j, r, now_usec, ret);
+	/* The journal's details bring a message of their own. */
+	if (r->message.p != message.p || r->message.n != message.n)
+		reading = parse(r, &login);
+	return judge_parsed(j, r, reading, &login, now_usec, ret);
 }

@@ -15,7 +15,8 @@
 #include "text/display.h"
 #include "text/export.h"
 
-#define ROW_MAX ((size_t)1 << 20)
+#define ROW_MAX	     ((size_t)1 << 20)
+#define OUTPUT_BLOCK 65536 /* bytes written at once */
 
 enum {
 	WIDTH_TIME = 19,
@@ -46,6 +47,8 @@ struct table *table_new(const struct options *options, enum table_host host)
 	t->quiet = options->quiet;
 	t->row.max = ROW_MAX;
 	t->terminal = isatty(STDOUT_FILENO);
+	if (!t->terminal)
+		(void)setvbuf(stdout, NULL, _IOFBF, OUTPUT_BLOCK);
 	t->colour = t->terminal && !getenv("NO_COLOR");
 	if (t->terminal && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0)
 		t->columns = size.ws_col;
