@@ -29,7 +29,7 @@
 #include "store/position.h"
 #include "store/reserve.h"
 
-#define BATCH		   256		       /* alerts between two syncs of a catch-up */
+#define BATCH		   2048		       /* alerts between two syncs of a catch-up */
 #define LOCK_TRIES	   100		       /* 20 ms each */
 #define SAVE_EVERY_USEC	   (60 * USEC_PER_SEC) /* of a position that only skips noise */
 #define ROTATE_ASK_USEC	   (60 * USEC_PER_SEC)
