@@ -15,13 +15,22 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
+
 #define NO_HIT SIZE_MAX
 
 /* login_candidate() takes no message without one of them. */
-static const struct slice needles[LINES_NEEDLES] = {
-	{"Accepted ", 9},
-	{"uth succeeded", 13},
+static const struct needle {
+	struct slice word;
+	size_t stem; /* where STEM stands in it */
+} needles[] = {
+	{{"Accepted ", 9}, 1},
+	{{"uth succeeded", 13}, 6},
 };
+
+#define STEM	  "cc" /* what the needles have in common, and few other lines hold */
+#define STEM_SIZE 2
+#define STRIDE	  128 /* bytes that are searched for it at once */
 
 int lines_init(struct lines *l, size_t block)
 {
@@ -50,32 +59,53 @@ void lines_finish(struct lines *l)
 	l->finished = true;
 }
 
-static size_t search(const struct lines *l, size_t needle, size_t from)
+/* Whether a STEM begins in the STRIDE bytes at @p: without a branch, so that it becomes vectors. */
+static bool stride_has_stem(const char *p)
 {
-	const char *p =
-		memmem(l->data + from, l->complete - from, needles[needle].p, needles[needle].n);
+	unsigned char found = 0;
 
-	return p ? (size_t)(p - l->data) : NO_HIT;
+	for (size_t i = 0; i < STRIDE; i++)
+		found |= (p[i] == STEM[0]) & (p[i + 1] == STEM[1]);
+	return found;
+}
+
+/* Where in the whole lines the next STEM begins, at or behind @at. */
+static size_t find_stem(const struct lines *l, size_t at)
+{
+	while (l->complete - at >= STRIDE + STEM_SIZE && !stride_has_stem(l->data + at))
+		at += STRIDE;
+	for (; l->complete - at >= STEM_SIZE; at++)
+		if (memcmp(l->data + at, STEM, STEM_SIZE) == 0)
+			return at;
+	return NO_HIT;
+}
+
+/* Where in the whole lines the next needle begins, at or behind @from. */
+static size_t search(const struct lines *l, size_t from)
+{
+	for (size_t at = from; (at = find_stem(l, at)) != NO_HIT; at++) {
+		for (size_t i = 0; i < ARRAY_SIZE(needles); i++) {
+			const struct needle *n = &needles[i];
+
+			if (at - from >= n->stem && l->complete - (at - n->stem) >= n->word.n &&
+			    memcmp(l->data + at - n->stem, n->word.p, n->word.n) == 0)
+				return at - n->stem;
+		}
+	}
+	return NO_HIT;
 }
 
 static void set_complete(struct lines *l, size_t complete)
 {
 	l->complete = complete;
-	for (size_t i = 0; i < LINES_NEEDLES; i++)
-		l->hits[i] = search(l, i, l->start);
+	l->hit = search(l, l->start);
 }
 
 static size_t next_hit(struct lines *l)
 {
-	size_t first = NO_HIT;
-
-	for (size_t i = 0; i < LINES_NEEDLES; i++) {
-		if (l->hits[i] < l->start)
-			l->hits[i] = search(l, i, l->start);
-		if (l->hits[i] < first)
-			first = l->hits[i];
-	}
-	return first;
+	if (l->hit < l->start)
+		l->hit = search(l, l->start);
+	return l->hit;
 }
 
 /* @to is the begin of a line: a part that was left out can only be of the line at start. */

@@ -9,8 +9,6 @@
 #define LINES_BLOCK   262144 /* bytes read at once */
 #define LINES_LONGEST 65536  /* bytes of a line that are kept */
 
-#define LINES_NEEDLES 2
-
 struct line {
 	struct slice text;   /* without its newline, and without NULs at its begin */
 	const char *needle;  /* the first word in it that a login holds; NULL: none */
@@ -31,7 +29,7 @@ struct lines {
 	char *data; /* owned; block + LINES_LONGEST bytes */
 	size_t block;
 	size_t start, complete, end; /* whole lines, then the begin of one */
-	size_t hits[LINES_NEEDLES];
+	size_t hit; /* the first needle at or behind start, or before it: not known */
 	uint64_t read_offset;
 	uint64_t skipped; /* bytes left out of the line at start */
 };

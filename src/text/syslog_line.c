@@ -156,9 +156,12 @@ bool syslog_line_repeats(struct slice line, uint64_t *ret)
 		{"last message repeated ", " ---"}, /* macOS */
 		{"- Last output repeated ", " -"},  /* metalog */
 	};
+	static const char repeated[] = " repeated ";
 	struct slice rest;
 	uint64_t n;
 
+	if (!memmem(line.p, line.n, repeated, sizeof(repeated) - 1))
+		return false; /* as nearly all lines */
 	if (line.n > 0 && line.p[line.n - 1] == '\r')
 		line.n--;
 	for (size_t i = 0; i < ARRAY_SIZE(forms); i++) {

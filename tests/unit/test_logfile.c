@@ -212,6 +212,32 @@ static void lines_are_whole_wherever_a_block_ends(void **state)
 	}
 }
 
+/* What is searched for first is in many words; and a needle may stand anywhere, in part too. */
+static void logins_are_found_behind_what_looks_like_them(void **state)
+{
+	static const char *const fills[] = {"x", "c", "cc ", "Acc", "Accepted", "uth succeede"};
+	struct place_of_test *t = *state;
+	char line[600];
+
+	for (size_t i = 0; i < ARRAY_SIZE(fills); i++) {
+		for (size_t n = 0; n < 300; n++) {
+			(void)unlink(t->log);
+			for (size_t k = 0; k < n; k++)
+				line[k] = fills[i][k % strlen(fills[i])];
+			line[n] = '\0';
+			write_text(t->log, line);
+			write_text(t->log, "\n");
+			write_login(t->log, "u1");
+			write_text(t->log, line);
+			write_text(t->log,
+				   "\nweb1 dropbear[5]: Password auth succeeded for "
+				   "'u2' from 192.0.2.1:4711\nAccepted");
+			start(t, NULL, false);
+			assert_reads(t, "u1 'u2'");
+		}
+	}
+}
+
 static void repetitions_are_counted(void **state)
 {
 	struct place_of_test *t = *state;
@@ -569,6 +595,7 @@ int main(void)
 		TEST(a_line_is_kept_up_to_64_kib),
 		TEST(an_endless_line_goes_by),
 		TEST(lines_are_whole_wherever_a_block_ends),
+		TEST(logins_are_found_behind_what_looks_like_them),
 		TEST(repetitions_are_counted),
 		TEST(since_and_until_bound_the_records),
 		TEST(a_whole_second_is_not_before_a_part_of_it),
