@@ -1,6 +1,6 @@
 /*
- * One write(2) a message, so that lines of two processes on one terminal do not mix. No allocation:
- * a message must get out when memory does not.
+ * One write(2) a message, so that lines of two processes on one terminal do not mix. No allocation
+ * but what syslog(3) may do: a message must get out when memory does not.
  */
 #include "base/log.h"
 
@@ -19,8 +19,8 @@
 static struct {
 	const char *program;
 	int max_level;
-	bool to_journal;
-} state = {"loginbell", LOG_NOTICE, false};
+	enum { TO_STDERR, TO_JOURNAL, TO_SYSLOG } to;
+} state = {"loginbell", LOG_NOTICE, TO_STDERR};
 
 /*
  * As systemd.exec(5) asks: JOURNAL_STREAM is inherited by all that a session starts, so that only
@@ -41,7 +41,13 @@ static bool stderr_is_journal(void)
 void log_init(const char *program)
 {
 	state.program = program;
-	state.to_journal = stderr_is_journal();
+	state.to = stderr_is_journal() ? TO_JOURNAL : TO_STDERR;
+}
+
+void log_to_syslog(void)
+{
+	openlog(state.program, LOG_PID, LOG_DAEMON);
+	state.to = TO_SYSLOG;
 }
 
 void log_set_max_level(int level)
@@ -111,11 +117,15 @@ void log_write(int level, const char *format, ...)
 	(void)vsnprintf(text, sizeof(text), format, ap);
 	va_end(ap);
 	(void)escape_control(text, safe, sizeof(safe));
-	if (state.to_journal)
-		n = snprintf(line, sizeof(line), "<%d>%s\n", level, safe);
-	else
-		n = snprintf(line, sizeof(line), "%s: %s\n", state.program, safe);
-	(void)io_write_all(STDERR_FILENO, line, (size_t)n);
+	if (state.to == TO_SYSLOG) {
+		syslog(level, "%s", safe);
+	} else {
+		if (state.to == TO_JOURNAL)
+			n = snprintf(line, sizeof(line), "<%d>%s\n", level, safe);
+		else
+			n = snprintf(line, sizeof(line), "%s: %s\n", state.program, safe);
+		(void)io_write_all(STDERR_FILENO, line, (size_t)n);
+	}
 	errno = saved;
 }
 

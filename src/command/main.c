@@ -8,7 +8,7 @@
 
 /* Letters as in options.c. */
 static const struct command commands[] = {
-	{"watch", "follow the log and alert, until a signal", "DLKWTX", false, command_watch},
+	{"watch", "follow the log and alert, until a signal", "DLKWTXG", false, command_watch},
 	{"scan", "alert of everything since the last position, then exit", "DLKWTSUNXq", false,
 	 command_scan},
 	{"report", "show who logged in, from where, how, and the verdict", "DLKWSUoq", false,

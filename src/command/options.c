@@ -21,6 +21,7 @@ enum {
 	OPTION_STATE = 'T',
 	OPTION_DRY_RUN = 'N',
 	OPTION_NO_DELIVER = 'X',
+	OPTION_SYSLOG = 'G',
 	OPTION_VERSION = 'V',
 };
 
@@ -48,6 +49,9 @@ static const struct {
 	 NULL,
 	 "print what would be mailed, touch nothing"},
 	{{"no-deliver", no_argument, NULL, OPTION_NO_DELIVER}, NULL, "do not start the sender"},
+	{{"syslog", no_argument, NULL, OPTION_SYSLOG},
+	 NULL,
+	 "send messages to syslogd, not to standard error"},
 	{{"quiet", no_argument, NULL, 'q'}, NULL, "no headings and no summary"},
 	{{"verbose", no_argument, NULL, 'v'}, NULL, "tell more; twice: tell all"},
 	{{"help", no_argument, NULL, 'h'}, NULL, "show this help"},
@@ -147,6 +151,10 @@ static int take(struct options *o, int letter, const char *value, unsigned *verb
 		return 0;
 	case OPTION_NO_DELIVER:
 		o->no_deliver = true;
+		return 0;
+	case OPTION_SYSLOG:
+		o->syslog = true;
+		log_to_syslog();
 		return 0;
 	case 'q':
 		o->quiet = true;

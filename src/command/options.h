@@ -39,7 +39,7 @@ struct options {
 	enum config_source_kind source;
 	uint64_t since_usec, until_usec; /* 0: not given */
 	enum output output;
-	bool quiet, verbose, dry_run, no_deliver;
+	bool quiet, verbose, dry_run, no_deliver, syslog;
 	char **arguments; /* NULL-terminated, of main() */
 };
 

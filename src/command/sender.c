@@ -70,7 +70,7 @@ int sender_start(enum sender_mode mode, const struct options *options, const cha
 {
 	char path[PATH_MAX], state[PATH_MAX + 32], config[PATH_MAX + 32];
 	char self[] = "loginbell-deliver", follow[] = "--follow", test[] = "--test";
-	char from_stdin[] = "--stdin", verbose[] = "--verbose";
+	char from_stdin[] = "--stdin", verbose[] = "--verbose", syslog[] = "--syslog";
 	char *argv[8];
 	pid_t parent = getpid(), pid;
 	size_t n = 0;
@@ -88,6 +88,8 @@ int sender_start(enum sender_mode mode, const struct options *options, const cha
 		argv[n++] = from_stdin;
 	if (options->verbose)
 		argv[n++] = verbose;
+	if (options->syslog)
+		argv[n++] = syslog;
 	if (options->config) {
 		(void)snprintf(config, sizeof(config), "--config=%s", options->config);
 		argv[n++] = config;

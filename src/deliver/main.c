@@ -41,6 +41,7 @@ static const char usage[] =
 	"  -c, --config=FILE          instead of " CONFIG_FILE_DEFAULT
 	"\n"
 	"      --state-directory=DIR  where the ledger is\n"
+	"      --syslog               send messages to syslogd, not to standard error\n"
 	"  -v, --verbose              say more; twice: the dialogue with the mail server\n"
 	"  -h, --help\n"
 	"      --version\n"
@@ -51,12 +52,13 @@ static const char usage[] =
 /* 0 to go on, 1 to end well, -EINVAL. */
 static int parse(int argc, char **argv, struct options *ret)
 {
-	enum { OPT_FOLLOW = 256, OPT_TEST, OPT_STDIN, OPT_STATE, OPT_VERSION };
+	enum { OPT_FOLLOW = 256, OPT_TEST, OPT_STDIN, OPT_STATE, OPT_SYSLOG, OPT_VERSION };
 	static const struct option longs[] = {
 		{"follow", no_argument, NULL, OPT_FOLLOW},
 		{"test", no_argument, NULL, OPT_TEST},
 		{"stdin", no_argument, NULL, OPT_STDIN},
 		{"config", required_argument, NULL, 'c'},
+		{"syslog", no_argument, NULL, OPT_SYSLOG},
 		{"state-directory", required_argument, NULL, OPT_STATE},
 		{"verbose", no_argument, NULL, 'v'},
 		{"help", no_argument, NULL, 'h'},
@@ -82,6 +84,9 @@ static int parse(int argc, char **argv, struct options *ret)
 			break;
 		case OPT_STATE:
 			ret->state = optarg;
+			break;
+		case OPT_SYSLOG:
+			log_to_syslog();
 			break;
 		case 'v':
 			level = level < LOG_INFO ? LOG_INFO : LOG_DEBUG;
