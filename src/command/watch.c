@@ -204,6 +204,7 @@ static void try_reopen(struct watch *w)
 		return;
 	if (open_source(w) == STATUS_DONE) {
 		log_notice("reading %s again", w->session.source_name);
+		drain(w, INTAKE_FOLLOWING); /* of what came meanwhile nothing tells any more */
 		return;
 	}
 	w->reopen_usec = clock_steady() + w->reopen_pause;
