@@ -2,8 +2,12 @@
  * Lines become records here; which files they come from is logfile_chain's, how they are cut out is
  * logfile_lines', what they say is syslog_line's.
  *
- * A line that says how often the one before it came again makes a record of that one. A crash can
- * leave NULs in the middle of a line; what comes behind them is then a line of its own.
+ * A line that says how often the one before it came again makes a record of that one.
+ *
+ * A line may lack its end, and the next one follow in the same line. A crash leaves NULs between
+ * them. A disk that was full ends the first one where a page ends: a header that begins right
+ * there is one. Anywhere else it is only a part of the message, such as the name of a user that
+ * somebody made up.
  */
 #include "source/logfile.h"
 
@@ -14,6 +18,8 @@
 #include "base/timetext.h"
 #include "source/logfile_chain.h"
 #include "text/syslog_line.h"
+
+#define PAGE 4096 /* bytes; larger pages end at multiples of it too */
 
 struct logfile {
 	struct source source; /* first: the ops are given it */
@@ -45,6 +51,18 @@ static bool understand(struct logfile *f, struct slice line)
 	return syslog_line_read(line, f->programs, f->year_usec, &f->said) == 0;
 }
 
+/* Reads what follows a line that a full disk cut off. */
+static bool understand_torn(struct logfile *f, struct slice line)
+{
+	size_t needle = (size_t)(f->line.needle - line.p);
+
+	for (size_t at = PAGE - f->line.offset % PAGE; at < needle; at += PAGE)
+		if (understand(f, slice_from(line, at)) && f->said.header.program.p &&
+		    f->said.header.realtime_usec > 0)
+			return true;
+	return false;
+}
+
 static bool understand_line(struct logfile *f)
 {
 	struct slice text = f->line.text;
@@ -55,7 +73,8 @@ static bool understand_line(struct logfile *f)
 	if (understand(f, text))
 		return true;
 	nul = memrchr(text.p, '\0', (size_t)(f->line.needle - text.p));
-	return nul && understand(f, slice_from(text, (size_t)(nul + 1 - text.p)));
+	return (nul && understand(f, slice_from(text, (size_t)(nul + 1 - text.p)))) ||
+	       understand_torn(f, text);
 }
 
 /*

@@ -73,6 +73,50 @@ static void nuls_invalid_utf8_and_crlf_cost_nothing(void **state)
 			    12);
 }
 
+/* A log that ends with @torn at a multiple of 4096 bytes, or @shift bytes behind it. */
+static void write_torn(const char *path, const char *torn, size_t shift)
+{
+	char page[8192 + 1];
+	size_t n = sizeof(page) - 1 + shift - strlen(torn);
+
+	memset(page, 'x', sizeof(page));
+	page[n - 1] = '\n';
+	write_bytes(path, page, n);
+	write_text(path, torn);
+}
+
+static void a_line_that_a_full_disk_cut_off_does_not_hide_the_next(void **state)
+{
+	static const char *const torn[] = {
+		"<38>1 2026-11-23T04:05:06+00:00 web1 sshd 7 - -",
+		"<38>1 2026-11-23T04:05:06+00:00 web1 CRON 7 - -  pam_unix(cron:se",
+		"Nov 23 04:05:06 web1 sshd[7]: Received disc",
+		"2026-11-23T04:05:06+00:00 web1 CRON[7]: pam",
+		"2026-11-23T04:0",
+	};
+	struct place_of_test *t = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(torn); i++) {
+		(void)unlink(t->log);
+		write_torn(t->log, torn[i], 0);
+		write_login(t->log, "u1");
+		write_login(t->log, "u2");
+		start(t, NULL, false);
+		assert_reads(t, "u1 u2");
+		t->source = source_free(t->source);
+	}
+}
+
+static void a_header_within_a_message_is_a_part_of_it(void **state)
+{
+	struct place_of_test *t = *state;
+
+	write_torn(t->log, "2026-11-23T04:05:06+00:00 web1 sshd[7]: Invalid user ", 1);
+	write_login(t->log, "u1");
+	start(t, NULL, false);
+	assert_reads(t, "");
+}
+
 static void a_hole_of_nuls_hides_nothing(void **state)
 {
 	struct place_of_test *t = *state;
@@ -589,6 +633,8 @@ int main(void)
 		TEST(logins_of_the_programs_are_given_with_their_details),
 		TEST(records_of_dropbear_are_given),
 		TEST(nuls_invalid_utf8_and_crlf_cost_nothing),
+		TEST(a_line_that_a_full_disk_cut_off_does_not_hide_the_next),
+		TEST(a_header_within_a_message_is_a_part_of_it),
 		TEST(a_hole_of_nuls_hides_nothing),
 		TEST(headers_of_no_known_form_hide_nothing),
 		TEST(what_claims_a_login_and_cannot_be_read_is_given),
