@@ -94,6 +94,25 @@ static void a_restart_reads_the_rotated_file_first(void **state)
 	assert_reads(t, "u2 u3 u4");
 }
 
+static void a_time_without_its_fraction_is_not_earlier(void **state)
+{
+	struct place_of_test *t = *state;
+	const char *position;
+
+	write_text(t->log,
+		   "2026-11-23T04:05:06.999999+00:00 web1 sshd[1]: Accepted password for "
+		   "u1 from 192.0.2.1 port 1 ssh2\n");
+	position = read_and_stop(t, "u1");
+	set_written(t->log, 7);
+	assert_int_equal(rename(t->log, name(t, "auth.log.2")), 0);
+	write_login(t->log, "u2");
+	set_written(t->log, 8);
+	assert_int_equal(rename(t->log, name(t, "auth.log.1")), 0);
+	write_login(t->log, "u3");
+	start(t, position, false);
+	assert_reads(t, "u2 u3");
+}
+
 static void a_restart_follows_after_the_rotated_file(void **state)
 {
 	struct place_of_test *t = *state;
@@ -314,6 +333,7 @@ int main(void)
 		TEST(a_restart_at_each_record_reads_the_rest),
 		TEST(an_identity_does_not_change_when_the_file_grows),
 		TEST(a_restart_reads_the_rotated_file_first),
+		TEST(a_time_without_its_fraction_is_not_earlier),
 		TEST(a_restart_follows_after_the_rotated_file),
 		TEST(a_scan_waits_at_the_old_file_while_the_new_one_is_empty),
 		TEST(a_restart_finds_the_copy_of_a_copytruncate),
