@@ -36,7 +36,7 @@ struct watch {
 	struct intake *intake;
 	struct pollfd slots[SLOTS];
 	bool stop;
-	int stop_signal;
+	int stop_signal; /* 0: standard input ended */
 
 	uint64_t reopen_usec, reopen_pause; /* 0: the source is open */
 	uint64_t watchdog_usec;		    /* interval; 0: none */
@@ -302,6 +302,11 @@ static int wait_for_work(struct watch *w)
 	source->fd = -1;
 	if (w->session.source) {
 		source->fd = source_wait_fd(w->session.source, &source->events, &timeout);
+		if (source->fd == -ENODATA) {
+			log_notice("%s has ended", w->session.source_name);
+			w->stop = true;
+			return 0;
+		}
 		if (source->fd < 0) {
 			close_source(w, source->fd);
 			return 0;
@@ -383,8 +388,12 @@ static void finish(struct watch *w)
 		look_on(w);
 		drain(w, INTAKE_FINAL);
 	}
-	(void)snprintf(reason, sizeof(reason), "loginbell %s was stopped by signal %d (%s)",
-		       LOGINBELL_VERSION, w->stop_signal, strsignal(w->stop_signal));
+	if (w->stop_signal)
+		(void)snprintf(reason, sizeof(reason), "loginbell %s was stopped by signal %d (%s)",
+			       LOGINBELL_VERSION, w->stop_signal, strsignal(w->stop_signal));
+	else
+		(void)snprintf(reason, sizeof(reason), "loginbell %s ended with its input",
+			       LOGINBELL_VERSION);
 	(void)intake_instance(w->intake, reason);
 	sender_stop(w);
 }
