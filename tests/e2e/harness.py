@@ -12,10 +12,8 @@ Whatever is awaited is awaited as an event (READY=1, a mail, the end of a proces
 that a slow machine keeps too.
 """
 
-import datetime
 import email
 import email.policy
-import glob
 import grp
 import logging
 import os
@@ -126,8 +124,9 @@ class Process:
             environment["NOTIFY_SOCKET"] = path
         with open(self.log_path, "ab") as log:
             self._log_begin = log.tell()
-            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log,
-                                            stderr=log, env=environment, **options)
+            options.setdefault("stdin", subprocess.DEVNULL)
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, env=environment,
+                                            **options)
         if notify:
             self.wait_ready()
 
@@ -272,55 +271,6 @@ class Refuser:
     def stop(self):
         self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
-
-
-class Syslogd:
-    """
-    What a syslog daemon does with /dev/log: writes each message as a line of a file, with RFC 3339
-    times as Debian's rsyslog.
-    """
-
-    def __init__(self, path="/var/log/auth.log"):
-        self.path = path
-        os.makedirs("/run/systemd/journal", exist_ok=True)
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._socket.bind("/run/systemd/journal/dev-log")
-        os.chmod("/run/systemd/journal/dev-log", 0o666)
-        self._written = threading.Condition()
-        self._open()
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def _open(self):
-        self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
-        shutil.chown(self.path, "root", "adm")
-
-    def _serve(self):
-        while True:
-            data = self._socket.recv(65536)
-            text = data.rstrip(b"\0\n").partition(b">")[2][16:]  # "<38>Nov 23 04:05:06 sshd[7]: …"
-            now = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="microseconds")
-            with self._written:
-                os.write(self._file, f"{now} {HOSTNAME} ".encode() + text + b"\n")
-                self._written.notify_all()
-
-    def wait_line(self, text):
-        """Until the file, or one that it was before it was rotated, holds the text."""
-        def there():
-            return any(text in open(p, encoding="utf-8", errors="replace").read()
-                       for p in glob.glob(self.path + "*"))
-        with self._written:
-            if not self._written.wait_for(there, DEADLINE):
-                raise AssertionError(f"{self.path} never held {text!r}")
-
-    def rotate(self):
-        """As logrotate: rename, then the daemon opens a new file."""
-        with self._written:
-            for n in range(8, 0, -1):
-                if os.path.exists(f"{self.path}.{n}"):
-                    os.rename(f"{self.path}.{n}", f"{self.path}.{n + 1}")
-            os.rename(self.path, f"{self.path}.1")
-            os.close(self._file)
-            self._open()
 
 
 class Host:

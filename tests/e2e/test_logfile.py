@@ -7,42 +7,10 @@ import re
 import signal
 
 import harness
-from harness import ELSEWHERE, FRIEND, HOSTNAME, body
+from harness import FRIEND, body
+from logfile_scene import Scene, subject
+from rsyslog import Rsyslogd
 from tap import case, expect, expect_equal, expect_in, main
-
-
-def subject(user, address=ELSEWHERE):
-    return f"[{HOSTNAME}] SSH login: {user} from {address}"
-
-
-class Scene:
-    def __init__(self, host, start=True):
-        self.host, self.start = host, start
-
-    def __enter__(self):
-        self.host.mailbox.mails.clear()
-        self.host.configure(source="file")
-        self.watch = self.host.watch() if self.start else None
-        return self
-
-    def __exit__(self, kind, *_):
-        if self.watch and self.watch.process.poll() is None:
-            status = self.watch.stop()
-            if kind is None:
-                expect_equal(status, 0, self.watch.log())
-
-    def login(self, user, address=ELSEWHERE):
-        port = self.host.login(user, address, command="set -- $SSH_CLIENT; echo $2").strip()
-        self.host.syslogd.wait_line(f"Accepted publickey for {user} from {address} port {port} ")
-        return port
-
-    def mailed(self, port):
-        return self.host.mailbox.wait_for(
-            lambda m: re.search(rf"\bport:? {port}\b", " ".join(body(m).split())),
-            f"the login with port {port}")
-
-    def subjects(self):
-        return [m["Subject"] for m in self.host.mailbox.mails]
 
 
 @case
@@ -155,7 +123,7 @@ def an_unreadable_log_file_is_an_error_that_names_it(host):
 
 if __name__ == "__main__":
     the_host = harness.start()
-    the_host.syslogd = harness.Syslogd()
+    the_host.syslogd = Rsyslogd()
     the_host.start_sshd()
     the_host.mailbox.start()
     main(the_host)
