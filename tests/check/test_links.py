@@ -40,6 +40,11 @@ def loginbell_names_pcre2_and_libsystemd():
 
 
 @tap.case
+def loginbell_loads_libsystemd_only_where_it_reads_journals():
+    tap.expect_equal("libsystemd" in loads(PROGRAM), JOURNAL, loads(PROGRAM))
+
+
+@tap.case
 def loginbell_loads_no_libcurl():
     tap.expect(not any(n.startswith("libcurl") for n in loads(PROGRAM)), loads(PROGRAM))
 
