@@ -8,7 +8,7 @@ import signal
 
 import harness
 from harness import FRIEND, body
-from logfile_scene import Scene, subject
+from logfile_scene import Scene, accepted, subject
 from rsyslog import Rsyslogd
 from tap import case, expect, expect_equal, expect_in, main
 
@@ -59,6 +59,18 @@ def what_happens_while_watch_is_killed_is_mailed_once_also_over_a_rotation(host)
         for port in ports:
             expect_equal(len(re.findall(rf"\bport:? {port}\b", host.ledger())), 1, port)
             expect(re.search(rf"\b{port}\b", text), port)
+
+
+@case
+def logins_that_rsyslogd_joins_are_counted(host):
+    with Scene(host) as scene:
+        for message in [accepted(7)] * 5 + ["Connection closed by 192.0.2.7 port 7"]:
+            harness.run("logger", "-t", "sshd", "--id=77", "-p", "auth.info", message)
+        host.syslogd.wait_line(f"message repeated 4 times: [ {accepted(7)}]")
+        scene.mailed("7")
+        scene.expect_recorded(["7", "7"])
+        expect_equal(re.findall("^COUNT=(.*)", host.ledger(), re.M), ["4"])
+        expect_equal(sum(int(m["X-Loginbell-Count"]) for m in host.mailbox.mails), 5)
 
 
 @case
@@ -123,7 +135,7 @@ def an_unreadable_log_file_is_an_error_that_names_it(host):
 
 if __name__ == "__main__":
     the_host = harness.start()
-    the_host.syslogd = Rsyslogd()
+    the_host.syslogd = Rsyslogd(first="$RepeatedMsgReduction on")
     the_host.start_sshd()
     the_host.mailbox.start()
     main(the_host)
