@@ -109,6 +109,16 @@ def copied_and_truncated_twice_while_stopped(host, path):
     killed_between(host, path, rotation(COPIED), rotation(COPIED))
 
 
+@in_each_form
+def rotated_twice_as_Debian_does_it_while_stopped(host, path):
+    killed_between(host, path, rotation(DEBIAN), rotation(DEBIAN))
+
+
+@in_each_form
+def compressed_at_once_while_stopped(host, path):
+    killed_between(host, path, rotation("compress"))
+
+
 @case
 def what_is_gone_is_told_as_a_gap_and_what_is_left_as_logins(host):
     path = FORMS["RFC_3339"][1]
