@@ -1,5 +1,6 @@
 /* loginbell: reads logs, writes the ledger; never talks to the network. */
 #include <locale.h>
+#include <signal.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -28,6 +29,8 @@ int main(int argc, char **argv)
 	int r;
 
 	log_init("loginbell");
+	/* Who started this may have ignored it; then no child's exit status could be known. */
+	(void)signal(SIGCHLD, SIG_DFL);
 	(void)setlocale(LC_TIME, "C");
 	tzset();
 	r = options_parse(argc, argv, commands, &options);

@@ -118,13 +118,13 @@ static void sender_ended(struct watch *w, int wait_status)
 static void reap(struct watch *w)
 {
 	int status;
-	pid_t pid;
+	pid_t other = handover_sender(intake_handover(w->intake));
 
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-		if (pid == w->sender)
-			sender_ended(w, status);
-		else if (pid == handover_sender(intake_handover(w->intake)))
-			handover_ended(intake_handover(w->intake), status);
+	/* Other children are the source's. */
+	if (w->sender && waitpid(w->sender, &status, WNOHANG) == w->sender)
+		sender_ended(w, status);
+	if (other > 0 && waitpid(other, &status, WNOHANG) == other)
+		handover_ended(intake_handover(w->intake), status);
 }
 
 /* The sender mails what waits, then ends; it has its own limit of time, this is behind it. */
