@@ -158,6 +158,9 @@ static void gap_details(const struct logfile *f, struct record *r)
 {
 	r->realtime_usec = f->chain.gap_to_usec;
 	r->from_usec = f->chain.gap_from_usec;
+	/* What was read of the file that the gap is in. */
+	if (f->time_usec > r->from_usec && f->time_usec < r->realtime_usec)
+		r->from_usec = f->time_usec;
 	r->reason = slice_of(f->chain.gap_reason);
 	r->identity = slice_of(f->chain.gap_identity);
 }

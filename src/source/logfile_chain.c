@@ -60,11 +60,13 @@ static void begin(struct chain *c)
 	const struct segment *s = &c->queue[0];
 
 	buffer_clear(&c->prefix);
-	buffer_clear(&c->name);
+	c->head_hashed = false;
 	c->closing = false;
 	/* Since it was queued it may have changed. */
 	c->check = c->following;
 	lines_begin(&c->lines, s->fd, s->offset);
+	if (s->packing != PACKING_NONE)
+		chain_begin_packed(c);
 }
 
 /* Puts a file into the queue at @at; the queue owns it from now on, also on error. */
@@ -79,10 +81,16 @@ static int insert(struct chain *c, size_t at, const struct place_file *file, uin
 		.offset = offset,
 		.since_usec = since_usec,
 		.queued = file->st.st_mtim,
+		.packing = file->packing,
 	};
-	int r;
+	int r = c->n == ARRAY_SIZE(c->queue) ? -EOVERFLOW : 0;
 
-	r = c->n == ARRAY_SIZE(c->queue) ? -EOVERFLOW : place_head_read(s.fd, &s.head);
+	if (s.packing != PACKING_NONE) {
+		s.head = file->head;
+		s.unknown = file->fault != 0 && s.head.n < PLACE_COPY_MIN;
+	} else if (r == 0) {
+		r = place_head_read(s.fd, &s.head);
+	}
 	if (r < 0) {
 		(void)close(s.fd);
 		return r;
@@ -139,50 +147,6 @@ static void shift(struct chain *c)
 	begin(c);
 }
 
-int chain_append_rotations(struct chain *c, const struct timespec *since,
-			   const struct place_except *except, uint64_t since_usec)
-{
-	struct place_file files[PLACE_ROTATIONS_MAX];
-	int n = place_rotations(c->dir, c->base, since, except, files), r = 0;
-
-	for (int i = 0; i < n; i++) {
-		int k = chain_append(c, &files[i], 0, since_usec);
-
-		if (r == 0)
-			r = k;
-	}
-	return n == -ENOENT || n == -EACCES ? 0 : n < 0 ? n : r;
-}
-
-static int find_once(const struct chain *c, const struct place *p, struct place_file *ret,
-		     bool *ret_compressed)
-{
-	AUTO_FREE char *target = realpath(c->path, NULL);
-	char *slash = target ? strrchr(target, '/') : NULL;
-	int r;
-
-	*ret_compressed = false;
-	r = place_find(p, c->dir, ret, ret_compressed);
-	if (r > 0 || !slash)
-		return r > 0;
-	*slash = '\0';
-	if (strcmp(target, c->dir) == 0)
-		return 0;
-	return place_find(p, target[0] ? target : "/", ret, ret_compressed) > 0;
-}
-
-int chain_find(const struct chain *c, const struct place *p, struct place_file *ret,
-	       bool *ret_compressed)
-{
-	int r = 0;
-
-	/* readdir(3) may miss a file that is renamed meanwhile, as rotation does with all of them.
-	 */
-	for (unsigned i = 0; i < FIND_TRIES && r == 0; i++)
-		r = find_once(c, p, ret, ret_compressed);
-	return r;
-}
-
 void chain_set_gap(struct chain *c, const struct place *p, uint64_t from_usec, const char *reason)
 {
 	c->gap = true;
@@ -194,15 +158,89 @@ void chain_set_gap(struct chain *c, const struct place *p, uint64_t from_usec, c
 		       (unsigned long long)p->fingerprint.low, (unsigned long long)p->offset);
 }
 
+/* Whether what @file unpacks to is queued: it was compressed since. */
+static bool is_queued(const struct chain *c, const struct place_file *file)
+{
+	if (file->packing == PACKING_NONE)
+		return false;
+	for (size_t i = 0; i < c->n; i++)
+		if (c->queue[i].head.n >= PLACE_COPY_MIN &&
+		    place_head_grew(&c->queue[i].head, &file->head))
+			return true;
+	return false;
+}
+
+static void set_gap_of_many(struct chain *c, const struct place_file *first)
+{
+	struct place p = {.ino = first->st.st_ino};
+	char reason[512];
+
+	(void)snprintf(reason, sizeof(reason),
+		       "of the rotations of %.300s only the newest %d were read: there are more "
+		       "that were not",
+		       c->path, PLACE_ROTATIONS_MAX);
+	chain_set_gap(c, &p, c->read_usec, reason);
+	c->gap_to_usec = usec_of(&first->st.st_mtim);
+}
+
+int chain_append_rotations(struct chain *c, const struct timespec *since,
+			   const struct place_except *except, uint64_t since_usec)
+{
+	struct place_file files[PLACE_ROTATIONS_MAX];
+	bool more = false;
+	int n = place_rotations(c->dir, c->base, since, except, files, &more), r = 0;
+
+	if (n > 0 && more)
+		set_gap_of_many(c, &files[0]);
+	for (int i = 0; i < n; i++) {
+		int k = 0;
+
+		if (is_queued(c, &files[i]))
+			(void)close(files[i].fd);
+		else
+			k = chain_append(c, &files[i], 0, since_usec);
+		if (r == 0)
+			r = k;
+	}
+	return n == -ENOENT || n == -EACCES ? 0 : n < 0 ? n : r;
+}
+
+static int find_once(const struct chain *c, const struct place *p, enum place_what what,
+		     struct place_file *ret)
+{
+	AUTO_FREE char *target = realpath(c->path, NULL);
+	char *slash = target ? strrchr(target, '/') : NULL;
+	int r;
+
+	r = place_find(p, c->dir, what, ret);
+	if (r > 0 || !slash)
+		return r > 0;
+	*slash = '\0';
+	if (strcmp(target, c->dir) == 0)
+		return 0;
+	return place_find(p, target[0] ? target : "/", what, ret) > 0;
+}
+
+int chain_find(const struct chain *c, const struct place *p, struct place_file *ret)
+{
+	int r = 0;
+
+	/* readdir(3) may miss a file that is renamed meanwhile, as rotation does with all of them.
+	 */
+	for (unsigned i = 0; i < FIND_TRIES && r == 0; i++)
+		r = find_once(c, p, PLACE_PLAIN, ret);
+	return r > 0 ? r : find_once(c, p, PLACE_PACKED, ret);
+}
+
 void chain_done(struct chain *c)
 {
 	for (size_t i = 0; i < c->n; i++)
 		(void)close(c->queue[i].fd);
 	c->n = 0;
+	unpack_stop(&c->unpack);
 	lines_done(&c->lines);
 	follow_done(&c->follow);
 	buffer_done(&c->prefix);
-	buffer_done(&c->name);
 	free(c->dir);
 	free(c->path);
 	c->dir = c->path = NULL;
@@ -237,7 +275,7 @@ static bool was_truncated(struct chain *c)
 	struct place_head head;
 	struct stat st;
 
-	if (s->dead || fstat(s->fd, &st) < 0)
+	if (s->dead || s->packing != PACKING_NONE || fstat(s->fd, &st) < 0)
 		return false;
 	if ((uint64_t)st.st_size < c->lines.read_offset)
 		return true;
@@ -264,14 +302,14 @@ static int queue_truncated(struct chain *c, bool sure)
 	struct place_except except = {
 		{&first, &c->previous}, inos, ARRAY_SIZE(inos), &c->queue[0].head};
 	struct timespec since = c->queue[0].queued;
-	struct place_file copy, anew;
-	bool compressed, copied;
+	struct place_file copy, anew = {.fd = -1};
+	bool copied;
 	int r = 0;
 
 	/* Looked at first: what is copied and truncated from now on comes later. */
 	if (fstat(c->queue[0].fd, &anew.st) < 0)
 		return -errno;
-	copied = sure && chain_find(c, &first, &copy, &compressed) > 0;
+	copied = sure && chain_find(c, &first, &copy) > 0;
 	if (copied) {
 		since = copy.st.st_mtim;
 		r = chain_append(c, &copy, first.offset, 0);
@@ -355,7 +393,8 @@ static bool next_is_written(const struct chain *c)
 
 	if (c->n < 2)
 		return false;
-	return c->n > 2 || c->queue[0].dead || fstat(c->queue[1].fd, &st) < 0 || st.st_size > 0;
+	return c->n > 2 || c->queue[0].dead || c->queue[0].packing != PACKING_NONE ||
+	       fstat(c->queue[1].fd, &st) < 0 || st.st_size > 0;
 }
 
 int chain_next(struct chain *c, enum lines_want want, struct line *ret)
@@ -374,10 +413,12 @@ int chain_next(struct chain *c, enum lines_want want, struct line *ret)
 			c->gap = false;
 			return CHAIN_GAP;
 		}
-		last = !c->following || c->lines.stream || c->closing;
+		last = !c->following || c->lines.stream || c->lines.piped || c->closing;
 		r = lines_next(&c->lines, want, last, ret);
 		if (r != 0)
 			return r;
+		if (c->lines.piped && chain_end_packed(c))
+			continue;
 		if (!next_is_written(c))
 			return 0;
 		/* What was written to the old file meanwhile was written before this look. */
@@ -394,7 +435,7 @@ static void learn_head(struct chain *c, uint64_t offset)
 	struct segment *s = &c->queue[0];
 	struct place_head head;
 
-	if (s->head.n == PLACE_HEAD || offset <= s->head.n || s->dead ||
+	if (s->head.n == PLACE_HEAD || offset <= s->head.n || s->dead || c->lines.piped ||
 	    place_head_read(s->fd, &head) < 0 || !place_head_grew(&s->head, &head))
 		return;
 	s->head = head;
@@ -432,31 +473,41 @@ int chain_write_position(struct chain *c, uint64_t offset, uint64_t time_usec, u
 	return r;
 }
 
-/* The fingerprint covers what is in front of the line's end only: that never changes. */
+static void write_hex(char ret[16], uint64_t v)
+{
+	for (size_t i = 16; i > 0; v >>= 4)
+		ret[--i] = "0123456789abcdef"[v & 15];
+}
+
+/*
+ * Of the file's begin only what is in front of the line's end is hashed: that never changes. The
+ * line is, too, since files that begin alike may differ there. The inode is no part of it: it is
+ * another one when the file was copied or compressed.
+ */
 int chain_write_identity(struct chain *c, const struct line *line, struct buffer *ret)
 {
 	const struct segment *s = &c->queue[0];
-	bool covered = line->end_offset >= PLACE_HEAD;
+	char text[5 + 32] = "file:";
 	struct hash128 h;
-	int r = 0;
+	int r;
 
 	if (c->lines.stream)
 		return buffer_printf(ret, "stdin:%llu:%llu", (unsigned long long)c->opened_usec,
 				     (unsigned long long)line->offset);
 	learn_head(c, line->end_offset);
-	if (c->name.len == 0 || !covered) {
-		buffer_clear(&c->name);
-		h = place_head_hash(&s->head, covered ? PLACE_HEAD : (size_t)line->end_offset);
-		r = buffer_printf(&c->name, "file:%llu:%016llx%016llx", (unsigned long long)s->ino,
-				  (unsigned long long)h.high, (unsigned long long)h.low);
+	if (line->end_offset < PLACE_HEAD) {
+		h = place_head_hash(&s->head, (size_t)line->end_offset);
+	} else {
+		if (!c->head_hashed)
+			c->head_hash = place_head_hash(&s->head, PLACE_HEAD);
+		c->head_hashed = true;
+		h = c->head_hash;
 	}
-	if (r == 0)
-		r = buffer_append_slice(ret, buffer_slice(&c->name));
-	if (r == 0)
-		r = place_write_number(":", line->offset, ret);
-	if (!covered)
-		buffer_clear(&c->name);
-	return r;
+	h = hash_fnv_add(h, line->text.p, line->text.n);
+	write_hex(text + 5, h.high);
+	write_hex(text + 21, h.low);
+	r = buffer_append(ret, text, sizeof(text));
+	return r < 0 ? r : place_write_number(":", line->offset, ret);
 }
 
 int chain_wait_fd(struct chain *c, short *ret_events, uint64_t *ret_timeout_usec)
@@ -494,12 +545,15 @@ int chain_process(struct chain *c)
 void chain_progress(const struct chain *c, uint64_t *ret_done, uint64_t *ret_total)
 {
 	struct stat st;
+	bool packed = false;
 
 	*ret_done = c->finished + c->lines.offset;
 	*ret_total = c->finished;
-	for (size_t i = 0; i < c->n; i++)
+	for (size_t i = 0; i < c->n; i++) {
 		if (fstat(c->queue[i].fd, &st) == 0 && S_ISREG(st.st_mode))
 			*ret_total += (uint64_t)st.st_size;
-	if (*ret_total < *ret_done)
+		packed |= c->queue[i].packing != PACKING_NONE;
+	}
+	if (packed || *ret_total < *ret_done)
 		*ret_total = 0;
 }

@@ -24,6 +24,8 @@ struct segment {
 	uint64_t since_usec;	/* older records were read already, or may have been; 0: none */
 	struct timespec queued; /* its last write when it was queued */
 	bool dead;		/* truncated: nothing more comes from it */
+	enum packing packing;	/* read through a program, from chain.unpack */
+	bool unknown;		/* and it cannot even be told which file it was */
 	struct place_head head;
 };
 
@@ -36,6 +38,8 @@ struct chain {
 	struct segment queue[PLACE_ROTATIONS_MAX + 8]; /* the first is being read */
 	size_t n;
 	struct lines lines;
+	struct unpack unpack; /* of the first, where that is compressed */
+	uint64_t read_usec;   /* no record before it is in what is compressed; 0: not known */
 	struct follow follow;
 	struct place previous; /* of the segment that was read before */
 	uint64_t finished;     /* bytes of segments that were read */
@@ -51,7 +55,8 @@ struct chain {
 
 	struct buffer prefix; /* of positions in prefix_of; empty: to be made */
 	const struct segment *prefix_of;
-	struct buffer name; /* of lines behind the first segment's head, without their offset */
+	struct hash128 head_hash; /* of the first segment's whole head; valid while head_hashed */
+	bool head_hashed;
 };
 
 enum chain_next {
@@ -81,14 +86,17 @@ uint64_t chain_written_usec(const struct chain *c);
 int chain_write_position(struct chain *c, uint64_t offset, uint64_t time_usec, uint64_t until_usec,
 			 struct buffer *ret);
 
-/* Appends what names the line at any time: inode, fingerprint of what is before its end, offset. */
+/*
+ * Appends what names the line at any time, in whatever file it then is: its offset, and a hash of
+ * the file's begin and of the line. -ENOMEM, -E2BIG.
+ */
 int chain_write_identity(struct chain *c, const struct line *line, struct buffer *ret);
 
 int chain_wait_fd(struct chain *c, short *ret_events, uint64_t *ret_timeout_usec);
 int chain_process(struct chain *c);
 void chain_progress(const struct chain *c, uint64_t *ret_done, uint64_t *ret_total);
 
-/* Between logfile_chain.c and logfile_open.c. */
+/* Between logfile_chain.c, logfile_open.c and logfile_packed.c. */
 
 /* Opens what the path names. -errno, with *err set where not NULL. */
 int chain_open_path(const struct chain *c, struct place_file *ret, struct error *err);
@@ -101,9 +109,20 @@ int chain_append(struct chain *c, const struct place_file *file, uint64_t offset
 int chain_append_rotations(struct chain *c, const struct timespec *since,
 			   const struct place_except *except, uint64_t since_usec);
 
-/* Looks for the file of @p beside the path, then beside what a link at the path names: 1 or 0. */
-int chain_find(const struct chain *c, const struct place *p, struct place_file *ret,
-	       bool *ret_compressed);
+/*
+ * Looks for the file of @p beside the path, then beside what a link at the path names; then among
+ * the compressed ones there. 1 or 0.
+ */
+int chain_find(const struct chain *c, const struct place *p, struct place_file *ret);
 
 /* Has a gap told that ends now; @p is where reading stopped. */
 void chain_set_gap(struct chain *c, const struct place *p, uint64_t from_usec, const char *reason);
+
+/* Begins to read the first segment, which is compressed. */
+void chain_begin_packed(struct chain *c);
+
+/* After the first segment, which is compressed, gave its last line: whether a gap is to be told. */
+bool chain_end_packed(struct chain *c);
+
+/* Whether a compressed segment is queued that may be any file. */
+bool chain_has_unknown(const struct chain *c);

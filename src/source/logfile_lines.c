@@ -48,7 +48,7 @@ void lines_done(struct lines *l)
 void lines_begin(struct lines *l, int fd, uint64_t offset)
 {
 	l->fd = fd;
-	l->ended = l->finished = false;
+	l->ended = l->finished = l->piped = false;
 	l->offset = l->read_offset = offset;
 	l->start = l->complete = l->end = 0;
 	l->skipped = 0;
@@ -179,8 +179,9 @@ static ssize_t read_block(struct lines *l)
 			return -EAGAIN;
 	}
 	do {
-		n = l->stream ? read(l->fd, l->data + l->end, l->block)
-			      : pread(l->fd, l->data + l->end, l->block, (off_t)l->read_offset);
+		n = l->stream || l->piped
+			    ? read(l->fd, l->data + l->end, l->block)
+			    : pread(l->fd, l->data + l->end, l->block, (off_t)l->read_offset);
 	} while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return -errno;

@@ -20,6 +20,7 @@ struct line {
 struct lines {
 	int fd;		 /* the caller's; -1: none */
 	bool stream;	 /* a pipe or the like: no offsets */
+	bool piped;	 /* read in order from @fd, with offsets */
 	bool wait;	 /* of a stream: where nothing is there yet, do not wait for it */
 	bool ended;	 /* the last read met the end */
 	bool finished;	 /* nothing more is read */

@@ -86,19 +86,17 @@ int chain_open_path(const struct chain *c, struct place_file *ret, struct error 
 		return r;
 	}
 	ret->st = st;
+	ret->packing = PACKING_NONE;
 	ret->fd = take_fd(&fd);
 	return 0;
 }
 
-static void set_gap_of_lost(struct chain *c, const struct place *p, bool compressed)
+static void set_gap_of_lost(struct chain *c, const struct place *p)
 {
 	char reason[512];
 
 	(void)snprintf(reason, sizeof(reason),
-		       compressed
-			       ? "%.300s was rotated and compressed before it was read to its end"
-			       : "the file that was %.300s is gone, and was not read to its end",
-		       c->path);
+		       "the file that was %.300s is gone, and was not read to its end", c->path);
 	chain_set_gap(c, p, p->until_usec > p->time_usec ? p->until_usec : p->time_usec, reason);
 }
 
@@ -111,10 +109,11 @@ static int resume(struct chain *c, const struct place *p, const struct place_fil
 	struct place_except except = {{p, NULL}, inos, ARRAY_SIZE(inos), NULL};
 	struct timespec since = {(time_t)(read_usec / USEC_PER_SEC), 0};
 	struct place_file rotated;
-	bool compressed = false;
-	int r, k = 0;
+	bool found;
+	int r = 0, k = 0;
 
-	if (now->fd >= 0 && now->st.st_ino == p->ino && place_is_in(p, now->fd, &now->st)) {
+	c->read_usec = read_usec;
+	if (now->fd >= 0 && now->st.st_ino == p->ino && place_matches(p, now)) {
 		/* It was empty, and may have been copied and truncated since. */
 		r = p->fingerprint_of < PLACE_COPY_MIN && read_usec > 0
 			    ? chain_append_rotations(c, &since, &except, read_usec)
@@ -125,22 +124,25 @@ static int resume(struct chain *c, const struct place *p, const struct place_fil
 	if (strcmp(p->path, c->path) != 0)
 		return now->fd >= 0 ? chain_append(c, now, 0, read_usec) : 0;
 
-	if (p->ino != 0 && chain_find(c, p, &rotated, &compressed) > 0) {
+	found = p->ino != 0 && chain_find(c, p, &rotated) > 0;
+	if (found) {
 		if (now->fd >= 0 && rotated.st.st_ino == now->st.st_ino) {
 			(void)close(rotated.fd);
 			return chain_append(c, now, p->offset, 0);
 		}
-		since = rotated.st.st_mtim;
+		/* Not every way of compressing keeps the time of the last write. */
+		if (rotated.packing == PACKING_NONE || since.tv_sec == 0 ||
+		    rotated.st.st_mtim.tv_sec < since.tv_sec)
+			since = rotated.st.st_mtim;
 		inos[1] = rotated.st.st_ino;
 		r = chain_append(c, &rotated, p->offset, 0);
 		since_usec = 0;
-	} else {
-		r = 0;
-		if (p->ino != 0)
-			set_gap_of_lost(c, p, compressed);
 	}
 	if (r == 0 && (since.tv_sec > 0 || since_usec == 0))
 		r = chain_append_rotations(c, &since, &except, read_usec);
+	/* What cannot be unpacked may be the file, and tells a gap of its own. */
+	if (p->ino != 0 && !found && !chain_has_unknown(c))
+		set_gap_of_lost(c, p);
 	if (now->fd >= 0)
 		k = chain_append(c, now, 0, since_usec);
 	return r < 0 ? r : k;
@@ -189,6 +191,13 @@ static int open_stream(struct chain *c, struct error *err)
 		error_set(err, NULL, 0, 0, "standard input is a directory");
 		return SOURCE_E_UNREADABLE;
 	}
+	file.packing = S_ISREG(file.st.st_mode) ? packing_of(file.fd, "") : PACKING_NONE;
+	if (file.packing != PACKING_NONE) {
+		(void)close(file.fd);
+		error_set(err, NULL, 0, 0,
+			  "standard input is compressed: give it unpacked, as by zcat(1)");
+		return SOURCE_E_UNREADABLE;
+	}
 	c->queue[0] = (struct segment){.fd = file.fd, .watch = -1};
 	c->n = 1;
 	lines_begin(&c->lines, file.fd, 0);
@@ -217,6 +226,39 @@ static int set_path(struct chain *c, const char *path)
 	return 0;
 }
 
+/*
+ * A compressed file that was named itself can be gone through, but it has no end that grows.
+ * SOURCE_E_UNREADABLE with *err set where it cannot be read.
+ */
+static int check_packed(const struct chain *c, const struct source_options *options,
+			struct place_file *file, struct error *err)
+{
+	const char *program;
+
+	file->packing = packing_of(file->fd, c->base);
+	if (file->packing == PACKING_NONE)
+		return 0;
+	program = unpack_program(file->packing);
+	place_unpack_head(file);
+	if (options->follow || options->from_end)
+		error_set(err, c->path, 0, 0,
+			  "is compressed: nothing more will be logged there; it can be read by "
+			  "report, and by scan with --dry-run or --since=TIME");
+	else if (!program)
+		error_set(err, c->path, 0, 0,
+			  "is compressed, and neither by gzip nor by xz nor by zstd: give it "
+			  "unpacked on standard input, with --log-file=-");
+	else if (file->fault == UNPACK_E_DAMAGED && file->head.n == 0)
+		error_set(err, c->path, 0, 0, "cannot be unpacked: %s says that it is damaged",
+			  program);
+	else if (file->fault == UNPACK_E_MISSING)
+		error_set(err, c->path, 0, 0,
+			  "is compressed, and %s is not installed, or may not be run", program);
+	else
+		return 0;
+	return SOURCE_E_UNREADABLE;
+}
+
 /* Queues what the path names, or what is left of what it named. */
 static int open_files(struct chain *c, const struct source_options *options, struct error *err)
 {
@@ -236,6 +278,12 @@ static int open_files(struct chain *c, const struct source_options *options, str
 	if (reading < 0 && !absent) {
 		place_done(&p);
 		return SOURCE_E_UNREADABLE;
+	}
+	r = absent ? 0 : check_packed(c, options, &now, err);
+	if (r != 0) {
+		(void)close(now.fd);
+		place_done(&p);
+		return r;
 	}
 	if (options->resume) {
 		r = resume(c, &p, &now);
@@ -272,8 +320,8 @@ int chain_open(struct chain *c, const char *path, const struct source_options *o
 		.following = options->follow,
 		.opened_usec = options->now_usec,
 		.follow = {.fd = -1},
+		.unpack = UNPACK_INIT,
 		.prefix = BUFFER_INIT(16384),
-		.name = BUFFER_INIT(256),
 	};
 	c->opened_boottime = chain_now(c) - c->opened_usec;
 	r = lines_init(&c->lines, block);

@@ -5,6 +5,10 @@
  * same inode is preferred, a copy will do. The device is written down for people only: its number
  * may change whenever the machine starts.
  *
+ * A compressed file is what it unpacks to: its fingerprint and offset are of that. Compression
+ * takes a while, and then the file goes that it was made from; as long as that is there it is
+ * taken, and never both.
+ *
  * As text a place is "file v=1 path=… dev=… ino=… fingerprint=BYTES:HASH offset=… time=… until=…",
  * the path percent-escaped.
  */
@@ -13,10 +17,14 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/number.h"
+
+#define LOOKS 10 /* at a directory that changes */
 
 static const char hex[] = "0123456789abcdef";
 
@@ -211,30 +219,36 @@ int place_parse(struct slice text, struct place *ret, struct error *err)
 	return 0;
 }
 
-bool place_is_in(const struct place *p, int fd, const struct stat *st)
+void place_unpack_head(struct place_file *file)
 {
-	struct place_head h;
+	struct unpack u = UNPACK_INIT;
 
-	if (st->st_size < 0 || (uint64_t)st->st_size < p->offset)
-		return false;
-	if (place_head_read(fd, &h) < 0 || h.n < p->fingerprint_of)
-		return false;
-	return hash128_eq(place_head_hash(&h, p->fingerprint_of), p->fingerprint);
+	file->head.n = 0;
+	file->fault = 0;
+	if (file->packing == PACKING_NONE)
+		return;
+	unpack_start(&u, file->packing, file->fd, unpack_directories);
+	file->head.n = unpack_read(&u, file->head.bytes, sizeof(file->head.bytes));
+	if (file->head.n < sizeof(file->head.bytes))
+		file->fault = unpack_end(&u);
+	else
+		unpack_stop(&u);
 }
 
-static bool is_compressed(const char *name)
+static bool begins_so(const struct place *p, const struct place_head *h)
 {
-	static const char *const endings[] = {".gz",  ".xz",  ".bz2",  ".zst",
-					      ".lz4", ".zip", ".lzma", ".Z"};
-	size_t n = strlen(name);
+	return h->n >= p->fingerprint_of &&
+	       hash128_eq(place_head_hash(h, p->fingerprint_of), p->fingerprint);
+}
 
-	for (size_t i = 0; i < ARRAY_SIZE(endings); i++) {
-		size_t k = strlen(endings[i]);
+bool place_matches(const struct place *p, const struct place_file *file)
+{
+	struct place_head head;
 
-		if (n > k && strcmp(name + n - k, endings[i]) == 0)
-			return true;
-	}
-	return false;
+	if (file->packing != PACKING_NONE)
+		return begins_so(p, &file->head);
+	return file->st.st_size >= 0 && (uint64_t)file->st.st_size >= p->offset &&
+	       place_head_read(file->fd, &head) == 0 && begins_so(p, &head);
 }
 
 /* "auth.log.1", "auth.log-20261123", "auth-20261123.log", and these compressed, of "auth.log". */
@@ -249,8 +263,8 @@ static bool is_rotation(const char *name, const char *base)
 	       stem < n && strstr(name + stem, base + stem);
 }
 
-/* Opens an entry of a directory: only regular files, and no links, since both names would count. */
-static int open_entry(DIR *dir, const char *name, struct place_file *ret)
+/* Opens what is in a directory: only regular files, and no links, since both names would count. */
+static int open_name(DIR *dir, const char *name, struct place_file *ret)
 {
 	AUTO_CLOSE int fd = -1;
 	struct stat st;
@@ -264,43 +278,87 @@ static int open_entry(DIR *dir, const char *name, struct place_file *ret)
 		return -errno;
 	if (fstat(fd, &ret->st) < 0)
 		return -errno;
+	ret->packing = packing_of(fd, name);
 	ret->fd = take_fd(&fd);
 	return 0;
 }
 
-static int usec_compare(const struct timespec *t, uint64_t usec)
+/*
+ * The same of an entry. *ret_changed is set where it is another file by now, or none: rotation
+ * renames all of them, and one that took the name of a file that was read is missed.
+ */
+static int open_entry(DIR *dir, const struct dirent *e, struct place_file *ret, bool *ret_changed)
 {
-	uint64_t v =
-		t->tv_sec < 0 ? 0 : (uint64_t)t->tv_sec * 1000000 + (uint64_t)t->tv_nsec / 1000;
+	int r = open_name(dir, e->d_name, ret);
 
-	return (v > usec) - (v < usec);
+	*ret_changed |= r == -ENOENT || (r == 0 && ret->st.st_ino != e->d_ino);
+	return r;
 }
 
-int place_find(const struct place *p, const char *dir, struct place_file *ret, bool *ret_compressed)
+/*
+ * Whether what a compressed file is made from is still there, so that it may not be whole yet. The
+ * log itself is not what rotation made; and a file of that name may be another, left over.
+ */
+static bool has_source(DIR *dir, const char *name, const char *base, const struct place_file *file)
+{
+	const char *dot = strrchr(name, '.');
+	struct place_file source;
+	struct place_head head;
+	char source_name[NAME_MAX + 1];
+	bool r;
+
+	if (!dot)
+		return false;
+	(void)snprintf(source_name, sizeof(source_name), "%.*s", (int)(dot - name), name);
+	if (strcmp(source_name, base) == 0 || open_name(dir, source_name, &source) < 0)
+		return false;
+	r = source.packing == PACKING_NONE && place_head_read(source.fd, &head) == 0 &&
+	    place_head_grew(&file->head, &head);
+	(void)close(source.fd);
+	return r;
+}
+
+/* Whether a plain file is that of @p; @rotation: by its name, it may be without a fingerprint. */
+static bool is_plain(const struct place *p, const struct place_file *file, bool rotation)
+{
+	bool same = file->st.st_ino == p->ino && (p->fingerprint_of > 0 || rotation);
+
+	return file->packing == PACKING_NONE && (same || p->fingerprint_of >= PLACE_COPY_MIN) &&
+	       place_matches(p, file);
+}
+
+/* The same of a compressed one. One that cannot be unpacked is known by its inode alone. */
+static bool is_packed(const struct place *p, const struct place_file *file)
+{
+	return file->packing != PACKING_NONE &&
+	       (p->fingerprint_of >= PLACE_COPY_MIN ||
+		(p->fingerprint_of == 0 && file->st.st_ino == p->ino)) &&
+	       place_matches(p, file);
+}
+
+static int find(DIR *d, const struct place *p, enum place_what what, struct place_file *ret,
+		bool *ret_changed)
 {
 	const char *slash = strrchr(p->path, '/'), *base = slash ? slash + 1 : p->path;
-	uint64_t since = p->until_usec > p->time_usec ? p->until_usec : p->time_usec;
 	struct place_file best = {.fd = -1};
 	struct dirent *e;
-	DIR *d = opendir(dir);
 
-	if (!d)
-		return -errno;
-	*ret_compressed = false;
+	*ret_changed = false;
 	while ((e = readdir(d))) {
 		struct place_file file;
-		bool same, rotation = is_rotation(e->d_name, base);
+		bool same, taken, rotation = is_rotation(e->d_name, base);
 
-		if (open_entry(d, e->d_name, &file) < 0)
+		if ((what == PLACE_PACKED && !rotation) || open_entry(d, e, &file, ret_changed) < 0)
 			continue;
-		if (rotation && is_compressed(e->d_name) &&
-		    usec_compare(&file.st.st_ctim, since) >= 0)
-			*ret_compressed = true;
-		same = file.st.st_ino == p->ino &&
-		       (p->fingerprint_of > 0 || rotation || strcmp(e->d_name, base) == 0);
-		if ((!same && p->fingerprint_of < PLACE_COPY_MIN) ||
-		    !place_is_in(p, file.fd, &file.st) ||
-		    (!same && best.fd >= 0 && file.st.st_size <= best.st.st_size)) {
+		same = file.st.st_ino == p->ino;
+		if (what == PLACE_PACKED) {
+			place_unpack_head(&file);
+			taken = is_packed(p, &file) && !has_source(d, e->d_name, base, &file);
+		} else {
+			taken = is_plain(p, &file, rotation || strcmp(e->d_name, base) == 0) &&
+				(same || best.fd < 0 || file.st.st_size > best.st.st_size);
+		}
+		if (!taken) {
 			(void)close(file.fd);
 			continue;
 		}
@@ -310,11 +368,26 @@ int place_find(const struct place *p, const char *dir, struct place_file *ret, b
 		if (same)
 			break;
 	}
-	(void)closedir(d);
 	if (best.fd < 0)
 		return 0;
 	*ret = best;
 	return 1;
+}
+
+int place_find(const struct place *p, const char *dir, enum place_what what, struct place_file *ret)
+{
+	bool changed = true;
+	int r = 0;
+
+	for (unsigned i = 0; i < LOOKS && r == 0 && changed; i++) {
+		DIR *d = opendir(dir);
+
+		if (!d)
+			return -errno;
+		r = find(d, p, what, ret, &changed);
+		(void)closedir(d);
+	}
+	return r;
 }
 
 static int compare_times(const struct timespec *a, const struct timespec *b)
@@ -328,55 +401,93 @@ static bool is_excepted(const struct place_except *except, const struct place_fi
 {
 	struct place_head head;
 
-	if (except->copying && file->st.st_size < PLACE_HEAD &&
-	    place_head_read(file->fd, &head) == 0 && place_head_grew(&head, except->copying))
-		return true;
 	for (size_t i = 0; i < except->n_inos; i++)
 		if (except->inos[i] == file->st.st_ino)
 			return true;
 	for (size_t i = 0; i < ARRAY_SIZE(except->copies_of); i++) {
 		const struct place *p = except->copies_of[i];
 
-		if (p && p->fingerprint_of >= PLACE_COPY_MIN && place_is_in(p, file->fd, &file->st))
+		if (p && p->fingerprint_of >= PLACE_COPY_MIN && place_matches(p, file))
 			return true;
 	}
-	return false;
+	return except->copying && file->packing == PACKING_NONE && file->st.st_size < PLACE_HEAD &&
+	       place_head_read(file->fd, &head) == 0 && place_head_grew(&head, except->copying);
 }
 
-int place_rotations(const char *dir, const char *base, const struct timespec *since,
-		    const struct place_except *except, struct place_file ret[PLACE_ROTATIONS_MAX])
+/* Puts @file into @ret in order of time; where there are too many, the oldest one is closed. */
+static int insert(struct place_file ret[], int n, const struct place_file *file, bool *ret_more)
+{
+	int at;
+
+	if (n == PLACE_ROTATIONS_MAX) {
+		*ret_more = true;
+		if (compare_times(&file->st.st_mtim, &ret[0].st.st_mtim) < 0) {
+			(void)close(file->fd);
+			return n;
+		}
+		(void)close(ret[0].fd);
+		memmove(ret, ret + 1, (size_t)--n * sizeof(*ret));
+	}
+	for (at = n; at > 0 && compare_times(&file->st.st_mtim, &ret[at - 1].st.st_mtim) < 0; at--)
+		ret[at] = ret[at - 1];
+	ret[at] = *file;
+	return n + 1;
+}
+
+static bool is_gone(const struct place_file *file)
+{
+	struct stat st;
+
+	return fstat(file->fd, &st) == 0 && st.st_nlink == 0;
+}
+
+/* *ret_changed: rotation or compression went on meanwhile. */
+static int list_rotations(DIR *d, const char *base, const struct timespec *since,
+			  const struct place_except *except, struct place_file ret[],
+			  bool *ret_more, bool *ret_changed)
 {
 	struct dirent *e;
 	int n = 0;
-	DIR *d = opendir(dir);
 
-	if (!d)
-		return -errno;
+	*ret_more = *ret_changed = false;
 	while ((e = readdir(d))) {
 		struct place_file file;
-		int at;
 
-		if (!is_rotation(e->d_name, base) || is_compressed(e->d_name) ||
-		    open_entry(d, e->d_name, &file) < 0)
+		if (!is_rotation(e->d_name, base) || open_entry(d, e, &file, ret_changed) < 0)
 			continue;
-		if (compare_times(&file.st.st_mtim, since) < 0 || is_excepted(except, &file)) {
+		if (compare_times(&file.st.st_mtim, since) < 0) {
 			(void)close(file.fd);
 			continue;
 		}
-		if (n == PLACE_ROTATIONS_MAX) {
-			if (compare_times(&file.st.st_mtim, &ret[0].st.st_mtim) < 0) {
-				(void)close(file.fd);
-				continue;
-			}
-			(void)close(ret[0].fd);
-			memmove(ret, ret + 1, (size_t)--n * sizeof(*ret));
-		}
-		for (at = n; at > 0 && compare_times(&file.st.st_mtim, &ret[at - 1].st.st_mtim) < 0;
-		     at--)
-			ret[at] = ret[at - 1];
-		ret[at] = file;
-		n++;
+		place_unpack_head(&file);
+		if (is_excepted(except, &file) ||
+		    (file.packing != PACKING_NONE && has_source(d, e->d_name, base, &file)))
+			(void)close(file.fd);
+		else
+			n = insert(ret, n, &file, ret_more);
 	}
-	(void)closedir(d);
+	/* What was opened and then compressed may be among them twice. */
+	for (int i = 0; i < n; i++)
+		*ret_changed |= is_gone(&ret[i]);
+	return n;
+}
+
+int place_rotations(const char *dir, const char *base, const struct timespec *since,
+		    const struct place_except *except, struct place_file ret[PLACE_ROTATIONS_MAX],
+		    bool *ret_more)
+{
+	bool changed = true;
+	int n = 0;
+
+	for (unsigned i = 0; i < LOOKS && changed; i++) {
+		DIR *d = opendir(dir);
+
+		while (n > 0)
+			(void)close(ret[--n].fd);
+		if (!d)
+			return -errno;
+		n = list_rotations(d, base, since, except, ret, ret_more, &changed);
+		(void)closedir(d);
+	}
 	return n;
 }

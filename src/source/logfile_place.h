@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/slice.h"
+#include "source/logfile_unpack.h"
 
 #define PLACE_HEAD     512 /* bytes of a file's begin that its fingerprint covers at most */
 #define PLACE_COPY_MIN 32  /* fewer do not tell a copy from any other log */
@@ -51,21 +52,35 @@ int place_write_number(const char *name, uint64_t v, struct buffer *ret);
 /* 0, -ENOMEM, -EINVAL with *err set. */
 int place_parse(struct slice text, struct place *ret, struct error *err);
 
-/* Whether @fd is the file, whatever its name and device now: at least as long, and begins so. */
-bool place_is_in(const struct place *p, int fd, const struct stat *st);
-
 /* A file that was found; the file descriptor is the finder's. */
 struct place_file {
 	int fd;
 	struct stat st;
+	enum packing packing;
+	struct place_head head; /* of what it unpacks to; unused where packing is PACKING_NONE */
+	int fault;		/* as of unpack_end(): why head is not whole */
+};
+
+/* Sets head and fault: of a compressed file, as far as it can be unpacked. */
+void place_unpack_head(struct place_file *file);
+
+/*
+ * Whether a file is that of @p, whatever its name and device now: at least as long, and begins so.
+ * How long a compressed one is is not known.
+ */
+bool place_matches(const struct place *p, const struct place_file *file);
+
+enum place_what {
+	PLACE_PLAIN,
+	PLACE_PACKED, /* a rotation that was compressed; each has to be begun to unpack */
 };
 
 /*
  * Looks in @dir for the file of @p under any name, or for a copy of it. 1 and *ret; 0 where there
- * is none, and *ret_compressed tells whether a compressed file was made there since; -errno.
+ * is none; -errno.
  */
-int place_find(const struct place *p, const char *dir, struct place_file *ret,
-	       bool *ret_compressed);
+int place_find(const struct place *p, const char *dir, enum place_what what,
+	       struct place_file *ret);
 
 /* Files to leave out. */
 struct place_except {
@@ -75,12 +90,14 @@ struct place_except {
 	const struct place_head *copying; /* also what is still being copied from it; may be NULL */
 };
 
-#define PLACE_ROTATIONS_MAX 32
+#define PLACE_ROTATIONS_MAX 200
 
 /*
- * Opens the files of @dir that are called as rotations of @base are, are not compressed, and were
- * written at or after @since; the oldest first, and the newest PLACE_ROTATIONS_MAX of them. Gives
- * their number, or -errno.
+ * Opens the files of @dir that are called as rotations of @base are and were written at or after
+ * @since; the oldest first, and the newest PLACE_ROTATIONS_MAX of them, with *ret_more where there
+ * are more. A compressed file is left out while what it was made from is there. Gives their number,
+ * or -errno.
  */
 int place_rotations(const char *dir, const char *base, const struct timespec *since,
-		    const struct place_except *except, struct place_file ret[PLACE_ROTATIONS_MAX]);
+		    const struct place_except *except, struct place_file ret[PLACE_ROTATIONS_MAX],
+		    bool *ret_more);

@@ -1,10 +1,15 @@
 #!/usr/bin/env python3
 """From a real SSH login in a syslog file to a mail: hosts without journald."""
 
+import datetime
+import glob
 import json
 import os
+import random
 import re
 import signal
+import subprocess
+import time
 
 import harness
 from harness import FRIEND, body
@@ -87,6 +92,128 @@ def scan_goes_on_where_it_ended(host):
         host.command("scan")
         host.command("scan")
         expect_equal(scene.subjects(), [subject("alice"), subject("root")])
+
+
+def compress(path, program="gzip"):
+    """As logrotate does: the new file keeps the time, the old one goes."""
+    harness.run(program, *(["-q", "--rm"] if program == "zstd" else []), path)
+
+
+def rotate_and_compress(host, program="gzip"):
+    """As logrotate with dateext; gives the file's name."""
+    host.syslogd.rotate()
+    path = f"/var/log/auth.log-{time.time_ns()}"
+    os.rename("/var/log/auth.log.1", path)
+    compress(path, program)
+    return glob.glob(path + ".*")[0]
+
+
+@case
+def what_was_compressed_while_watch_was_killed_is_mailed_once(host):
+    with Scene(host) as scene:
+        scene.mailed(scene.login("root"))
+        scene.watch.stop(signal.SIGKILL)
+        ports = [scene.login("alice")]
+        rotate_and_compress(host)
+        ports.append(scene.login("root"))
+        rotate_and_compress(host, "xz")
+        scene.watch = host.watch()
+        ports.append(scene.login("alice"))
+        for port in ports:
+            scene.mailed(port)
+            expect_equal(len(re.findall(rf"\bport:? {port}\b", host.ledger())), 1, port)
+        expect("\nKIND=gap" not in host.ledger(), host.ledger())
+
+
+def position(host):
+    with open(f"{host.state}/position", encoding="utf-8") as file:
+        return file.read()
+
+
+@case
+def a_record_that_is_read_again_after_compression_alerts_once(host):
+    with Scene(host, start=False) as scene:
+        host.command("scan", "--no-deliver")
+        port = scene.login("root")
+        before = position(host)
+        # It is the position's file that is put in place after the ledger was written.
+        for when in range(1, 20):
+            subprocess.run(["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=/rename.*", "-e",
+                            f"inject=/rename.*:signal=KILL:when={when}",
+                            *host.arguments("scan", "--no-deliver")], check=False)
+            if port in host.ledger():
+                break
+        expect(port in host.ledger(), "it was never recorded")
+        expect_equal(position(host), before, "it was killed too late")
+        recorded = host.ledger()
+        rotate_and_compress(host)
+        scene.login("root", FRIEND)
+        host.command("scan", "--no-deliver")
+        expect_equal(host.ledger(), recorded)
+        expect(position(host) != before, "the position did not move")
+
+
+@case
+def a_rotation_that_cannot_be_unpacked_is_named_in_a_gap(host):
+    with Scene(host, start=False) as scene:
+        host.command("scan")
+        scene.login("root")
+        name = rotate_and_compress(host)
+        scene.login("alice")
+        harness.run("mount", "--bind", "/dev/null", "/usr/bin/gzip")
+        try:
+            host.command("scan")
+        finally:
+            harness.run("umount", "/usr/bin/gzip")
+        text = "\n".join(" ".join(body(m).split()) for m in host.mailbox.mails)
+        expect_in(f"{name} was not read: gzip is not installed", text)
+        expect_in("alice", text)
+        host.command("scan")
+        expect_equal(host.ledger().count("was not read: gzip"), 1, host.ledger())
+
+
+@case
+def scans_that_are_killed_while_logs_are_rotated_and_compressed_find_each_login_once(host):
+    chance = random.Random(5)
+    directory = "/var/log/torture"
+    log = f"{directory}/auth.log"
+    os.makedirs(directory)
+    number = 0
+
+    def write_logins():
+        nonlocal number
+        with open(log, "a", encoding="ascii") as file:
+            for _ in range(chance.randrange(40)):
+                number += 1
+                now = datetime.datetime.now(datetime.timezone.utc).isoformat()
+                file.write(f"{now} web1 CRON[7]: nothing of interest\n" * chance.randrange(3) +
+                           f"{now} web1 sshd[7]: Accepted password for u{number}. from "
+                           f"203.0.113.80 port 9 ssh2\n")
+
+    def rotate():
+        for n in range(30, 0, -1):
+            for path in glob.glob(f"{log}.{n}") + glob.glob(f"{log}.{n}.*"):
+                os.rename(path, f"{log}.{n + 1}{path[len(f'{log}.{n}'):]}")
+        os.rename(log, f"{log}.1")
+        write_logins()
+        for path in glob.glob(f"{log}.*[0-9]")[:chance.randrange(3)]:
+            compress(path, chance.choice(["gzip", "xz", "zstd"]))
+
+    host.configure(source="file")
+    scan = host.arguments("scan", "--no-deliver", f"--log-file={log}")
+    open(log, "w", encoding="ascii").close()
+    harness.run(*scan)
+    for _ in range(25):
+        write_logins()
+        process = subprocess.Popen(scan, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(chance.random() * 0.1)
+        rotate()
+        process.kill()
+        process.wait()
+    # What a killed one had just started may hold its lock for a moment.
+    harness.await_true(lambda: subprocess.run(scan, check=False).returncode == 0, "a whole scan")
+    found = re.findall(r" for u(\d+)\. from ", host.ledger())
+    expect_equal(sorted(found, key=int), [str(n + 1) for n in range(number)])
 
 
 @case

@@ -187,30 +187,6 @@ static void a_restart_at_an_empty_file_finds_a_later_copy(void **state)
 	assert_reads(t, "u1 u2");
 }
 
-static void a_restart_after_a_compressed_rotation_tells_a_gap(void **state)
-{
-	struct place_of_test *t = *state;
-	const char *position;
-	struct record r;
-
-	write_login(t->log, "u1");
-	position = read_and_stop(t, "u1");
-	write_text(name(t, "auth.log.1.gz"), "not really");
-	/* Overwritten, as its inode may be reused at once. */
-	assert_int_equal(truncate(t->log, 0), 0);
-	write_login(t->log, "another");
-	start(t, position, false);
-	assert_int_equal(source_next(t->source, &r), 1);
-	assert_int_equal(source_details(t->source, &r), 0);
-	assert_int_equal(r.kind, RECORD_GAP);
-	assert_true(r.from_usec == (TIME_SEC + 6) * USEC_PER_SEC);
-	assert_true(r.realtime_usec >= NOW);
-	assert_non_null(memmem(r.reason.p, r.reason.n, "compressed", 10));
-	assert_reads(t, "another");
-	start(t, stop(t), false);
-	assert_reads(t, "");
-}
-
 static void a_restart_after_the_file_went_tells_a_gap(void **state)
 {
 	struct place_of_test *t = *state;
@@ -338,7 +314,6 @@ int main(void)
 		TEST(a_scan_waits_at_the_old_file_while_the_new_one_is_empty),
 		TEST(a_restart_finds_the_copy_of_a_copytruncate),
 		TEST(a_restart_at_an_empty_file_finds_a_later_copy),
-		TEST(a_restart_after_a_compressed_rotation_tells_a_gap),
 		TEST(a_restart_after_the_file_went_tells_a_gap),
 		TEST(old_records_are_left_out_behind_a_gap),
 		TEST(a_restored_file_with_another_inode_goes_on),
