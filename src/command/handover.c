@@ -47,14 +47,27 @@ struct handover *handover_free(struct handover *h)
 	return NULL;
 }
 
+/* Whether the alert is among the ids in the first @len bytes. */
+static bool holds(const struct handover *h, size_t len, const struct alert *a)
+{
+	for (size_t at = 0; at < len; at += ID_LEN)
+		if (memcmp(h->ids.data + at, a->id.p, ID_LEN) == 0)
+			return true;
+	return false;
+}
+
+bool handover_mailed(const struct handover *h, const struct alert *a)
+{
+	return holds(h, h->mailed, a);
+}
+
 int handover_add(struct handover *h, const struct alert *a)
 {
 	size_t text = h->text.len;
 	int r;
 
-	for (size_t at = 0; at < h->ids.len; at += ID_LEN)
-		if (memcmp(h->ids.data + at, a->id.p, ID_LEN) == 0)
-			return 0;
+	if (holds(h, h->ids.len, a))
+		return 0;
 	r = alert_write(a, &h->text);
 	if (r == 0)
 		r = buffer_append_char(&h->text, '\n');

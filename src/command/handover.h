@@ -4,6 +4,8 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 #include "command/options.h"
 #include "text/alert.h"
 
@@ -20,6 +22,9 @@ int handover_add(struct handover *h, const struct alert *a);
  * the alerts will be taken again then.
  */
 void handover_send(struct handover *h, const struct options *options);
+
+/* Whether an alert was mailed this way, as far as is remembered. */
+bool handover_mailed(const struct handover *h, const struct alert *a);
 
 /* The sender that runs; 0: none. Whoever waits for it says how it ended, as waitpid(2) has it. */
 pid_t handover_sender(const struct handover *h);

@@ -325,6 +325,7 @@ static int append_or_hand_over(struct intake *in, struct alert *a)
 {
 	int r = in->stuck;
 
+	a->mailed = handover_mailed(in->handover, a);
 	if (r == 0)
 		r = ledger_append(in->ledger, a);
 	if (!in->stuck && make_room(in, r))
@@ -388,7 +389,9 @@ uint64_t intake_due(const struct intake *in)
 {
 	uint64_t due = forgeries_due(&in->forgeries);
 
-	return in->stuck && in->stuck_until_usec < due ? in->stuck_until_usec : due;
+	if (in->stuck && !handover_sender(in->handover) && in->stuck_until_usec < due)
+		due = in->stuck_until_usec;
+	return due;
 }
 
 static int take_forged(struct intake *in, struct alert *a)
@@ -580,7 +583,9 @@ int intake_drain(struct intake *in, enum intake_mode mode)
 	r = commit(in, mode, until);
 	if (r == 0 && in->stuck) {
 		handover_send(in->handover, in->session->options);
-		if (mode == INTAKE_FOLLOWING && clock_steady() < in->stuck_until_usec)
+		/* What a sender has just now is known as mailed only when that ends. */
+		if (mode == INTAKE_FOLLOWING &&
+		    (clock_steady() < in->stuck_until_usec || handover_sender(in->handover)))
 			return 0;
 		r = in->stuck;
 	}

@@ -22,8 +22,9 @@ enum alert_kind {
 struct alert {
 	enum alert_kind kind;
 	uint64_t seq;	     /* given by the ledger; 0 before */
-	uint64_t time_usec;  /* of the record; of the interval's end for a gap */
+	uint64_t time_usec;  /* of the record, 0: not known; of the interval's end for a gap */
 	uint64_t noted_usec; /* when it was written down */
+	bool mailed;	     /* before the ledger took it (handover): not by the ledger */
 	struct slice id;     /* 32 hex digits: the hash of the record's identity; names the alert */
 	struct slice position; /* of the record in its source */
 	struct slice source;   /* for people: "journal", "/var/log/auth.log (not authenticated)" */
