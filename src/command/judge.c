@@ -274,7 +274,7 @@ static int judge_parsed(struct judge *j, const struct record *r, enum login_read
 
 	*ret = (struct judged){
 		.alert = {.kind = ALERT_LOGIN,
-			  .time_usec = r->realtime_usec ? r->realtime_usec : now_usec,
+			  .time_usec = r->realtime_usec,
 			  .noted_usec = now_usec,
 			  .position = r->position,
 			  .source = r->source,

@@ -168,11 +168,11 @@ static int short_row(struct table *t, const struct judged *j)
 {
 	const struct alert *a = &j->alert;
 	time_t sec = (time_t)(a->time_usec / 1000000);
-	char when[32] = "";
+	char when[32] = "-";
 	struct tm tm;
 	int r;
 
-	if (localtime_r(&sec, &tm))
+	if (sec > 0 && localtime_r(&sec, &tm))
 		(void)strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S", &tm);
 	r = column(t, slice_of(when), WIDTH_TIME);
 	if (r == 0)

@@ -216,6 +216,8 @@ static void write_times(struct writer *w, const struct alert *a,
 		write_time(w, "until", a->time_usec);
 	} else {
 		write_time(w, "time", a->time_usec);
+		if (a->time_usec == 0)
+			write_time(w, "read", a->noted_usec);
 	}
 	if (delay == 0)
 		return;

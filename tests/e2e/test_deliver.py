@@ -239,7 +239,10 @@ class State:
             return f.read()
 
     def delivery(self):
-        return self.read("delivery").decode()
+        try:
+            return self.read("delivery").decode()
+        except FileNotFoundError:  # nothing was written down yet
+            return ""
 
     def outgoing(self):
         return sorted(os.listdir(self.file("outgoing")))
