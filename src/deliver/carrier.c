@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -80,35 +81,19 @@ static void read_password_fd(int fd, char **ret)
 	explicit_bzero(text, sizeof(text));
 }
 
-/* Finds the password of @server. Where there is none, *reason says why. */
-static char *read_password(const struct config_server *server, char *reason, size_t size)
+/* The password in the file at @path. Where there is none, *reason says why. */
+static char *read_password_file(const char *path, bool private, char *reason, size_t size)
 {
-	const char *directory = getenv("CREDENTIALS_DIRECTORY");
-	AUTO_FREE char *path = NULL;
-	AUTO_CLOSE int fd = -1;
+	AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	char *password = NULL;
 	struct stat st;
 
-	if (server->password_file)
-		path = strdup(server->password_file);
-	else if (!directory) {
-		(void)snprintf(
-			reason, size,
-			"User= is set, but neither PasswordFile= nor the credential " CREDENTIAL);
-		return NULL;
-	} else if (asprintf(&path, "%s/" CREDENTIAL, directory) < 0)
-		path = NULL;
-	if (!path) {
-		(void)snprintf(reason, size, "out of memory");
-		return NULL;
-	}
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0 || fstat(fd, &st) < 0) {
 		(void)snprintf(reason, size, "the password in %s cannot be read: %s", path,
 			       strerror(errno));
 		return NULL;
 	}
-	if (server->password_file && (st.st_mode & 007)) {
+	if (private && (st.st_mode & 007)) {
 		(void)snprintf(reason, size, "%s may be read by others (mode %04o); chmod o-rwx it",
 			       path, (unsigned)(st.st_mode & 07777));
 		return NULL;
@@ -117,6 +102,39 @@ static char *read_password(const struct config_server *server, char *reason, siz
 	if (!password)
 		(void)snprintf(reason, size, "%s holds no password", path);
 	return password;
+}
+
+/*
+ * The unit has two credentials: one that may be encrypted, and is an empty line where it is not
+ * there, and a plain one. Without a service manager, the plain one from where that would take it:
+ * "loginbell test-mail" by root uses the password that the service uses.
+ */
+static char *read_credential(char *reason, size_t size)
+{
+	const char *directory = getenv("CREDENTIALS_DIRECTORY");
+	char path[PATH_MAX], *password = NULL;
+
+	if (directory) {
+		(void)snprintf(path, sizeof(path), "%s/" CREDENTIAL, directory);
+		password = read_password_file(path, false, reason, size);
+		if (!password) {
+			(void)snprintf(path, sizeof(path), "%s/" CREDENTIAL ".plain", directory);
+			password = read_password_file(path, false, reason, size);
+		}
+	} else
+		password = read_password_file("/etc/credstore/" CREDENTIAL, true, reason, size);
+	if (!password)
+		(void)snprintf(
+			reason, size,
+			"User= is set, but neither PasswordFile= nor the credential " CREDENTIAL);
+	return password;
+}
+
+/* Finds the password of @server. Where there is none, *reason says why. */
+static char *read_password(const struct config_server *server, char *reason, size_t size)
+{
+	return server->password_file ? read_password_file(server->password_file, true, reason, size)
+				     : read_credential(reason, size);
 }
 
 static int link_open(struct carrier *c, size_t at, struct transport_result *ret)

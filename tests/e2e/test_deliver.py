@@ -856,6 +856,24 @@ def password_from_the_credentials_directory(state):
 
 
 @test
+def empty_credential_stands_for_the_plain_one(state):
+    tls, ca = certificates(state)
+    credentials = state.directory + "/credentials"
+    os.mkdir(credentials)
+    with open(credentials + "/loginbell.smtp-password", "w") as f:
+        f.write("\n")
+    with Server(starttls=tls, auth=("PLAIN",)) as server:
+        state.config(server, extra=f"CaFile={ca}\nUser=bell")
+        state.add()
+        assert "PasswordFile=" in state.once(75, env={"CREDENTIALS_DIRECTORY": credentials})
+        equal(server.connections, 0)
+        with open(credentials + "/loginbell.smtp-password.plain", "w") as f:
+            f.write("other\n")
+        state.once(env={"CREDENTIALS_DIRECTORY": credentials})
+        equal([m.login for m in server.mails], [("PLAIN", "bell", "other")])
+
+
+@test
 def password_file_that_others_may_read_is_not_used(state):
     tls, ca = certificates(state)
     path = password_file(state, 0o644)
