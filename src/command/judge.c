@@ -91,6 +91,11 @@ void judge_set_whitelist(struct judge *j, struct whitelist *whitelist, const cha
 		(void)buffer_append_str(&j->fault, fault);
 }
 
+struct slice judge_fault(const struct judge *j)
+{
+	return buffer_slice(&j->fault);
+}
+
 /* A search that fails by its limit counts as found: the login alerts. */
 static bool pattern_wants(struct judge *j, struct slice message)
 {

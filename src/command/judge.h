@@ -39,6 +39,9 @@ struct judge *judge_free(struct judge *j);
  */
 void judge_set_whitelist(struct judge *j, struct whitelist *whitelist, const char *fault);
 
+/* That fault; empty where there is none. Lives until the next judge_set_whitelist(). */
+struct slice judge_fault(const struct judge *j);
+
 /*
  * Judges the record that source_next() just gave. 0 and *ret; -errno of source_details(), or
  * -ENOMEM.

@@ -26,6 +26,7 @@
 #define RETRY_MAX_USEC	 USEC_PER_MIN
 #define SAVE_QUIET_USEC	 USEC_PER_HOUR /* a quiet host's position moves as often, with the time */
 #define STOP_LOOK_USEC	 (USEC_PER_SEC / 2)
+#define STATUS_FAULT_MAX 200 /* bytes of it that are told */
 #define SENDER_STOP_USEC (12 * USEC_PER_SEC)
 #define SENDER_STEADY	 (10 * USEC_PER_SEC) /* a sender that ran as long did not fail at once */
 
@@ -69,14 +70,17 @@ static int block_signals(void)
 static void tell_status(struct watch *w)
 {
 	struct intake_counts c = intake_counts(w->intake);
+	struct slice fault = judge_fault(w->session.judge);
 
 	if (w->told && c.logins == w->told_counts.logins && c.alerts == w->told_counts.alerts)
 		return;
 	w->told = true;
 	w->told_counts = c;
-	(void)notify_send("STATUS=%s %s: %" PRIu64 " logins, %" PRIu64 " alerts since the start",
-			  w->session.source ? "Watching" : "Cannot read", w->session.source_name,
-			  c.logins, c.alerts);
+	(void)notify_send(
+		"STATUS=%s %.150s: %" PRIu64 " logins, %" PRIu64 " alerts since the start%s%.*s",
+		w->session.source ? "Watching" : "Cannot read", w->session.source_name, c.logins,
+		c.alerts, fault.n ? "; the old rules stay in force, the new are faulty: " : "",
+		(int)(fault.n < STATUS_FAULT_MAX ? fault.n : STATUS_FAULT_MAX), fault.p);
 }
 
 /* ---- the sender ---- */
@@ -214,23 +218,35 @@ static void try_reopen(struct watch *w)
 
 /* ---- the loop ---- */
 
-static void rewatch_rules(struct watch *w)
+static void tell_anew(struct watch *w)
+{
+	w->told = false;
+	tell_status(w);
+}
+
+/* Watched before they are read: a change while they are read is seen. */
+static void follow_rules(struct watch *w)
 {
 	if (w->slots[SLOT_RULES].fd >= 0)
 		(void)close(w->slots[SLOT_RULES].fd);
 	w->slots[SLOT_RULES].fd = rules_watch(w->session.options, w->session.config);
+	session_reload_rules(&w->session);
+	tell_anew(w);
 }
 
 static void reload(struct watch *w)
 {
 	(void)notify_send("RELOADING=1\nMONOTONIC_USEC=%" PRIu64, clock_usec(CLOCK_MONOTONIC));
 	drain(w, INTAKE_FINAL);
-	if (session_reload(&w->session) == STATUS_DONE && w->session.source) {
-		w->session.source = source_free(w->session.source);
-		w->reopen_usec = 0;
-		try_reopen(w);
-	}
-	rewatch_rules(w);
+	if (session_reload(&w->session) == STATUS_DONE) {
+		if (w->session.source) {
+			w->session.source = source_free(w->session.source);
+			w->reopen_usec = 0;
+			try_reopen(w);
+		}
+		follow_rules(w);
+	} else
+		tell_anew(w);
 	if (w->sender)
 		(void)kill(w->sender, SIGHUP);
 	(void)notify_send("READY=1");
@@ -339,10 +355,8 @@ static int loop(struct watch *w)
 		if (w->slots[SLOT_SIGNALS].revents)
 			take_signals(w);
 		if (w->slots[SLOT_RULES].fd >= 0 && w->slots[SLOT_RULES].revents &&
-		    rules_changed(w->slots[SLOT_RULES].fd, w->session.options, w->session.config)) {
-			session_reload_rules(&w->session);
-			rewatch_rules(w);
-		}
+		    rules_changed(w->slots[SLOT_RULES].fd, w->session.options, w->session.config))
+			follow_rules(w);
 		if (w->session.source) {
 			/* Drained before, since process() drops files that were deleted. */
 			drain(w, INTAKE_FOLLOWING);
@@ -413,7 +427,7 @@ static int watch(struct watch *w)
 	w->watchdog_usec = notify_watchdog_usec();
 	w->watchdog_due = now + w->watchdog_usec;
 	w->save_due = now + SAVE_QUIET_USEC;
-	rewatch_rules(w);
+	follow_rules(w);
 	if (intake_instance(w->intake, "loginbell " LOGINBELL_VERSION " was started") < 0)
 		return STATUS_FAILED;
 	drain(w, INTAKE_FOLLOWING);

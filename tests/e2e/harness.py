@@ -141,16 +141,20 @@ class Process:
 
     def wait_ready(self):
         """Until it sends READY=1 as by sd_notify(3)."""
+        self.wait_notification(lambda line: line == b"READY=1", "become ready")
+
+    def wait_notification(self, wanted, what):
+        """Until it sends a line that is wanted, as by sd_notify(3)."""
         end = time.monotonic() + DEADLINE
         self.notify_socket.settimeout(0.2)
         while True:
             try:
-                if b"READY=1" in self.notify_socket.recv(4096).split(b"\n"):
+                if any(map(wanted, self.notify_socket.recv(4096).split(b"\n"))):
                     return
             except TimeoutError:
                 pass
             if self.process.poll() is not None or time.monotonic() > end:
-                raise AssertionError(f"{self.name} did not become ready:\n{self.log()}")
+                raise AssertionError(f"{self.name} did not {what}:\n{self.log()}")
 
     def send(self, number):
         self.process.send_signal(number)

@@ -153,11 +153,26 @@ def a_whitelist_that_changes_is_read_again(host):
         harness.write(host.whitelist + ".new", f"{FRIEND}\n{ELSEWHERE}\n")
         os.rename(host.whitelist + ".new", host.whitelist)
         # Logins are judged by the rules of their time, so wait until the new ones are in force.
-        harness.await_true(lambda: "whitelist" in scene.watch.log(), "the new whitelist")
+        harness.await_true(lambda: "whitelist read: 2 rules" in scene.watch.log(), "the new whitelist")
         host.login("alice", ELSEWHERE)
         barrier(host)
         expect(subject("alice", ELSEWHERE) not in [m["Subject"] for m in host.mailbox.mails],
                "the login was mailed in spite of the new rule")
+
+
+@case
+def a_faulty_whitelist_is_told_as_the_status_until_it_is_mended(host):
+    with Scene(host) as scene:
+        harness.write(host.whitelist + ".new", "203.0.113\n")
+        os.rename(host.whitelist + ".new", host.whitelist)
+        scene.watch.wait_notification(
+            lambda line: line.startswith(b"STATUS=") and b"old rules stay" in line
+            and f"{host.whitelist}:1:".encode() in line, "tell the fault")
+        harness.write(host.whitelist + ".new", f"{FRIEND}\n")
+        os.rename(host.whitelist + ".new", host.whitelist)
+        scene.watch.wait_notification(
+            lambda line: line.startswith(b"STATUS=") and b"faulty" not in line,
+            "take the fault back")
 
 
 @case
