@@ -177,8 +177,10 @@ class Mailbox:
 
     USER, PASSWORD = "bell", 'a "quoted" # password'
 
-    def __init__(self, port=2525, implicit_tls=False, tls=True, auth=True):
+    def __init__(self, port=2525, implicit_tls=False, tls=True, auth=True, address=MAIL,
+                 certificate=f"{WORK}/mail"):
         self.port, self.implicit_tls, self.tls, self.auth = port, implicit_tls, tls, auth
+        self.address, self.certificate = address, certificate  # without .crt, .key
         self.mails = []      # email.message.EmailMessage, with .envelope_from, .envelope_to, .raw
         self.sessions = []   # one dict per mail: tls, user
         self.refuse = None   # called with the envelope, may give an SMTP reply instead of taking it
@@ -195,10 +197,10 @@ class Mailbox:
             good = (data.login == self.USER.encode() and data.password == self.PASSWORD.encode())
             return AuthResult(success=good, handled=good, auth_data=data.login.decode())
 
-        options = {"hostname": MAIL, "port": self.port, "server_hostname": f"mail.{DOMAIN}"}
+        options = {"hostname": self.address, "port": self.port, "server_hostname": f"mail.{DOMAIN}"}
         if self.tls:
             context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-            context.load_cert_chain(f"{WORK}/mail.crt", f"{WORK}/mail.key")
+            context.load_cert_chain(self.certificate + ".crt", self.certificate + ".key")
             if self.implicit_tls:
                 options["ssl_context"] = context
             else:
@@ -248,10 +250,11 @@ def body(mail):
 
 
 class Refuser:
-    """A listener that hangs up at once, and tells of each who came."""
+    """A listener that hangs up at once, or never says a word, and tells of each who came."""
 
-    def __init__(self, port):
-        self._socket = socket.create_server((MAIL, port), backlog=16, reuse_port=True)
+    def __init__(self, port, address=MAIL, hang=False):
+        self._socket = socket.create_server((address, port), backlog=16, reuse_port=True)
+        self._held = [] if hang else None
         self._changed = threading.Condition()
         self.visits = 0
         threading.Thread(target=self._serve, daemon=True).start()
@@ -262,7 +265,10 @@ class Refuser:
                 connection, _ = self._socket.accept()
             except OSError:
                 return
-            connection.close()
+            if self._held is None:
+                connection.close()
+            else:
+                self._held.append(connection)
             with self._changed:
                 self.visits += 1
                 self._changed.notify_all()
