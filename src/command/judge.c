@@ -293,8 +293,10 @@ static int judge_parsed(struct judge *j, const struct record *r, enum login_read
 			  .trusted = r->trusted,
 			  .count = r->count,
 			  .message = r->message}};
-	make_id(j, r->identity);
-	a->id = (struct slice){j->id, HASH128_HEX - 1};
+	if (r->identity.n > 0) {
+		make_id(j, r->identity);
+		a->id = (struct slice){j->id, HASH128_HEX - 1};
+	}
 	if (r->kind != RECORD_MESSAGE)
 		return judge_gap(j, r, ret);
 	if (reading == LOGIN_NONE)

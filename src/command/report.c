@@ -34,7 +34,8 @@ static int print_all(struct session *s, struct table *table)
 static int report(struct session *s)
 {
 	const struct options *o = s->options;
-	struct source_options so = {.since_usec = o->since_usec, .until_usec = o->until_usec};
+	struct source_options so = {
+		.since_usec = o->since_usec, .until_usec = o->until_usec, .nameless = true};
 	struct table *table;
 	int r = session_open_source(s, &so, NULL);
 

@@ -26,6 +26,7 @@ struct logfile {
 	const char *const *programs;
 	uint64_t since_usec, until_usec;
 	struct chain chain;
+	bool nameless;
 
 	/* The record that next() gave. */
 	bool is_gap;
@@ -175,6 +176,8 @@ static int message_details(struct logfile *f, struct record *r)
 	r->pid_known = f->said.header.pid.p &&
 		       number_parse_u64(f->said.header.pid, UINT32_MAX, &r->pid) == 0;
 	r->count = f->said.repeated;
+	if (f->nameless)
+		return 0;
 	buffer_clear(&f->identity);
 	k = chain_write_identity(&f->chain, &f->line, &f->identity);
 	r->identity = buffer_slice(&f->identity);
@@ -284,6 +287,7 @@ int logfile_open_block(const char *path, const struct source_options *options, s
 		.until_usec = options->until_usec,
 		.login = BUFFER_INIT(LINES_LONGEST),
 		.position = BUFFER_INIT(16384),
+		.nameless = options->nameless,
 		.identity = BUFFER_INIT(256),
 		.name = BUFFER_INIT(8192),
 		.year_reads = UINT64_MAX,

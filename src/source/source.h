@@ -45,6 +45,7 @@ struct source_options {
 	const char *resume;	     /* a position's text; NULL: none */
 	bool from_end;		     /* without resume: begin behind the last record */
 	bool follow;		     /* wait_fd() and process() will be called */
+	bool nameless;		     /* the identity of messages is not asked for */
 	uint64_t now_usec;
 };
 
