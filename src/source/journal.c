@@ -245,9 +245,18 @@ static int note_boots(struct journal *s)
 	return r;
 }
 
+/* Whether the current entry was written behind the place, so that going on from there finds it. */
+static bool is_behind(struct journal *s)
+{
+	AUTO_FREE char *cursor = NULL;
+
+	return sd_journal_get_cursor(s->j, &cursor) >= 0 &&
+	       journal_cursor_behind(slice_of(s->last.cursor), slice_of(cursor));
+}
+
 /*
  * Finds the boots that are new and lie, by their time, before what was read last: the order of
- * sd_journal would never come to them. That of this machine comes last, since it goes on. Moves
+ * sd_journal would never come to them, unless they are of the same sequence of numbers. That of this machine comes last, since it goes on. Moves
  * the place and the matches.
  */
 static int find_apart(struct journal *s)
@@ -265,7 +274,8 @@ static int find_apart(struct journal *s)
 		    journal_position_in_boot(&s->last, boot))
 			continue;
 		r = journal_boots_begin(s->j, boot, &begin);
-		if (r == -ENODATA || (r == 0 && !*s->last.bound && begin > s->last.time_usec))
+		if (r == -ENODATA || (r == 0 && !*s->last.bound &&
+				      (begin > s->last.time_usec || is_behind(s))))
 			continue;
 		if (r < 0)
 			return r;

@@ -126,6 +126,16 @@ int journal_cursor_same_entry(struct slice a, struct slice b)
 	return 1;
 }
 
+bool journal_cursor_behind(struct slice a, struct slice b)
+{
+	struct slice x = cursor_part(a, 's'), y = cursor_part(b, 's');
+	uint64_t i, k;
+
+	return x.p && y.p && slice_eq(x, y) &&
+	       number_parse_hex(cursor_part(a, 'i'), UINT64_MAX, &i) == 0 &&
+	       number_parse_hex(cursor_part(b, 'i'), UINT64_MAX, &k) == 0 && k > i;
+}
+
 int journal_position_in_boot(const struct journal_position *p, const char *boot)
 {
 	return slice_eq_str(cursor_part(slice_of(p->cursor), 'b'), boot);

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/buffer.h"
@@ -40,6 +41,12 @@ int journal_cursor_identity(struct slice cursor, struct buffer *ret);
 
 /* Whether two cursors name the same entry by these parts; 1 or 0. */
 int journal_cursor_same_entry(struct slice a, struct slice b);
+
+/*
+ * Whether the entry of cursor @b was written behind that of @a: one sequence of numbers, and the
+ * higher number. Entries of several sequences have no such order.
+ */
+bool journal_cursor_behind(struct slice a, struct slice b);
 
 /* Whether the cursor's entry is of this boot (32 hexadecimal digits). */
 int journal_position_in_boot(const struct journal_position *p, const char *boot);

@@ -424,6 +424,43 @@ static void a_boot_that_is_in_order_is_read_once(void **state)
 	free(position);
 }
 
+/* Within a file, and files of one sequence, the order is that of writing, whatever the clock. */
+static void a_boot_that_is_behind_in_the_same_file_is_read_once(void **state)
+{
+	struct fixture *f = *state;
+	char *position;
+
+	login_of(f, 1000, "a");
+	write_file(f, 1);
+	position = position_after(f, 1, 0);
+	login_in_boot(f, BOOT_2, 500, "b");
+	login_in_boot(f, BOOT_2, 501, "c");
+	write_file(f, 1);
+	expect_from(f, &position, "b c");
+	expect_from(f, &position, "");
+	free(position);
+}
+
+/* As systemd-journal-remote with SplitMode=none writes: what comes late has its place by arrival.
+ */
+static void what_another_host_sends_late_into_the_same_file_is_read(void **state)
+{
+	struct fixture *f = *state;
+	char *position;
+
+	login_of(f, 1000, "a");
+	login_in_boot(f, BOOT_2, 1000, "b");
+	write_journal(f, "remote.journal");
+	position = position_after(f, 2, 0);
+	login_in_boot(f, BOOT_2, 10, "late");
+	login_in_boot(f, BOOT_3, 11, "later");
+	login_of(f, 1001, "c");
+	write_journal(f, "remote.journal");
+	expect_from(f, &position, "late later c");
+	expect_from(f, &position, "");
+	free(position);
+}
+
 static void since_and_until_bound_what_is_read(void **state)
 {
 	struct fixture *f = *state;
@@ -516,6 +553,8 @@ int main(void)
 		CASE(a_cursor_that_is_none_goes_on_by_time),
 		CASE(boots_whose_clock_is_behind_are_read_and_gone_on_from),
 		CASE(a_boot_that_is_in_order_is_read_once),
+		CASE(a_boot_that_is_behind_in_the_same_file_is_read_once),
+		CASE(what_another_host_sends_late_into_the_same_file_is_read),
 		CASE(since_and_until_bound_what_is_read),
 		CASE(only_journald_itself_tells_of_dropped_messages),
 		CASE(a_directory_that_cannot_be_read_is_an_error),
