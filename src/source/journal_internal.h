@@ -1,0 +1,94 @@
+/* What the parts of the journal's source share: its state, opening, and the passes over it. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "source/journal_boots.h"
+#include "source/journal_position.h"
+#include "source/source.h"
+
+struct sd_journal;
+
+struct journal {
+	struct source source;
+	struct sd_journal *j;
+	char *directory; /* NULL: this machine's journal */
+	const char *const *programs;
+	uint64_t until_usec;
+	bool follow;
+
+	bool pending; /* the entry that a seek ended on is the next one */
+	bool ended;   /* until_usec was reached */
+	bool gap;     /* a RECORD_GAP is the next record */
+	uint64_t gap_from_usec, gap_to_usec;
+	uint64_t begin_usec, end_usec; /* what the journal holds, for progress() */
+	uint64_t gone_over;	       /* entries since the journal was opened */
+	uint64_t since_usec;	       /* where reading began, while no entry was read */
+	unsigned again;		       /* times in a row that it had to be opened anew */
+	unsigned since_process;	       /* entries since process() was called */
+
+	int epoll_fd;		  /* of what wait_fd() gives: journal and connections; -1: none */
+	int connection_fd;	  /* connection_watch(); -1: none */
+	uint64_t look_until_usec; /* look often until then; CLOCK_MONOTONIC */
+
+	/*
+	 * The place that positions tell of. While boots are read apart (next_pass()), it stays
+	 * before them, and the place in their boot is apart_last.
+	 */
+	struct journal_position last, apart_last;
+	struct journal_boots boots, apart; /* in the journal; those to be read apart */
+	size_t at_apart;		   /* apart.n: the main pass */
+	uint64_t main_entries;		   /* entries of the main pass */
+	struct buffer boots_text;	   /* what last.boots is a part of */
+
+	struct buffer details, position, identity;
+};
+
+static inline bool journal_is_local(const struct journal *s)
+{
+	return !s->directory;
+}
+
+static inline bool journal_reads_apart(const struct journal *s)
+{
+	return s->at_apart < s->apart.n;
+}
+
+static inline struct journal_position *journal_place(struct journal *s)
+{
+	return journal_reads_apart(s) ? &s->apart_last : &s->last;
+}
+
+/* ---- journal_open.c ---- */
+
+/* Opens, or opens anew, at no place yet. -errno. */
+int journal_open_again(struct journal *s);
+
+/* The matches of the pass that is read now. -errno. */
+int journal_add_matches(struct journal *s);
+
+/* The place becomes that of the current entry. -errno, as where there is none. */
+int journal_remember_current(struct journal *s);
+
+/* Goes behind the place. -errno. */
+int journal_go_to_place(struct journal *s);
+
+/* ---- journal_pass.c ---- */
+
+/* Notes which boots there are, for positions. -errno. */
+int journal_note_boots(struct journal *s);
+
+/* Finds the boots that are to be read apart. Moves the place and the matches. -errno. */
+int journal_find_apart(struct journal *s);
+
+/* Takes the matches of the pass that begins, and goes to where it does. -errno. */
+int journal_begin_pass(struct journal *s);
+
+/* The end of a pass was reached: 1 if another one begins, 0 if it was the last, -errno. */
+int journal_next_pass(struct journal *s);
+
+/* ---- journal.c ---- */
+
+extern const struct source_ops journal_ops;

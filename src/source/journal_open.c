@@ -1,0 +1,280 @@
+/*
+ * Opening the journal, and going to where reading begins. It is opened anew where it was left, when
+ * a file fails, and after a catch-up, so that the mappings of old files are given back.
+ */
+#include "source/journal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <systemd/sd-journal.h>
+
+#include "base/cleanup.h"
+#include "source/connection.h"
+#include "source/journal_access.h"
+#include "source/journal_fault.h"
+#include "source/journal_internal.h"
+#include "source/journal_record.h"
+#include "source/journal_seek.h"
+
+#define ATTEMPTS 20 /* to open files that are cut meanwhile */
+
+static int add_match(sd_journal *j, const char *field, const char *value)
+{
+	char match[256];
+	int n = snprintf(match, sizeof(match), "%s=%s", field, value);
+
+	if (n < 0 || (size_t)n >= sizeof(match))
+		return -ENAMETOOLONG;
+	return sd_journal_add_match(j, match, (size_t)n);
+}
+
+/* The boot whose entries alone are read now; "" for all. */
+static const char *boot_of(const struct journal *s)
+{
+	return journal_reads_apart(s) ? s->apart.ids[s->at_apart] : s->last.bound;
+}
+
+/* (_COMM of the programs) or (SYSLOG_IDENTIFIER of the programs) or (journald's drop notice);
+ * and (the boot). */
+int journal_add_matches(struct journal *s)
+{
+	static const char *const fields[] = {"_COMM", "SYSLOG_IDENTIFIER"};
+	int r;
+
+	for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
+		for (const char *const *p = s->programs; *p; p++) {
+			r = add_match(s->j, fields[i], *p);
+			if (r < 0)
+				return r;
+		}
+		r = sd_journal_add_disjunction(s->j);
+		if (r < 0)
+			return r;
+	}
+	r = add_match(s->j, "MESSAGE_ID", JOURNAL_MESSAGE_ID_DROPPED);
+	if (r >= 0)
+		r = add_match(s->j, "_TRANSPORT", "driver");
+	if (r < 0 || !*boot_of(s))
+		return r;
+	r = sd_journal_add_conjunction(s->j);
+	return r < 0 ? r : add_match(s->j, "_BOOT_ID", boot_of(s));
+}
+
+static int epoll_add(int epoll_fd, int fd, int events)
+{
+	struct epoll_event e = {.events = (uint32_t)events};
+
+	return epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &e) < 0 ? -errno : 0;
+}
+
+/* The journal's descriptor is a new one each time the journal is opened. */
+static int make_wait_fd(struct journal *s)
+{
+	int fd = sd_journal_get_fd(s->j), events = sd_journal_get_events(s->j), r;
+
+	if (fd < 0 || events < 0)
+		return fd < 0 ? fd : events;
+	if (s->epoll_fd >= 0)
+		(void)close(s->epoll_fd);
+	s->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (s->epoll_fd < 0)
+		return -errno;
+	r = epoll_add(s->epoll_fd, fd, events); /* EPOLLIN is POLLIN */
+	if (r == 0 && s->connection_fd >= 0)
+		r = epoll_add(s->epoll_fd, s->connection_fd, EPOLLIN);
+	return r;
+}
+
+/* The order matters: taking the fd late leaks deleted files (systemd issue 14695). */
+int journal_open_again(struct journal *s)
+{
+	int r;
+
+	sd_journal_close(s->j);
+	s->j = NULL;
+	s->pending = false;
+	s->gone_over = 0;
+	s->since_process = 0;
+	r = s->directory ? sd_journal_open_directory(&s->j, s->directory, 0)
+			 : sd_journal_open(&s->j, SD_JOURNAL_LOCAL_ONLY);
+	if (r < 0)
+		return r;
+	r = journal_add_matches(s);
+	if (r < 0)
+		return r;
+	if (s->follow) {
+		r = make_wait_fd(s);
+		if (r < 0)
+			return r;
+	}
+	if (sd_journal_get_cutoff_realtime_usec(s->j, &s->begin_usec, &s->end_usec) <= 0)
+		s->begin_usec = s->end_usec = 0;
+	return 0;
+}
+
+/* ---- places ---- */
+
+int journal_remember_current(struct journal *s)
+{
+	AUTO_FREE char *cursor = NULL;
+	struct journal_position *place = journal_place(s);
+	uint64_t usec;
+	int r;
+
+	r = sd_journal_get_cursor(s->j, &cursor);
+	if (r < 0)
+		return r;
+	r = sd_journal_get_realtime_usec(s->j, &usec);
+	if (r < 0)
+		return r;
+	if (journal_fault_seen())
+		return -EIO; /* they are not to be believed */
+	if (strlen(cursor) >= sizeof(place->cursor))
+		return -E2BIG;
+	memcpy(place->cursor, cursor, strlen(cursor) + 1);
+	place->time_usec = usec;
+	return 0;
+}
+
+int journal_go_to_place(struct journal *s)
+{
+	struct journal_landing l;
+	int r = journal_seek_position(s->j, &s->last, s->begin_usec, s->end_usec, &l);
+
+	if (r < 0)
+		return r;
+	s->pending = l.pending;
+	s->gap = l.gap;
+	s->gap_from_usec = l.gap_from_usec;
+	s->gap_to_usec = l.gap_to_usec;
+	return 0;
+}
+
+/* Behind the last entry. Without any, at the head: else entries to come are never seen (254). */
+static int seek_end(struct journal *s)
+{
+	int r = sd_journal_seek_tail(s->j);
+
+	if (r >= 0)
+		r = sd_journal_previous(s->j);
+	if (r > 0)
+		return journal_remember_current(s);
+	return r < 0 ? r : sd_journal_seek_head(s->j);
+}
+
+static int seek_begin(struct journal *s, const struct source_options *options)
+{
+	int r = journal_boots_list(s->j, &s->boots);
+
+	if (r < 0)
+		return r;
+	if (options->resume) {
+		if (*s->last.cursor && s->last.boots.n > 0) {
+			r = journal_find_apart(s);
+			if (r < 0)
+				return r;
+		}
+		if (s->apart.n == 0)
+			r = journal_note_boots(s);
+		return r < 0 ? r : journal_begin_pass(s);
+	}
+	r = journal_note_boots(s);
+	if (r < 0)
+		return r;
+	if (options->since_usec)
+		return sd_journal_seek_realtime_usec(s->j, options->since_usec);
+	if (options->from_end)
+		return seek_end(s);
+	return sd_journal_seek_head(s->j);
+}
+
+/* ---- the source ---- */
+
+/* A journal has many files, each a descriptor; with too few, entries are missing silently. */
+static void raise_file_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
+static struct journal *journal_new(const struct source_options *options)
+{
+	struct journal *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return NULL;
+	s->source.ops = &journal_ops;
+	s->programs = options->programs;
+	s->since_usec = options->since_usec;
+	s->until_usec = options->until_usec;
+	s->epoll_fd = s->connection_fd = -1;
+	s->details.max = JOURNAL_DETAILS_MAX;
+	s->position.max = s->identity.max = JOURNAL_POSITION_MAX;
+	s->boots_text.max = JOURNAL_POSITION_MAX;
+	return s;
+}
+
+static int begin(struct journal *s, const struct source_options *options, const char *name,
+		 struct error *err)
+{
+	int r;
+
+	if (options->resume) {
+		r = journal_position_parse(slice_of(options->resume), &s->last, err);
+		if (r != 0)
+			return r;
+	}
+	do {
+		journal_fault_forget();
+		r = journal_open_again(s);
+		if (r >= 0)
+			r = seek_begin(s, options);
+	} while (journal_fault_seen() && ++s->again < ATTEMPTS);
+	if (r < 0)
+		error_set(err, name, 0, 0, "the journal cannot be opened: %s", strerror(-r));
+	return r < 0 ? r : 0;
+}
+
+/* A journal that begin() is to take; it is freed where that fails. */
+static int give(struct journal *s, const struct source_options *options, const char *name,
+		struct source **ret, struct error *err)
+{
+	int r = begin(s, options, name, err);
+
+	if (r == 0)
+		*ret = &s->source;
+	else
+		(void)source_free(&s->source);
+	return r;
+}
+
+int journal_open(const char *directory, const struct source_options *options, struct source **ret,
+		 struct error *err)
+{
+	struct journal *s;
+	int r;
+
+	raise_file_limit();
+	journal_fault_guard();
+	r = journal_access_check(directory, err);
+	if (r != 0)
+		return r;
+	s = journal_new(options);
+	if (s && directory)
+		s->directory = strdup(directory);
+	if (!s || (directory && !s->directory)) {
+		free(s);
+		error_set(err, directory, 0, 0, "out of memory");
+		return -ENOMEM;
+	}
+	s->follow = options->follow;
+	s->connection_fd = s->follow && !directory ? connection_watch() : -1;
+	return give(s, options, directory, ret, err);
+}
