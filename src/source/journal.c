@@ -66,6 +66,20 @@ static int recover(struct journal *s)
 	return sd_journal_next(s->j);
 }
 
+/* At the end of one sender's files: by its clock, all up to their last entry was read then. */
+static int look_again(struct journal *s)
+{
+	uint64_t begin, end;
+	int r;
+
+	if (sd_journal_get_cutoff_realtime_usec(s->j, &begin, &end) <= 0)
+		return 0;
+	r = sd_journal_next(s->j);
+	if (r == 0 && end > s->last.until_usec)
+		s->last.until_usec = end;
+	return r;
+}
+
 /* One entry on: 1, 0 at the end, -errno. */
 static int step(struct journal *s)
 {
@@ -84,6 +98,8 @@ static int step(struct journal *s)
 			break;
 		}
 		r = sd_journal_next(s->j);
+		if (r == 0 && s->paths && !journal_reads_apart(s))
+			r = look_again(s);
 		if (r < 0)
 			r = recover(s);
 		if (r == 0 && !journal_fault_seen()) {
@@ -295,6 +311,13 @@ static int journal_position(struct source *source, uint64_t read_until_usec, str
 	/* Without a current entry (nothing read yet, or its file is gone) the last one stands. */
 	if (!s->pending && s->gone_over > 0)
 		(void)journal_remember_current(s);
+	if (s->paths) {
+		read_until_usec = 0; /* this machine's clock says nothing of the sender's */
+		if (!*s->last.cursor && !s->last.until_usec) {
+			*ret = (struct slice){"", 0};
+			return 0;
+		}
+	}
 	/* When the journal has to be opened anew, what was vacuumed till then is no gap. */
 	if (!journal_reads_apart(s) && read_until_usec > s->last.until_usec)
 		s->last.until_usec = read_until_usec;
@@ -329,6 +352,7 @@ static void journal_free(struct source *source)
 	if (s->connection_fd >= 0)
 		(void)close(s->connection_fd);
 	free(s->directory);
+	free(s->paths);
 	buffer_done(&s->boots_text);
 	buffer_done(&s->details);
 	buffer_done(&s->position);

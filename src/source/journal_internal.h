@@ -14,7 +14,8 @@ struct sd_journal;
 struct journal {
 	struct source source;
 	struct sd_journal *j;
-	char *directory; /* NULL: this machine's journal */
+	char *directory; /* NULL: this machine's journal, or paths */
+	char **paths;	 /* of journal_open_files(), NULL-terminated, in one allocation; or NULL */
 	const char *const *programs;
 	uint64_t until_usec;
 	bool follow;
@@ -48,7 +49,7 @@ struct journal {
 
 static inline bool journal_is_local(const struct journal *s)
 {
-	return !s->directory;
+	return !s->directory && !s->paths;
 }
 
 static inline bool journal_reads_apart(const struct journal *s)

@@ -98,8 +98,11 @@ int journal_open_again(struct journal *s)
 	s->pending = false;
 	s->gone_over = 0;
 	s->since_process = 0;
-	r = s->directory ? sd_journal_open_directory(&s->j, s->directory, 0)
-			 : sd_journal_open(&s->j, SD_JOURNAL_LOCAL_ONLY);
+	if (s->paths)
+		r = sd_journal_open_files(&s->j, (const char **)s->paths, 0);
+	else
+		r = s->directory ? sd_journal_open_directory(&s->j, s->directory, 0)
+				 : sd_journal_open(&s->j, SD_JOURNAL_LOCAL_ONLY);
 	if (r < 0)
 		return r;
 	r = journal_add_matches(s);
@@ -158,6 +161,26 @@ static int seek_end(struct journal *s)
 {
 	int r = sd_journal_seek_tail(s->j);
 
+	if (s->paths)
+		s->last.until_usec = s->end_usec;
+	if (r >= 0)
+		r = sd_journal_previous(s->j);
+	if (r > 0)
+		return journal_remember_current(s);
+	return r < 0 ? r : sd_journal_seek_head(s->j);
+}
+
+/*
+ * Before the first entry of that time. In files of one sender that is behind the entry before it:
+ * so what comes of an earlier time later on is not passed over.
+ */
+static int seek_since(struct journal *s, uint64_t since_usec)
+{
+	int r;
+
+	if (!s->paths)
+		return sd_journal_seek_realtime_usec(s->j, since_usec);
+	r = sd_journal_seek_realtime_usec(s->j, since_usec - 1);
 	if (r >= 0)
 		r = sd_journal_previous(s->j);
 	if (r > 0)
@@ -185,7 +208,7 @@ static int seek_begin(struct journal *s, const struct source_options *options)
 	if (r < 0)
 		return r;
 	if (options->since_usec)
-		return sd_journal_seek_realtime_usec(s->j, options->since_usec);
+		return seek_since(s, options->since_usec);
 	if (options->from_end)
 		return seek_end(s);
 	return sd_journal_seek_head(s->j);
@@ -231,6 +254,7 @@ static int begin(struct journal *s, const struct source_options *options, const 
 		if (r != 0)
 			return r;
 	}
+	s->last.one_sender = s->paths != NULL;
 	do {
 		journal_fault_forget();
 		r = journal_open_again(s);
@@ -277,4 +301,45 @@ int journal_open(const char *directory, const struct source_options *options, st
 	s->follow = options->follow;
 	s->connection_fd = s->follow && !directory ? connection_watch() : -1;
 	return give(s, options, directory, ret, err);
+}
+
+/* The array and the strings behind it. NULL when out of memory. */
+static char **copy_paths(const char *const *paths)
+{
+	size_t n = 0, size = 0;
+	char **copy, *at;
+
+	for (; paths[n]; n++)
+		size += strlen(paths[n]) + 1;
+	copy = malloc((n + 1) * sizeof(*copy) + size);
+	if (!copy)
+		return NULL;
+	at = (char *)(copy + n + 1);
+	for (size_t i = 0; i < n; i++) {
+		copy[i] = at;
+		at = stpcpy(at, paths[i]) + 1;
+	}
+	copy[n] = NULL;
+	return copy;
+}
+
+int journal_open_files(const char *const *paths, const struct source_options *options,
+		       enum journal_gaps gaps, struct source **ret, struct error *err)
+{
+	struct journal *s = journal_new(options);
+	int r;
+
+	raise_file_limit();
+	journal_fault_guard();
+	if (s)
+		s->paths = copy_paths(paths);
+	if (!s || !s->paths) {
+		free(s);
+		error_set(err, paths[0], 0, 0, "out of memory");
+		return -ENOMEM;
+	}
+	r = give(s, options, paths[0], ret, err);
+	if (r == 0 && gaps == JOURNAL_GAPS_KNOWN)
+		s->gap = false;
+	return r;
 }

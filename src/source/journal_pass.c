@@ -86,8 +86,9 @@ int journal_begin_pass(struct journal *s)
 	}
 	s->main_entries = 0;
 	if (!*s->last.cursor && !s->last.until_usec)
-		return s->since_usec ? sd_journal_seek_realtime_usec(s->j, s->since_usec)
-				     : sd_journal_seek_head(s->j);
+		return s->since_usec && !s->paths
+			       ? sd_journal_seek_realtime_usec(s->j, s->since_usec)
+			       : sd_journal_seek_head(s->j);
 	return journal_go_to_place(s);
 }
 

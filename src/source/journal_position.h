@@ -20,6 +20,7 @@ struct journal_position {
 	uint64_t until_usec;		 /* up to when all was read; 0: not known */
 	char bound[33];	    /* the boot that alone is read, as its clock is behind; "": all */
 	struct slice boots; /* journal_boots_format() of those that were there; not owned */
+	bool one_sender;    /* not in the text: without a cursor, nothing was passed over */
 };
 
 /* Appends the text of @p, with @until_usec where that is later than p's own. -ENOMEM, -E2BIG. */

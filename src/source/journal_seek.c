@@ -104,6 +104,9 @@ int journal_seek_position(struct sd_journal *j, const struct journal_position *p
 	if (*p->bound && !journal_position_in_boot(p, p->bound)) {
 		/* Nothing of that boot was read yet. */
 		r = sd_journal_seek_head(j);
+	} else if (!p->cursor[0] && p->one_sender) {
+		note_gap(&s, &l);
+		r = sd_journal_seek_head(j);
 	} else if (!p->cursor[0] || sd_journal_seek_cursor(j, p->cursor) < 0) {
 		note_gap(&s, &l);
 		r = seek_time(&s);
