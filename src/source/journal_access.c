@@ -7,9 +7,11 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <limits.h>
 #include <stdio.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <systemd/sd-id128.h>
 
 #include "base/cleanup.h"
@@ -25,13 +27,24 @@ static bool is_journal_file(const char *name)
 	       (n > 9 && strcmp(name + n - 9, ".journal~") == 0);
 }
 
+/* The group that may read it: that of journald, or of systemd-journal-remote. */
+static const char *group_of(const char *path)
+{
+	struct group *group;
+	struct stat st;
+
+	if (stat(path, &st) < 0 || !(st.st_mode & S_IRGRP) || st.st_gid == 0)
+		return "systemd-journal";
+	group = getgrgid(st.st_gid);
+	return group ? group->gr_name : "systemd-journal";
+}
+
 static int unreadable(const char *path, int error, struct error *err)
 {
 	if (error == EACCES || error == EPERM)
 		error_set(err, path, 0, 0,
-			  "not readable: %s; add the user to group systemd-journal, "
-			  "or run as root",
-			  strerror(error));
+			  "not readable: %s; add the user to group %s, or run as root",
+			  strerror(error), group_of(path));
 	else
 		error_set(err, path, 0, 0, "cannot be read: %s", strerror(error));
 	return SOURCE_E_UNREADABLE;
