@@ -15,6 +15,7 @@
 #include "command/clock.h"
 #include "command/rules.h"
 #include "config.h"
+#include "source/collection.h"
 #include "source/journal.h"
 #include "source/logfile.h"
 #include "store/config_file.h"
@@ -133,6 +134,16 @@ static void resume_by_time(struct session *s, struct source_options *so, const c
 	so->from_end = until == 0;
 }
 
+#if HAVE_JOURNAL
+/* Whether the directory is to be read host by host. Who follows an empty one waits for hosts. */
+static bool is_collection(const char *directory, const struct source_options *so)
+{
+	enum collection found = directory ? collection_look(directory) : COLLECTION_NONE;
+
+	return found == COLLECTION_HOSTS || (found == COLLECTION_EMPTY && so->follow);
+}
+#endif
+
 static int open_journal(struct session *s, const struct source_options *given, const char *resume,
 			struct error *err)
 {
@@ -140,10 +151,13 @@ static int open_journal(struct session *s, const struct source_options *given, c
 	struct source_options so = *given;
 	const char *directory =
 		s->options->directory ? s->options->directory : s->config->directory;
+	bool collection = is_collection(directory, given);
 
 	(void)snprintf(s->source_name, sizeof(s->source_name), "%s%s",
 		       directory ? "the journal in " : "the journal", directory ? directory : "");
 	so.resume = resume;
+	if (collection && resume && collection_owns_position(slice_of(resume)))
+		return collection_open(directory, &so, &s->source, err);
 	if (resume && !slice_starts_with(slice_of(resume), "journal ")) {
 		resume_by_time(s, &so, resume);
 		/* As a position without a cursor: what the journal lacks since then is a gap. */
@@ -154,7 +168,8 @@ static int open_journal(struct session *s, const struct source_options *given, c
 			so.resume = s->resume;
 		}
 	}
-	return journal_open(directory, &so, &s->source, err);
+	return collection ? collection_open(directory, &so, &s->source, err)
+			  : journal_open(directory, &so, &s->source, err);
 #else
 	(void)s;
 	(void)given;

@@ -9,7 +9,7 @@
 #include "base/error.h"
 
 #define POSITION_NAME "position"
-#define POSITION_MAX  16384
+#define POSITION_MAX  (16U << 20) /* of a collection of hosts; others have some hundred bytes */
 
 enum position_e {
 	POSITION_E_NONE = 1,	/* there is no position yet */

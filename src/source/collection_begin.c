@@ -1,0 +1,88 @@
+/*
+ * A host that is not in the position has come since, and is read from its head. One whose files are
+ * all gone keeps its place for KEEP_USEC behind its last entry, so that what comes back is not told
+ * again.
+ *
+ * Where a lane is to begin elsewhere than at its head it is opened there once, and its place is
+ * noted at once: the position says so before anything was read.
+ */
+#include "source/collection_begin.h"
+
+#include <errno.h>
+
+#include "base/timetext.h"
+#include "source/collection_position.h"
+#include "source/journal_position.h"
+
+#define KEEP_USEC   (90 * 24 * USEC_PER_HOUR)
+#define MARGIN_USEC (60 * USEC_PER_SEC) /* of a resume by time */
+#define ATTEMPTS    3			/* to open files that are cut meanwhile */
+
+/* Of each lane that has no place yet. */
+static void note_begin(struct lanes *ls, const struct source_options *begin)
+{
+	for (size_t i = 0; i < ls->n; i++) {
+		struct lane *l = ls->all[i];
+		int r = l->place.len > 0 ? 0 : -EIO;
+
+		for (int attempt = 0; attempt < ATTEMPTS && r == -EIO; attempt++) {
+			lane_open(l, begin, begin);
+			r = lane_note_place(l);
+			lane_close(l);
+		}
+	}
+}
+
+/* Each lane begins a little before a time, or at its own end where that is earlier. */
+static void begin_at_time(struct lanes *ls, const struct source_options *options, uint64_t usec)
+{
+	struct source_options begin = *options;
+
+	begin.resume = NULL;
+	begin.since_usec = usec > MARGIN_USEC ? usec - MARGIN_USEC : 1;
+	note_begin(ls, &begin);
+}
+
+/* A position of the journal, from before the directory was read host by host. */
+static int begin_at_journal(struct lanes *ls, const struct source_options *options,
+			    struct error *err)
+{
+	struct journal_position p;
+	int r = journal_position_parse(slice_of(options->resume), &p, err);
+
+	if (r == 0)
+		begin_at_time(ls, options, p.until_usec > p.time_usec ? p.until_usec : p.time_usec);
+	return r;
+}
+
+int collection_begin(struct lanes *ls, const struct source_options *options,
+		     uint64_t *ret_until_usec, struct error *err)
+{
+	struct slice resume = slice_of(options->resume);
+	uint64_t usec = 0, now = options->now_usec;
+	size_t known = 0, named = 0;
+	int r;
+
+	if (!options->resume) {
+		if (options->since_usec || options->from_end)
+			note_begin(ls, options);
+		return 0;
+	}
+	if (!collection_position_owns(resume))
+		return begin_at_journal(ls, options, err);
+	r = collection_position_parse_lane(ls, resume, &usec, err);
+	if (r == 0)
+		/* A record's, from the ledger, where the stored position was lost. */
+		begin_at_time(ls, options, usec);
+	if (r != -EINVAL)
+		return r;
+	r = collection_position_parse(ls, resume, now > KEEP_USEC ? now - KEEP_USEC : 0, &usec,
+				      &known, &named, err);
+	if (r != 0)
+		return r;
+	*ret_until_usec = usec;
+	if (named > 0 && known == 0)
+		/* None of its hosts is here: the position is another directory's. */
+		begin_at_time(ls, options, usec);
+	return 0;
+}
