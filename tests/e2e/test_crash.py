@@ -6,6 +6,7 @@ have been mailed; a second copy has the same Message-ID and the same bytes. The 
 random moments while logins arrive.
 """
 
+import itertools
 import os
 import random
 import re
@@ -105,6 +106,110 @@ def scan_killed_at_any_system_call_loses_nothing(host):
             when += 1
     expect(tally.kills > 50, f"only {tally.kills} kills")
     tally.say("scan")
+
+
+def check_order(calls, state):
+    """
+    The promise, in the calls of one process as strace -y prints them: what was written to the
+    ledger is durable before a position replaces another, and whatever replaces a file is durable
+    before that, and its name behind it. Gives how many positions were stored.
+    """
+    unsynced, pending, positions = set(), None, 0
+    for call in calls:
+        name, _, rest = call.partition("(")
+        path = next(iter(re.findall(rf"<({re.escape(state)}[^>]*)>", rest)), None)
+        if " = -1 " in call or not path:
+            continue
+        if name in ("write", "pwrite64", "ftruncate"):
+            expect(pending is None, f"{pending} is not durable as a name before {call}")
+            unsynced.add(path)
+        elif name in ("fsync", "fdatasync"):
+            unsynced.discard(path)
+            if path == state:
+                pending = None
+        elif name.startswith("rename"):
+            old, new = re.findall(r'"([^"]*)"', rest)
+            expect(f"{state}/{old}" not in unsynced, f"{old} is not durable before {call}")
+            expect(pending is None, f"{pending} is not durable as a name before {call}")
+            if new == "position":
+                positions += 1
+                expect(f"{state}/ledger" not in unsynced, f"the ledger is not durable at {call}")
+            pending = new
+    expect(pending is None, f"{pending} is not durable as a name at the end")
+    expect_equal(unsynced & {f"{state}/ledger"}, set(), "at the end")
+    return positions
+
+
+@case
+def what_is_written_is_durable_in_the_promised_order(host):
+    prepare(host)
+    trace = f"{WORK}/strace"
+    subprocess.run(["strace", "-qq", "-y", "-o", trace, "-e",
+                    "trace=write,pwrite64,ftruncate,fsync,fdatasync,rename,renameat,renameat2",
+                    *host.arguments("scan", "--no-deliver", f"--directory={JOURNAL}")],
+                   stdin=subprocess.DEVNULL, capture_output=True, timeout=DEADLINE,
+                   env=ENVIRONMENT, check=True)
+    with open(trace, encoding="utf-8", errors="replace") as file:
+        calls = file.read().splitlines()
+    expect(check_order(calls, host.state) >= 1, "no position was stored")
+    expect_equal(host.ledger().count("KIND=login"), LOGINS)
+    ledger = next(n for n, c in enumerate(calls) if c.startswith("fdatasync"))
+    for broken in (calls[:ledger] + calls[ledger + 1:],
+                   [c for c in calls if not c.startswith("fsync")]):
+        try:
+            check_order(broken, host.state)
+        except AssertionError:
+            continue
+        raise AssertionError("a broken order is not noticed")
+
+
+FAULTS = {
+    "write": ("error=ENOSPC", "error=EDQUOT", "error=EIO", "retval=3"),
+    "fdatasync": ("error=EIO", "error=ENOSPC"),
+    "fsync": ("error=EIO", "error=ENOSPC"),
+    "renameat,rename": ("error=ENOSPC", "error=EROFS"),
+    "unlinkat": ("error=EROFS",),
+    "fchmod": ("error=EPERM",),
+    "ftruncate": ("error=EIO",),
+    "fallocate": ("error=ENOSPC",),
+    "openat": ("error=EROFS",),
+}
+
+
+@case
+def a_fault_of_the_disk_at_any_system_call_loses_and_repeats_nothing(host):
+    prepare(host)
+    faults = 0
+    for call, errors in FAULTS.items():
+        for error in errors:
+            for when in itertools.count(1):
+                shutil.rmtree(host.state)
+                shutil.copytree(f"{WORK}/model", host.state)
+                host.mailbox.mails.clear()
+                trace = f"{WORK}/strace"
+                done = subprocess.run(
+                    ["strace", "-qq", "-o", trace, "-e", f"trace={call}", "-P", host.state,
+                     *(a for n in ("ledger", "position", "position.tmp", "reserve", "reader.lock")
+                       for a in ("-P", f"{host.state}/{n}")),
+                     "-e", f"inject={call}:{error}:when={when}",
+                     *host.arguments("scan", "--no-deliver", f"--directory={JOURNAL}")],
+                    stdin=subprocess.DEVNULL, capture_output=True, timeout=DEADLINE,
+                    env=ENVIRONMENT, check=False)
+                with open(trace, encoding="utf-8", errors="replace") as file:
+                    if "(INJECTED)" not in file.read():
+                        break
+                faults += 1
+                what = f"{call} {error} {when}: {done.stderr.decode(errors='replace')}"
+                expect(done.returncode in (0, 1), what)
+                expect(done.returncode == 0 or done.stderr, what)
+                host.command("scan", "--no-deliver", f"--directory={JOURNAL}")
+                expect_equal(host.ledger().count("\nKIND=login\n"), LOGINS, what)
+                expect_equal(sorted(re.findall(r"^USER=(.*)", host.ledger(), re.M)),
+                             [f"u{n:02}" for n in range(1, LOGINS + 1)], what)
+        scan_until_done(host)
+        Tally().check(host, call)
+    expect(faults > 30, f"only {faults} faults")
+    print(f"# {faults} faults", flush=True)
 
 
 class Writer:
