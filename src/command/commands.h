@@ -8,4 +8,5 @@ int command_scan(const struct options *options);
 int command_report(const struct options *options);
 int command_explain(const struct options *options);
 int command_check(const struct options *options);
+int command_status(const struct options *options);
 int command_test_mail(const struct options *options);

@@ -18,6 +18,8 @@ static const struct command commands[] = {
 	 command_explain},
 	{"check", "read configuration and whitelists, tell every fault", "Wq", false,
 	 command_check},
+	{"status", "show what was read, what waits and what was mailed last", "TW", false,
+	 command_status},
 	{"test-mail", "send a test message now and say what the mail server answered", "", false,
 	 command_test_mail},
 	{0},

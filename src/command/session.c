@@ -110,8 +110,7 @@ static uint64_t position_number(const char *position, const char *key)
 	return usec;
 }
 
-/* Up to when all was read before a position; 0: it does not tell. */
-static uint64_t position_usec(const char *position)
+uint64_t session_position_usec(const char *position)
 {
 	uint64_t until = position_number(position, " until=");
 	uint64_t time = position_number(position, " time=");
@@ -125,7 +124,7 @@ static uint64_t position_usec(const char *position)
 /* A position of the other kind of source is taken up by its time. */
 static void resume_by_time(struct session *s, struct source_options *so, const char *resume)
 {
-	uint64_t until = position_usec(resume);
+	uint64_t until = session_position_usec(resume);
 
 	log_notice("the stored position is not one of %s: reading goes on there by its time",
 		   s->source_name);
@@ -164,7 +163,7 @@ static int open_journal(struct session *s, const struct source_options *given, c
 		if (!so.from_end) {
 			(void)snprintf(
 				s->resume, sizeof(s->resume),
-				"journal time=0 until=%" PRIu64 " cursor=", position_usec(resume));
+				"journal time=0 until=%" PRIu64 " cursor=", session_position_usec(resume));
 			so.resume = s->resume;
 		}
 	}

@@ -28,6 +28,9 @@ void session_done(struct session *s);
 /* A position that no source has made: only this and the time, in microseconds. */
 #define SESSION_POSITION_TIME "time until="
 
+/* Up to when all was read before a position, as its text says; 0: it does not tell. */
+uint64_t session_position_usec(const char *position);
+
 /*
  * Opens the source that options and configuration name; @so says where to begin, but its programs
  * and bounds are set here. @resume: the stored position, or NULL.

@@ -263,3 +263,13 @@ int file_lock(int dirfd, const char *name, int *ret_fd, pid_t *ret_pid)
 	*ret_fd = take_fd(&fd);
 	return 0;
 }
+
+bool file_lock_held(int dirfd, const char *name, pid_t *ret_pid)
+{
+	AUTO_CLOSE int fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY);
+
+	if (fd < 0 || flock(fd, LOCK_SH | LOCK_NB) == 0 || errno != EWOULDBLOCK)
+		return false;
+	*ret_pid = read_pid(fd);
+	return true;
+}

@@ -3,6 +3,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "base/buffer.h"
@@ -47,3 +48,6 @@ enum file_e {
  * descriptor holds the lock until it is closed; it is closed on exec. -errno.
  */
 int file_lock(int dirfd, const char *name, int *ret_fd, pid_t *ret_pid);
+
+/* Whether a process holds the lock, and which. Nobody may have it while it looks. */
+bool file_lock_held(int dirfd, const char *name, pid_t *ret_pid);

@@ -535,6 +535,70 @@ def forged_logins_go_apart_from_real_ones(host):
     expect_in("1000", body(forged))
 
 
+# status
+
+def status(host, **options):
+    return host.command("status", "--state-directory", host.state, check=False, **options)
+
+
+@case
+def status_tells_what_was_read_what_waits_and_what_was_mailed(host):
+    fresh(host, login(0, "old"))
+    done = status(host)
+    expect_in("position   none yet", done.stdout, done.stderr)
+    expect_equal(done.returncode, 0, done.stdout)
+    scan(host)
+    make_journal(f"{JOURNAL}/system.journal", login(1, "a\x1b[31m"), login(2, "b"))
+    scan(host, "--no-deliver")
+    done = status(host)
+    expect_equal(done.returncode, 75, done.stdout)
+    expect_in("all was read until 2", done.stdout)
+    expect_in("ledger     2 alerts; the last, login of b from 203.0.113.9, 2", done.stdout)
+    expect_in("[Mail]  2 alerts wait, the first since 2", done.stdout)
+    host.mailbox.stop()
+    try:
+        expect_equal(scan(host, check=False).returncode, 75)
+        done = status(host)
+        expect_equal(done.returncode, 75, done.stdout)
+        expect(re.search(r"failure +smtp://.*(refused|connect)", done.stdout), done.stdout)
+        expect_in("next try   in ", done.stdout)
+    finally:
+        host.mailbox.start()
+    scan(host)
+    done = status(host)
+    expect_equal(done.returncode, 0, done.stdout)
+    expect_in("[Mail]  nothing waits", done.stdout)
+    expect_in(f"last mail  {host.mailbox.mails[-1]['Message-ID']} 2", done.stdout)
+    expect(re.search(r"answer +.*250", done.stdout), done.stdout)
+    expect_equal(re.findall(r"^(?:reader|sender) +(.*)", done.stdout, re.M),
+                 ["does not run"] * 2)
+    expect("\x1b" not in done.stdout, done.stdout)
+
+
+@case
+def status_names_the_processes_that_run(host):
+    fresh(host, login(0, "old"))
+    watch = host.watch(f"--directory={JOURNAL}")
+    try:
+        harness.await_true(lambda: "sender     runs" in status(host).stdout, "the sender")
+        expect_in(f"reader     runs (process {watch.pid})", status(host).stdout)
+    finally:
+        watch.stop()
+
+
+@case
+def status_of_a_damaged_state_says_what_is_damaged(host):
+    fresh(host, login(0, "old"))
+    scan(host)
+    with open(f"{host.state}/position", "w", encoding="ascii") as file:
+        file.write("x")
+    expect_in("the position is damaged", status(host).stdout)
+    shutil.rmtree(host.state)
+    done = status(host)
+    expect_equal(done.returncode, 1, done.stdout)
+    expect_in(host.state, done.stderr)
+
+
 # what can be wrong
 
 def as_nobody(host, *arguments):
