@@ -34,7 +34,6 @@ struct logfile {
 	struct syslog_line said;
 
 	bool ended;	     /* by until_usec: line is the first that is not given */
-	uint64_t time_usec;  /* of the last record */
 	uint64_t year_usec;  /* what years are inferred from, ... */
 	uint64_t year_reads; /* ... and the read it was asked for */
 	struct buffer login; /* the last line that was given, where the next may repeat it */
@@ -92,7 +91,7 @@ static bool is_in_time(struct logfile *f)
 		f->ended = true;
 		return false;
 	}
-	f->time_usec = t;
+	f->chain.time_usec = t;
 	if (t % USEC_PER_SEC == 0)
 		t += USEC_PER_SEC - 1;
 	return t >= since && t >= f->since_usec;
@@ -116,6 +115,8 @@ static int next(struct source *source, struct record *ret)
 		int r;
 
 		r = chain_next(&f->chain, after_login ? LINES_ANY : LINES_CANDIDATES, &f->line);
+		if (r == CHAIN_AGAIN)
+			return SOURCE_AGAIN;
 		if (r <= 0)
 			return r;
 		f->is_gap = r == CHAIN_GAP;
@@ -152,7 +153,7 @@ static int write_position(struct logfile *f, uint64_t until_usec)
 	uint64_t offset = f->ended ? f->line.offset : f->chain.lines.offset;
 
 	buffer_clear(&f->position);
-	return chain_write_position(&f->chain, offset, f->time_usec, until_usec, &f->position);
+	return chain_write_position(&f->chain, offset, until_usec, &f->position);
 }
 
 static void gap_details(const struct logfile *f, struct record *r)
@@ -160,8 +161,8 @@ static void gap_details(const struct logfile *f, struct record *r)
 	r->realtime_usec = f->chain.gap_to_usec;
 	r->from_usec = f->chain.gap_from_usec;
 	/* What was read of the file that the gap is in. */
-	if (f->time_usec > r->from_usec && f->time_usec < r->realtime_usec)
-		r->from_usec = f->time_usec;
+	if (f->chain.time_usec > r->from_usec && f->chain.time_usec < r->realtime_usec)
+		r->from_usec = f->chain.time_usec;
 	r->reason = slice_of(f->chain.gap_reason);
 	r->identity = slice_of(f->chain.gap_identity);
 }

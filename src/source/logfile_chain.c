@@ -1,16 +1,16 @@
 /*
  * The chain is a queue of open files. The first is read; at its end the next one takes its place,
  * but only once that holds something, because a writer goes on with the old file until it opens
- * the new one. So the old file is looked at once more after the new one was seen to be written.
+ * the new one. So the old file is looked at once more after the new one was seen to be written, and
+ * goes to those that were left (logfile_left.c).
  *
  * When following, whatever inotify tells leads to one check, before anything more is read: was the
- * file that is read truncated, and does the path name another one now? A truncated file's rest is
- * looked for in a copy (copytruncate). While the path names nothing, the old file is still read.
+ * file that is read truncated (logfile_truncated.c), was one that was left written again, and does
+ * the path name another file now? While the path names nothing, the old file is still read.
  */
 #include "source/logfile_chain.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <time.h>
@@ -18,9 +18,9 @@
 
 #include "base/timetext.h"
 
-#define FIND_TRIES 3
+#define AGAIN_BYTES 4194304
 
-static uint64_t usec_of(const struct timespec *t)
+uint64_t chain_usec_of(const struct timespec *t)
 {
 	return t->tv_sec < 0 ? 0 : (uint64_t)t->tv_sec * USEC_PER_SEC + (uint64_t)t->tv_nsec / 1000;
 }
@@ -30,7 +30,7 @@ static uint64_t boottime(void)
 	struct timespec t = {0};
 
 	(void)clock_gettime(CLOCK_BOOTTIME, &t);
-	return usec_of(&t);
+	return chain_usec_of(&t);
 }
 
 uint64_t chain_now(const struct chain *c)
@@ -45,13 +45,8 @@ uint64_t chain_written_usec(const struct chain *c)
 
 	if (c->n == 0 || c->lines.stream || fstat(c->queue[0].fd, &st) < 0)
 		return now;
-	written = usec_of(&st.st_mtim);
+	written = chain_usec_of(&st.st_mtim);
 	return written < now ? written : now;
-}
-
-static bool is_file(const struct segment *s, const struct stat *st)
-{
-	return s->dev == st->st_dev && s->ino == st->st_ino;
 }
 
 /* Begins with the first segment. */
@@ -64,14 +59,26 @@ static void begin(struct chain *c)
 	c->closing = false;
 	/* Since it was queued it may have changed. */
 	c->check = c->following;
-	lines_begin(&c->lines, s->fd, s->offset);
+	unpack_stop(&c->unpack);
 	if (s->packing != PACKING_NONE)
 		chain_begin_packed(c);
+	else
+		lines_begin(&c->lines, s->fd, s->offset);
 }
 
-/* Puts a file into the queue at @at; the queue owns it from now on, also on error. */
-static int insert(struct chain *c, size_t at, const struct place_file *file, uint64_t offset,
-		  uint64_t since_usec)
+static void put(struct chain *c, size_t at, const struct segment *s)
+{
+	if (at == 0 && c->n > 0)
+		c->queue[0].offset = c->lines.offset;
+	memmove(&c->queue[at + 1], &c->queue[at], (c->n - at) * sizeof(*s));
+	c->queue[at] = *s;
+	c->n++;
+	if (at == 0)
+		begin(c);
+}
+
+int chain_insert(struct chain *c, size_t at, const struct place_file *file, uint64_t offset,
+		 uint64_t since_usec)
 {
 	struct segment s = {
 		.fd = file->fd,
@@ -83,36 +90,35 @@ static int insert(struct chain *c, size_t at, const struct place_file *file, uin
 		.queued = file->st.st_mtim,
 		.packing = file->packing,
 	};
-	int r = c->n == ARRAY_SIZE(c->queue) ? -EOVERFLOW : 0;
+	int r;
 
-	if (s.packing != PACKING_NONE) {
-		s.head = file->head;
-		s.unknown = file->fault != 0 && s.head.n < PLACE_COPY_MIN;
-	} else if (r == 0) {
-		r = place_head_read(s.fd, &s.head);
-	}
+	r = c->n == ARRAY_SIZE(c->queue) ? -EOVERFLOW : place_head_of(file, &s.head);
 	if (r < 0) {
 		(void)close(s.fd);
 		return r;
 	}
+	s.unknown = s.packing != PACKING_NONE && file->fault != 0 && s.head.n < PLACE_COPY_MIN;
 	if (c->following)
 		s.watch = follow_file(&c->follow, s.fd);
-	memmove(&c->queue[at + 1], &c->queue[at], (c->n - at) * sizeof(s));
-	c->queue[at] = s;
-	c->n++;
-	if (at == 0)
-		begin(c);
+	put(c, at, &s);
 	return 0;
 }
 
 int chain_append(struct chain *c, const struct place_file *file, uint64_t offset,
 		 uint64_t since_usec)
 {
-	return insert(c, c->n, file, offset, since_usec);
+	return chain_insert(c, c->n, file, offset, since_usec);
 }
 
-/* The first segment's place; its path is the chain's. */
-static struct place place_of_first(const struct chain *c)
+int chain_return(struct chain *c, const struct segment *s)
+{
+	if (c->n == ARRAY_SIZE(c->queue))
+		return -EOVERFLOW;
+	put(c, 0, s);
+	return 0;
+}
+
+struct place chain_place_of_first(const struct chain *c)
 {
 	const struct segment *s = &c->queue[0];
 
@@ -135,20 +141,28 @@ static void unwatch_first(struct chain *c)
 	follow_forget(&c->follow, c->queue[0].watch);
 }
 
-/* Leaves the first segment for the next one. */
-static void shift(struct chain *c)
+void chain_shift(struct chain *c, bool keep)
 {
-	c->previous = place_of_first(c);
-	c->finished += c->lines.offset;
-	if (c->following)
+	struct segment s = c->queue[0];
+
+	s.offset = c->lines.offset;
+	s.seen_offset = c->lines.read_offset;
+	c->finished += s.offset;
+	if (!keep) {
 		unwatch_first(c);
-	(void)close(c->queue[0].fd);
+		(void)close(s.fd);
+		s.fd = s.watch = -1;
+	}
+	chain_leave(c, s);
 	memmove(&c->queue[0], &c->queue[1], --c->n * sizeof(c->queue[0]));
 	begin(c);
 }
 
 void chain_set_gap(struct chain *c, const struct place *p, uint64_t from_usec, const char *reason)
 {
+	/* One that is not told yet is of the same time. */
+	if (c->gap)
+		return;
 	c->gap = true;
 	c->gap_from_usec = from_usec;
 	c->gap_to_usec = chain_now(c);
@@ -158,85 +172,12 @@ void chain_set_gap(struct chain *c, const struct place *p, uint64_t from_usec, c
 		       (unsigned long long)p->fingerprint.low, (unsigned long long)p->offset);
 }
 
-/* Whether what @file unpacks to is queued: it was compressed since. */
-static bool is_queued(const struct chain *c, const struct place_file *file)
-{
-	if (file->packing == PACKING_NONE)
-		return false;
-	for (size_t i = 0; i < c->n; i++)
-		if (c->queue[i].head.n >= PLACE_COPY_MIN &&
-		    place_head_grew(&c->queue[i].head, &file->head))
-			return true;
-	return false;
-}
-
-static void set_gap_of_many(struct chain *c, const struct place_file *first)
-{
-	struct place p = {.ino = first->st.st_ino};
-	char reason[512];
-
-	(void)snprintf(reason, sizeof(reason),
-		       "of the rotations of %.300s only the newest %d were read: there are more "
-		       "that were not",
-		       c->path, PLACE_ROTATIONS_MAX);
-	chain_set_gap(c, &p, c->read_usec, reason);
-	c->gap_to_usec = usec_of(&first->st.st_mtim);
-}
-
-int chain_append_rotations(struct chain *c, const struct timespec *since,
-			   const struct place_except *except, uint64_t since_usec)
-{
-	struct place_file files[PLACE_ROTATIONS_MAX];
-	bool more = false;
-	int n = place_rotations(c->dir, c->base, since, except, files, &more), r = 0;
-
-	if (n > 0 && more)
-		set_gap_of_many(c, &files[0]);
-	for (int i = 0; i < n; i++) {
-		int k = 0;
-
-		if (is_queued(c, &files[i]))
-			(void)close(files[i].fd);
-		else
-			k = chain_append(c, &files[i], 0, since_usec);
-		if (r == 0)
-			r = k;
-	}
-	return n == -ENOENT || n == -EACCES ? 0 : n < 0 ? n : r;
-}
-
-static int find_once(const struct chain *c, const struct place *p, enum place_what what,
-		     struct place_file *ret)
-{
-	AUTO_FREE char *target = realpath(c->path, NULL);
-	char *slash = target ? strrchr(target, '/') : NULL;
-	int r;
-
-	r = place_find(p, c->dir, what, ret);
-	if (r > 0 || !slash)
-		return r > 0;
-	*slash = '\0';
-	if (strcmp(target, c->dir) == 0)
-		return 0;
-	return place_find(p, target[0] ? target : "/", what, ret) > 0;
-}
-
-int chain_find(const struct chain *c, const struct place *p, struct place_file *ret)
-{
-	int r = 0;
-
-	/* readdir(3) may miss a file that is renamed meanwhile, as rotation does with all of them.
-	 */
-	for (unsigned i = 0; i < FIND_TRIES && r == 0; i++)
-		r = find_once(c, p, PLACE_PLAIN, ret);
-	return r > 0 ? r : find_once(c, p, PLACE_PACKED, ret);
-}
-
 void chain_done(struct chain *c)
 {
 	for (size_t i = 0; i < c->n; i++)
 		(void)close(c->queue[i].fd);
 	c->n = 0;
+	chain_left_done(c);
 	unpack_stop(&c->unpack);
 	lines_done(&c->lines);
 	follow_done(&c->follow);
@@ -247,7 +188,7 @@ void chain_done(struct chain *c)
 }
 
 /* The path names no file that can be read. */
-static void note_missing(struct chain *c, int code)
+static void note_missing(struct chain *c, int code, const struct error *err)
 {
 	uint64_t now = chain_now(c);
 	struct place p = {0};
@@ -258,98 +199,82 @@ static void note_missing(struct chain *c, int code)
 	if (c->missing_told || now - c->missing_usec < CHAIN_MISSING_USEC)
 		return;
 	if (c->n > 0)
-		p = place_of_first(c);
+		p = chain_place_of_first(c);
 	if (code == -ENOENT || code == -ENOTDIR)
 		(void)snprintf(reason, sizeof(reason), "%.300s is missing", c->path);
 	else
-		(void)snprintf(reason, sizeof(reason), "%.300s cannot be read: %s", c->path,
-			       strerror(-code));
+		(void)snprintf(reason, sizeof(reason), "%.300s: %.200s", c->path, err->text);
 	c->missing_told = true;
 	chain_set_gap(c, &p, c->missing_usec, reason);
 }
 
-/* Whether the file being read lost what was read of it. Learns more of its begin otherwise. */
-static bool was_truncated(struct chain *c)
+static bool is_file(const struct segment *s, const struct stat *st)
 {
-	struct segment *s = &c->queue[0];
-	struct place_head head;
-	struct stat st;
+	return s->dev == st->st_dev && s->ino == st->st_ino;
+}
 
-	if (s->dead || s->packing != PACKING_NONE || fstat(s->fd, &st) < 0)
-		return false;
-	if ((uint64_t)st.st_size < c->lines.read_offset)
-		return true;
-	if (place_head_read(s->fd, &head) < 0)
-		return false;
-	if (!place_head_grew(&s->head, &head))
-		return true;
-	if (head.n > s->head.n) {
-		s->head = head;
-		buffer_clear(&c->prefix);
-	}
-	return false;
+bool chain_path_names(const struct chain *c, const struct segment *s)
+{
+	struct stat path, st;
+
+	/* The numbers of an overlay's file change when it is first written to: ask again. */
+	return stat(c->path, &path) == 0 && fstat(s->fd, &st) == 0 && path.st_dev == st.st_dev &&
+	       path.st_ino == st.st_ino;
 }
 
 /*
- * Queues the rest of what was truncated, where a copy of it can be found, copies that were made
- * since, and the file anew. Where the file was empty at the last look it is not known whether it
- * was truncated since (@sure): then any new copy tells that it was.
+ * The path names a copy of the file that is read, as an editor leaves one. Goes on there, with what
+ * may still be written to the old file; if it is too short for that, something was taken out.
  */
-static int queue_truncated(struct chain *c, bool sure)
+static int take_copy(struct chain *c, const struct place_file *copy)
 {
-	struct place first = place_of_first(c);
-	uint64_t inos[1] = {c->queue[0].ino};
-	struct place_except except = {
-		{&first, &c->previous}, inos, ARRAY_SIZE(inos), &c->queue[0].head};
-	struct timespec since = c->queue[0].queued;
-	struct place_file copy, anew = {.fd = -1};
-	bool copied;
-	int r = 0;
+	struct place p = chain_place_of_first(c);
+	char reason[512];
+	int r;
 
-	/* Looked at first: what is copied and truncated from now on comes later. */
-	if (fstat(c->queue[0].fd, &anew.st) < 0)
-		return -errno;
-	copied = sure && chain_find(c, &first, &copy) > 0;
-	if (copied) {
-		since = copy.st.st_mtim;
-		r = chain_append(c, &copy, first.offset, 0);
+	if ((uint64_t)copy->st.st_size < c->lines.read_offset) {
+		(void)snprintf(reason, sizeof(reason),
+			       "%.300s was replaced by a copy that lacks a part of what was in it",
+			       c->path);
+		chain_set_gap(c, &p, c->whole_usec, reason);
+		return chain_append(c, copy, 0, chain_since_gap(c));
 	}
-	if (r == 0 && (copied || !sure || first.fingerprint_of < PLACE_COPY_MIN))
-		r = chain_append_rotations(c, &since, &except, 0);
-	if (r < 0 || (!sure && c->n == 1))
-		return r;
-	c->queue[0].dead = true;
-	lines_finish(&c->lines);
-	anew.fd = fcntl(c->queue[0].fd, F_DUPFD_CLOEXEC, 3);
-	if (anew.fd < 0)
-		return -errno;
-	r = chain_append(c, &anew, 0, 0);
+	r = chain_append(c, copy, p.offset, 0);
 	if (r < 0)
 		return r;
-	/* Without a copy the line that was being written is all that is left. */
-	if (copied)
-		shift(c);
-	c->closing = true;
+	lines_begin(&c->lines, c->queue[0].fd, (uint64_t)copy->st.st_size);
+	chain_shift(c, true);
 	return 0;
 }
 
-/* Queues what was written between the file that is read and @now, which is closed on error. */
-static int queue_between(struct chain *c, const struct place_file *now)
+/* Queues what the path names now, which is closed on error, and what came before it. */
+static int take_next(struct chain *c, const struct place_file *now)
 {
-	struct place first = place_of_first(c);
-	uint64_t inos[ARRAY_SIZE(c->queue) + 1];
-	struct place_except except = {{&first, &c->previous}, inos, c->n + 1, NULL};
-	struct stat st;
+	struct chain_path path = {.ino = 0};
+	struct place_head head;
+	uint64_t offset = 0;
 	int r;
 
-	for (size_t i = 0; i < c->n; i++)
-		inos[i] = c->queue[i].ino;
-	inos[c->n] = now->st.st_ino;
-	r = fstat(c->queue[0].fd, &st) < 0 ? -errno : 0;
-	if (r == 0)
-		r = chain_append_rotations(c, &st.st_mtim, &except, 0);
-	if (r < 0)
+	for (size_t i = 0; i < c->n; i++) {
+		if (is_file(&c->queue[i], &now->st)) {
+			(void)close(now->fd);
+			return 0;
+		}
+	}
+	r = place_head_read(now->fd, &head);
+	if (r == 0 && c->n == 1 && !c->queue[0].dead && c->queue[0].packing == PACKING_NONE &&
+	    chain_begins_alike(&c->queue[0].head, &head))
+		return take_copy(c, now);
+	if (r == 0 && c->n > 0)
+		r = chain_insert_rotations(c, c->n, &c->queue[c->n - 1].queued, NULL, now, &path);
+	if (r < 0) {
 		(void)close(now->fd);
+		return r;
+	}
+	(void)chain_take_left(c, now, &offset);
+	r = chain_append(c, now, offset, 0);
+	if (r == 0 && path.ino == now->st.st_ino && path.dev == now->st.st_dev)
+		c->queue[c->n - 1].head = path.head;
 	return r;
 }
 
@@ -357,33 +282,28 @@ static int queue_between(struct chain *c, const struct place_file *now)
 static int check(struct chain *c)
 {
 	struct place_file now;
-	int r;
+	struct error err = {0};
+	int r = 0;
 
 	c->check = false;
 	follow_directory(&c->follow);
-	if (c->n > 0) {
-		bool empty = c->n == 1 && c->queue[0].head.n == 0;
-		bool truncated = was_truncated(c);
-
-		if (truncated || (empty && c->queue[0].head.n > 0)) {
-			r = queue_truncated(c, truncated);
-			if (r < 0)
-				return r;
+	if (c->n > 0)
+		r = chain_verify(c);
+	if (r >= 0)
+		r = chain_look_at_left(c);
+	if (r < 0)
+		return r;
+	if (c->n == 0 || !chain_path_names(c, &c->queue[c->n - 1])) {
+		r = chain_open_path(c, &now, &err);
+		if (r < 0) {
+			note_missing(c, r, &err);
+			return 0;
 		}
-	}
-	r = chain_open_path(c, &now, NULL);
-	if (r < 0) {
-		note_missing(c, r);
-		return 0;
+		r = take_next(c, &now);
 	}
 	c->missing_usec = 0;
 	c->missing_told = false;
-	if (c->n > 0 && is_file(&c->queue[c->n - 1], &now.st)) {
-		(void)close(now.fd);
-		return 0;
-	}
-	r = c->n > 0 ? queue_between(c, &now) : 0;
-	return r < 0 ? r : chain_append(c, &now, 0, 0);
+	return r;
 }
 
 /* Whether the second segment's writer left the first one. */
@@ -395,6 +315,19 @@ static bool next_is_written(const struct chain *c)
 		return false;
 	return c->n > 2 || c->queue[0].dead || c->queue[0].packing != PACKING_NONE ||
 	       fstat(c->queue[1].fd, &st) < 0 || st.st_size > 0;
+}
+
+/* Bytes were read: believes them or not. Now and then the caller hears of it. 0, CHAIN_AGAIN. */
+static int take_read(struct chain *c)
+{
+	int r;
+
+	c->unheard += c->lines.fresh;
+	r = c->lines.stream ? 0 : chain_verify(c);
+	if (r < 0 || c->unheard < AGAIN_BYTES)
+		return r < 0 ? r : 0;
+	c->unheard = 0;
+	return CHAIN_AGAIN;
 }
 
 int chain_next(struct chain *c, enum lines_want want, struct line *ret)
@@ -415,35 +348,35 @@ int chain_next(struct chain *c, enum lines_want want, struct line *ret)
 		}
 		last = !c->following || c->lines.stream || c->lines.piped || c->closing;
 		r = lines_next(&c->lines, want, last, ret);
+		if (r == LINES_READ) {
+			r = take_read(c);
+			if (r != 0)
+				return r;
+			continue;
+		}
 		if (r != 0)
 			return r;
+		/* Nobody tells who does not follow. */
+		if (!c->following && !c->lines.stream && c->n > 0) {
+			r = chain_verify(c);
+			if (r < 0)
+				return r;
+			if (r > 0)
+				continue;
+		}
 		if (c->lines.piped && chain_end_packed(c))
 			continue;
 		if (!next_is_written(c))
 			return 0;
 		/* What was written to the old file meanwhile was written before this look. */
 		if (last)
-			shift(c);
+			chain_shift(c, !c->queue[0].dead && !c->lines.piped);
 		else
 			c->closing = true;
 	}
 }
 
-/* Learns the begin of the file up to @offset, as far as its fingerprint wants it. */
-static void learn_head(struct chain *c, uint64_t offset)
-{
-	struct segment *s = &c->queue[0];
-	struct place_head head;
-
-	if (s->head.n == PLACE_HEAD || offset <= s->head.n || s->dead || c->lines.piped ||
-	    place_head_read(s->fd, &head) < 0 || !place_head_grew(&s->head, &head))
-		return;
-	s->head = head;
-	buffer_clear(&c->prefix);
-}
-
-int chain_write_position(struct chain *c, uint64_t offset, uint64_t time_usec, uint64_t until_usec,
-			 struct buffer *ret)
+int chain_write_position(struct chain *c, uint64_t offset, uint64_t until_usec, struct buffer *ret)
 {
 	static const struct segment none;
 	const struct segment *s = &c->queue[0];
@@ -459,8 +392,6 @@ int chain_write_position(struct chain *c, uint64_t offset, uint64_t time_usec, u
 		/* The old file cannot be found again, and the new one is there. */
 		s = &c->queue[1];
 		offset = 0;
-	} else {
-		learn_head(c, offset);
 	}
 	if (s != c->prefix_of)
 		buffer_clear(&c->prefix);
@@ -469,7 +400,7 @@ int chain_write_position(struct chain *c, uint64_t offset, uint64_t time_usec, u
 	if (r == 0)
 		r = buffer_append_slice(ret, buffer_slice(&c->prefix));
 	if (r == 0)
-		r = place_write_offset(offset, time_usec, until_usec, ret);
+		r = place_write_offset(offset, c->time_usec, until_usec, ret);
 	return r;
 }
 
@@ -494,7 +425,6 @@ int chain_write_identity(struct chain *c, const struct line *line, struct buffer
 	if (c->lines.stream)
 		return buffer_printf(ret, "stdin:%llu:%llu", (unsigned long long)c->opened_usec,
 				     (unsigned long long)line->offset);
-	learn_head(c, line->end_offset);
 	if (line->end_offset < PLACE_HEAD) {
 		h = place_head_hash(&s->head, (size_t)line->end_offset);
 	} else {
@@ -512,7 +442,7 @@ int chain_write_identity(struct chain *c, const struct line *line, struct buffer
 
 int chain_wait_fd(struct chain *c, short *ret_events, uint64_t *ret_timeout_usec)
 {
-	uint64_t timeout = UINT64_MAX;
+	uint64_t timeout = UINT64_MAX, now = chain_now(c), due;
 
 	if (c->lines.stream) {
 		if (c->lines.ended)
@@ -522,10 +452,12 @@ int chain_wait_fd(struct chain *c, short *ret_events, uint64_t *ret_timeout_usec
 		return c->queue[0].fd;
 	}
 	if (c->missing_usec > 0 && !c->missing_told) {
-		uint64_t now = chain_now(c), due = c->missing_usec + CHAIN_MISSING_USEC;
-
+		due = c->missing_usec + CHAIN_MISSING_USEC;
 		timeout = due > now ? due - now : 0;
 	}
+	due = chain_left_due(c);
+	if (due != UINT64_MAX && timeout > (due > now ? due - now : 0))
+		timeout = due > now ? due - now : 0;
 	if (c->follow.poll && timeout > FOLLOW_POLL_USEC)
 		timeout = FOLLOW_POLL_USEC;
 	*ret_events = POLLIN;

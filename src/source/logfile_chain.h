@@ -15,6 +15,10 @@
 #include "source/source.h"
 
 #define CHAIN_MISSING_USEC 60000000 /* a path without a file for so long is a gap */
+#define CHAIN_LEFT_MAX	   32
+
+/* An hour is rather read twice than lost when clocks were set back. */
+#define CHAIN_CLOCK_SLACK_USEC UINT64_C(3600000000)
 
 struct segment {
 	int fd; /* owned */
@@ -26,7 +30,11 @@ struct segment {
 	bool dead;		/* truncated: nothing more comes from it */
 	enum packing packing;	/* read through a program, from chain.unpack */
 	bool unknown;		/* and it cannot even be told which file it was */
-	struct place_head head;
+	struct place_head head; /* verified: it agrees with all that was read */
+
+	/* Of one that was left. */
+	uint64_t seen_offset; /* up to which its bytes were seen, if not all taken */
+	uint64_t until_usec;  /* when it is closed; of chain_now() */
 };
 
 struct chain {
@@ -41,10 +49,14 @@ struct chain {
 	struct unpack unpack; /* of the first, where that is compressed */
 	uint64_t read_usec;   /* no record before it is in what is compressed; 0: not known */
 	struct follow follow;
-	struct place previous; /* of the segment that was read before */
-	uint64_t finished;     /* bytes of segments that were read */
-	bool check;	       /* something may have happened to the path */
-	bool closing;	       /* the first segment is read to its end, then left */
+	struct segment left[CHAIN_LEFT_MAX]; /* the last that were read; fd -1: closed */
+	size_t n_left;
+	uint64_t finished;   /* bytes of segments that were read */
+	uint64_t unheard;    /* bytes read since the caller heard anything */
+	uint64_t whole_usec; /* when the first segment was last seen not to be truncated */
+	uint64_t time_usec;  /* of the last record, which the caller sets; 0: not known */
+	bool check;	     /* something may have happened to the path */
+	bool closing;	     /* the first segment is read to its end, then left */
 
 	uint64_t missing_usec; /* since when the path names no file; 0: it does */
 	bool missing_told;
@@ -61,7 +73,8 @@ struct chain {
 
 enum chain_next {
 	CHAIN_LINE = 1,
-	CHAIN_GAP = 2, /* gap_… say which */
+	CHAIN_GAP = 2,	 /* gap_… say which */
+	CHAIN_AGAIN = 3, /* much was read, without a line to give; ask again */
 };
 
 /*
@@ -83,8 +96,7 @@ uint64_t chain_now(const struct chain *c);
 uint64_t chain_written_usec(const struct chain *c);
 
 /* Appends the position at @offset of the file being read. -ENOMEM, -E2BIG. */
-int chain_write_position(struct chain *c, uint64_t offset, uint64_t time_usec, uint64_t until_usec,
-			 struct buffer *ret);
+int chain_write_position(struct chain *c, uint64_t offset, uint64_t until_usec, struct buffer *ret);
 
 /*
  * Appends what names the line at any time, in whatever file it then is: its offset, and a hash of
@@ -96,18 +108,39 @@ int chain_wait_fd(struct chain *c, short *ret_events, uint64_t *ret_timeout_usec
 int chain_process(struct chain *c);
 void chain_progress(const struct chain *c, uint64_t *ret_done, uint64_t *ret_total);
 
-/* Between logfile_chain.c, logfile_open.c and logfile_packed.c. */
+/* ---- logfile_open.c ---- */
 
 /* Opens what the path names. -errno, with *err set where not NULL. */
 int chain_open_path(const struct chain *c, struct place_file *ret, struct error *err);
 
-/* Queues a file, which is the queue's from now on, also on error; the first one is begun with. */
+/* ---- logfile_chain.c ---- */
+
+uint64_t chain_usec_of(const struct timespec *t);
+
+/* Puts a file into the queue at @at; the queue owns it from now on, also on error. */
+int chain_insert(struct chain *c, size_t at, const struct place_file *file, uint64_t offset,
+		 uint64_t since_usec);
+
+/* At the end of the queue. */
 int chain_append(struct chain *c, const struct place_file *file, uint64_t offset,
 		 uint64_t since_usec);
 
-/* Queues rotations that were written at or after @since. */
-int chain_append_rotations(struct chain *c, const struct timespec *since,
-			   const struct place_except *except, uint64_t since_usec);
+/* Leaves the first segment for the next one; with @keep it is one of those that were left. */
+void chain_shift(struct chain *c, bool keep);
+
+/* Goes back to a segment that was left. */
+int chain_return(struct chain *c, const struct segment *s);
+
+/* The first segment's place; its path is the chain's. */
+struct place chain_place_of_first(const struct chain *c);
+
+/* Whether the path names the segment's file. */
+bool chain_path_names(const struct chain *c, const struct segment *s);
+
+/* Has a gap told that ends now; @p is where reading stopped. */
+void chain_set_gap(struct chain *c, const struct place *p, uint64_t from_usec, const char *reason);
+
+/* ---- logfile_rotations.c ---- */
 
 /*
  * Looks for the file of @p beside the path, then beside what a link at the path names; then among
@@ -115,8 +148,36 @@ int chain_append_rotations(struct chain *c, const struct timespec *since,
  */
 int chain_find(const struct chain *c, const struct place *p, struct place_file *ret);
 
-/* Has a gap told that ends now; @p is where reading stopped. */
-void chain_set_gap(struct chain *c, const struct place *p, uint64_t from_usec, const char *reason);
+/* Queues rotations that were written at or after @since. */
+int chain_append_rotations(struct chain *c, const struct timespec *since,
+			   const struct place_except *except, uint64_t since_usec);
+
+/* What the path named at one time; ino 0: no file. */
+struct chain_path {
+	uint64_t dev, ino;
+	struct place_head head;
+};
+
+/*
+ * Queues rotations at @at that are not in the queue and were not read, neither themselves nor a
+ * copy of them, written from @since to @until (NULL: any time). They were all made before the path
+ * came to name *ret. Gives their number, or -errno.
+ */
+int chain_insert_rotations(struct chain *c, size_t at, const struct timespec *since,
+			   const struct timespec *until, const struct place_file *now,
+			   struct chain_path *ret);
+
+/* Whether a copy of what began with @head, however short, was made that long before @until_usec. */
+bool chain_has_copy(const struct chain *c, const struct place_head *head, uint64_t until_usec,
+		    uint64_t usec);
+
+/* Whether one may have become the other by growing; they must be long enough to tell. */
+bool chain_begins_alike(const struct place_head *a, const struct place_head *b);
+
+/* Whether a file is in the queue or was left, or is a copy of one that is. @st may be NULL. */
+bool chain_knows(const struct chain *c, const struct stat *st, const struct place_head *head);
+
+/* ---- logfile_packed.c ---- */
 
 /* Begins to read the first segment, which is compressed. */
 void chain_begin_packed(struct chain *c);
@@ -126,3 +187,37 @@ bool chain_end_packed(struct chain *c);
 
 /* Whether a compressed segment is queued that may be any file. */
 bool chain_has_unknown(const struct chain *c);
+
+/* Whether a compressed file holds less than @n bytes, though it is whole. */
+bool chain_is_short(const struct place_file *file, uint64_t n);
+
+/* ---- logfile_truncated.c ---- */
+
+/*
+ * Whether the first segment's file, and the bytes that were just read of it, are still of the same
+ * generation: 0. Otherwise these bytes are forgotten, what is to be read instead is queued, and 1.
+ * -errno.
+ */
+int chain_verify(struct chain *c);
+
+/* Behind a gap, records that are older than this may have been read before it. */
+uint64_t chain_since_gap(const struct chain *c);
+
+/* ---- logfile_left.c ---- */
+
+/* Takes a segment that was read. */
+void chain_leave(struct chain *c, struct segment s);
+
+/* Takes a file that may still become worth to be read. */
+void chain_leave_unread(struct chain *c, const struct place_file *file);
+
+/* Goes back to one that was written since; closes those whose time is over. 0, -errno. */
+int chain_look_at_left(struct chain *c);
+
+/* Whether @file was left: forgets it, and gives where reading stopped. */
+bool chain_take_left(struct chain *c, const struct place_file *file, uint64_t *ret_offset);
+
+/* When the next one is to be closed; of chain_now(). UINT64_MAX: none. */
+uint64_t chain_left_due(const struct chain *c);
+
+void chain_left_done(struct chain *c);

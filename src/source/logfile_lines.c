@@ -50,7 +50,7 @@ void lines_begin(struct lines *l, int fd, uint64_t offset)
 	l->fd = fd;
 	l->ended = l->finished = l->piped = false;
 	l->offset = l->read_offset = offset;
-	l->start = l->complete = l->end = 0;
+	l->start = l->complete = l->end = l->fresh = 0;
 	l->skipped = 0;
 }
 
@@ -191,47 +191,62 @@ static ssize_t read_block(struct lines *l)
 	return n;
 }
 
-/* 1: there are whole lines now; 0: nothing now; -errno. */
+struct slice lines_fresh(const struct lines *l, uint64_t *ret_offset)
+{
+	*ret_offset = l->read_offset - l->fresh;
+	return (struct slice){l->data + l->end, l->fresh};
+}
+
+void lines_unread(struct lines *l)
+{
+	l->read_offset -= l->fresh;
+	l->fresh = 0;
+}
+
+/* Puts what was read behind what is there. */
+static void take_fresh(struct lines *l)
+{
+	char *fresh = l->data + l->end;
+	const char *newline;
+	size_t n = l->fresh;
+
+	l->fresh = 0;
+	if (l->skipped > 0) {
+		size_t drop;
+
+		newline = memchr(fresh, '\n', n);
+		drop = newline ? (size_t)(newline - fresh) : n;
+		memmove(fresh, fresh + drop, n - drop);
+		l->skipped += drop;
+		n -= drop;
+	}
+	l->end += n;
+	newline = memrchr(fresh, '\n', n);
+	if (newline)
+		set_complete(l, (size_t)(newline + 1 - l->data));
+}
+
+/* LINES_READ; 1: there are whole lines now; 0: nothing now; -errno. */
 static int fill(struct lines *l, bool last)
 {
-	for (;;) {
-		char *fresh;
-		const char *newline;
-		ssize_t n;
+	ssize_t n;
 
-		keep_rest(l);
-		n = read_block(l);
-		if (n == -EAGAIN)
-			return 0;
-		if (n < 0)
-			return (int)n;
-		if (n == 0) {
-			if (!last || l->end == 0)
-				return 0;
-			set_complete(l, l->end);
-			if (next_hit(l) != NO_HIT)
-				return 1;
-			l->complete = 0;
-			return 0;
-		}
-
-		fresh = l->data + l->end;
-		if (l->skipped > 0) {
-			size_t drop;
-
-			newline = memchr(fresh, '\n', (size_t)n);
-			drop = newline ? (size_t)(newline - fresh) : (size_t)n;
-			memmove(fresh, fresh + drop, (size_t)n - drop);
-			l->skipped += drop;
-			n -= (ssize_t)drop;
-		}
-		l->end += (size_t)n;
-		newline = memrchr(fresh, '\n', (size_t)n);
-		if (newline) {
-			set_complete(l, (size_t)(newline + 1 - l->data));
-			return 1;
-		}
-	}
+	keep_rest(l);
+	n = read_block(l);
+	if (n == -EAGAIN)
+		return 0;
+	if (n < 0)
+		return (int)n;
+	l->fresh = (size_t)n;
+	if (n > 0)
+		return LINES_READ;
+	if (!last || l->end == 0)
+		return 0;
+	set_complete(l, l->end);
+	if (next_hit(l) != NO_HIT)
+		return 1;
+	l->complete = 0;
+	return 0;
 }
 
 int lines_next(struct lines *l, enum lines_want want, bool last, struct line *ret)
@@ -241,13 +256,15 @@ int lines_next(struct lines *l, enum lines_want want, bool last, struct line *re
 	for (;;) {
 		int r;
 
+		if (l->fresh > 0)
+			take_fresh(l);
 		if (l->start < l->complete) {
 			if (cut_line(l, want, ret))
 				return 1;
 			advance(l, l->complete);
 		}
 		r = fill(l, last);
-		if (r <= 0)
+		if (r != 1)
 			return r;
 	}
 }

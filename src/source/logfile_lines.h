@@ -30,10 +30,13 @@ struct lines {
 	char *data; /* owned; block + LINES_LONGEST bytes */
 	size_t block;
 	size_t start, complete, end; /* whole lines, then the begin of one */
-	size_t hit; /* the first needle at or behind start, or before it: not known */
+	size_t hit;   /* the first needle at or behind start, or before it: not known */
+	size_t fresh; /* bytes behind end that were read last, and are not gone over yet */
 	uint64_t read_offset;
 	uint64_t skipped; /* bytes left out of the line at start */
 };
+
+#define LINES_READ 2
 
 enum lines_want {
 	LINES_CANDIDATES, /* lines with a needle */
@@ -50,9 +53,16 @@ void lines_begin(struct lines *l, int fd, uint64_t offset);
 /* Reads no more: only what is in the buffer is left. */
 void lines_finish(struct lines *l);
 
+/* The bytes of the last LINES_READ, and where in the file they are. */
+struct slice lines_fresh(const struct lines *l, uint64_t *ret_offset);
+
+/* Has not read them. */
+void lines_unread(struct lines *l);
+
 /*
- * The next line: 1, and *ret lives until the next call; 0 where there is none now; -errno of
- * read(2). With @last the line that is not finished at the end of the file is taken too, but only
- * if it holds a needle: otherwise its end may still come, and with it one.
+ * The next line: 1, and *ret lives until the next call; LINES_READ where more bytes were read,
+ * which the next call goes over; 0 where there is none now; -errno of read(2). With @last the line
+ * that is not finished at the end of the file is taken too, but only if it holds a needle:
+ * otherwise its end may still come, and with it one.
  */
 int lines_next(struct lines *l, enum lines_want want, bool last, struct line *ret);

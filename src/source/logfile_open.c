@@ -15,8 +15,6 @@
 #include "base/timetext.h"
 #include "source/logfile_chain.h"
 
-#define CLOCK_SLACK_USEC USEC_PER_HOUR
-
 /* Why the path cannot be read, and what to do. @st may be NULL. */
 static void describe(const char *path, int code, const struct stat *st, struct error *err)
 {
@@ -104,15 +102,17 @@ static void set_gap_of_lost(struct chain *c, const struct place *p)
 static int resume(struct chain *c, const struct place *p, const struct place_file *now)
 {
 	uint64_t read_usec = p->until_usec > p->time_usec ? p->until_usec : p->time_usec;
-	uint64_t since_usec = read_usec > CLOCK_SLACK_USEC ? read_usec - CLOCK_SLACK_USEC : 0;
+	uint64_t since_usec =
+		read_usec > CHAIN_CLOCK_SLACK_USEC ? read_usec - CHAIN_CLOCK_SLACK_USEC : 0;
 	uint64_t inos[2] = {now->fd >= 0 ? now->st.st_ino : 0, 0};
-	struct place_except except = {{p, NULL}, inos, ARRAY_SIZE(inos), NULL};
+	struct place_except except = {.copy_of = p, .inos = inos, .n_inos = ARRAY_SIZE(inos)};
 	struct timespec since = {(time_t)(read_usec / USEC_PER_SEC), 0};
 	struct place_file rotated;
 	bool found;
 	int r = 0, k = 0;
 
 	c->read_usec = read_usec;
+	c->time_usec = p->time_usec;
 	if (now->fd >= 0 && now->st.st_ino == p->ino && place_matches(p, now)) {
 		/* It was empty, and may have been copied and truncated since. */
 		r = p->fingerprint_of < PLACE_COPY_MIN && read_usec > 0
@@ -148,6 +148,16 @@ static int resume(struct chain *c, const struct place *p, const struct place_fil
 	return r < 0 ? r : k;
 }
 
+/* Whether what is read first was not truncated and written anew since it was looked at. */
+static bool is_still(const struct chain *c, const struct place *p)
+{
+	const struct segment *s = &c->queue[0];
+
+	return c->n == 0 || s->offset == 0 ||
+	       (s->head.n >= p->fingerprint_of &&
+		hash128_eq(place_head_hash(&s->head, p->fingerprint_of), p->fingerprint));
+}
+
 /* The offset behind the last newline. */
 static int find_last_line(int fd, uint64_t size, uint64_t *ret)
 {
@@ -171,6 +181,17 @@ static int find_last_line(int fd, uint64_t size, uint64_t *ret)
 	}
 	*ret = 0;
 	return 0;
+}
+
+/* Begins without a position: rotations that are there already are none that come later. */
+static int begin_anew(struct chain *c, const struct place_file *now, uint64_t offset)
+{
+	time_t before = (time_t)(c->opened_usec / USEC_PER_SEC) - 1;
+	int r = chain_append(c, now, offset, 0);
+
+	if (r == 0 && c->queue[0].queued.tv_sec < before)
+		c->queue[0].queued = (struct timespec){before, 0};
+	return r;
 }
 
 static int open_stream(struct chain *c, struct error *err)
@@ -287,6 +308,8 @@ static int open_files(struct chain *c, const struct source_options *options, str
 	}
 	if (options->resume) {
 		r = resume(c, &p, &now);
+		if (r == 0 && !is_still(c, &p))
+			r = -EAGAIN;
 	} else if (absent) {
 		r = 0;
 	} else {
@@ -295,7 +318,7 @@ static int open_files(struct chain *c, const struct source_options *options, str
 		if (r < 0)
 			(void)close(now.fd);
 		else
-			r = chain_append(c, &now, offset, 0);
+			r = begin_anew(c, &now, offset);
 	}
 	place_done(&p);
 	if (r < 0) {
@@ -319,6 +342,7 @@ int chain_open(struct chain *c, const char *path, const struct source_options *o
 	*c = (struct chain){
 		.following = options->follow,
 		.opened_usec = options->now_usec,
+		.whole_usec = options->now_usec,
 		.follow = {.fd = -1},
 		.unpack = UNPACK_INIT,
 		.prefix = BUFFER_INIT(16384),

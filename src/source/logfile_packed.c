@@ -89,3 +89,17 @@ bool chain_has_unknown(const struct chain *c)
 			return true;
 	return false;
 }
+
+bool chain_is_short(const struct place_file *file, uint64_t n)
+{
+	struct unpack u = UNPACK_INIT;
+	bool is;
+
+	if (file->packing == PACKING_NONE)
+		return false;
+	unpack_start(&u, file->packing, file->fd, unpack_directories);
+	unpack_skip(&u, n);
+	is = u.fault == UNPACK_E_SHORT && unpack_end(&u) == UNPACK_E_SHORT;
+	unpack_stop(&u);
+	return is;
+}

@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "base/number.h"
+#include "base/timetext.h"
 
 #define LOOKS 10 /* at a directory that changes */
 
@@ -235,6 +236,14 @@ void place_unpack_head(struct place_file *file)
 		unpack_stop(&u);
 }
 
+int place_head_of(const struct place_file *file, struct place_head *ret)
+{
+	if (file->packing == PACKING_NONE)
+		return place_head_read(file->fd, ret);
+	*ret = file->head;
+	return 0;
+}
+
 static bool begins_so(const struct place *p, const struct place_head *h)
 {
 	return h->n >= p->fingerprint_of &&
@@ -245,10 +254,8 @@ bool place_matches(const struct place *p, const struct place_file *file)
 {
 	struct place_head head;
 
-	if (file->packing != PACKING_NONE)
-		return begins_so(p, &file->head);
-	return file->st.st_size >= 0 && (uint64_t)file->st.st_size >= p->offset &&
-	       place_head_read(file->fd, &head) == 0 && begins_so(p, &head);
+	return (file->packing != PACKING_NONE || (uint64_t)file->st.st_size >= p->offset) &&
+	       place_head_of(file, &head) == 0 && begins_so(p, &head);
 }
 
 /* "auth.log.1", "auth.log-20261123", "auth-20261123.log", and these compressed, of "auth.log". */
@@ -318,6 +325,22 @@ static bool has_source(DIR *dir, const char *name, const char *base, const struc
 	return r;
 }
 
+/*
+ * Looks into a compressed file; false where what it is made from is there. Once that is gone the
+ * file is whole, which it may not have been at the look.
+ */
+static bool unpack_whole(DIR *dir, const char *name, const char *base, struct place_file *file)
+{
+	place_unpack_head(file);
+	if (file->packing == PACKING_NONE)
+		return true;
+	if (has_source(dir, name, base, file))
+		return false;
+	if (file->fault != 0)
+		place_unpack_head(file);
+	return true;
+}
+
 /* Whether a plain file is that of @p; @rotation: by its name, it may be without a fingerprint. */
 static bool is_plain(const struct place *p, const struct place_file *file, bool rotation)
 {
@@ -352,8 +375,7 @@ static int find(DIR *d, const struct place *p, enum place_what what, struct plac
 			continue;
 		same = file.st.st_ino == p->ino;
 		if (what == PLACE_PACKED) {
-			place_unpack_head(&file);
-			taken = is_packed(p, &file) && !has_source(d, e->d_name, base, &file);
+			taken = unpack_whole(d, e->d_name, base, &file) && is_packed(p, &file);
 		} else {
 			taken = is_plain(p, &file, rotation || strcmp(e->d_name, base) == 0) &&
 				(same || best.fd < 0 || file.st.st_size > best.st.st_size);
@@ -397,21 +419,27 @@ static int compare_times(const struct timespec *a, const struct timespec *b)
 	return (a->tv_nsec > b->tv_nsec) - (a->tv_nsec < b->tv_nsec);
 }
 
-static bool is_excepted(const struct place_except *except, const struct place_file *file)
+/* What can be told without a look into the file. */
+static bool is_left_out(const struct place_except *except, const struct stat *st)
 {
-	struct place_head head;
+	const struct timespec *changed = &st->st_ctim;
 
 	for (size_t i = 0; i < except->n_inos; i++)
-		if (except->inos[i] == file->st.st_ino)
+		if (except->inos[i] == st->st_ino)
 			return true;
-	for (size_t i = 0; i < ARRAY_SIZE(except->copies_of); i++) {
-		const struct place *p = except->copies_of[i];
+	for (size_t i = 0; i < except->n_known; i++)
+		if (except->known[i].st.st_ino == st->st_ino &&
+		    except->known[i].st.st_dev == st->st_dev)
+			return true;
+	return (uint64_t)changed->tv_sec * USEC_PER_SEC + (uint64_t)changed->tv_nsec / 1000 <
+	       except->changed_usec;
+}
 
-		if (p && p->fingerprint_of >= PLACE_COPY_MIN && place_matches(p, file))
-			return true;
-	}
-	return except->copying && file->packing == PACKING_NONE && file->st.st_size < PLACE_HEAD &&
-	       place_head_read(file->fd, &head) == 0 && place_head_grew(&head, except->copying);
+static bool is_copy(const struct place_except *except, const struct place_file *file)
+{
+	const struct place *p = except->copy_of;
+
+	return p && p->fingerprint_of >= PLACE_COPY_MIN && place_matches(p, file);
 }
 
 /* Puts @file into @ret in order of time; where there are too many, the oldest one is closed. */
@@ -434,14 +462,6 @@ static int insert(struct place_file ret[], int n, const struct place_file *file,
 	return n + 1;
 }
 
-static bool is_gone(const struct place_file *file)
-{
-	struct stat st;
-
-	return fstat(file->fd, &st) == 0 && st.st_nlink == 0;
-}
-
-/* *ret_changed: rotation or compression went on meanwhile. */
 static int list_rotations(DIR *d, const char *base, const struct timespec *since,
 			  const struct place_except *except, struct place_file ret[],
 			  bool *ret_more, bool *ret_changed)
@@ -449,45 +469,33 @@ static int list_rotations(DIR *d, const char *base, const struct timespec *since
 	struct dirent *e;
 	int n = 0;
 
-	*ret_more = *ret_changed = false;
 	while ((e = readdir(d))) {
 		struct place_file file;
 
 		if (!is_rotation(e->d_name, base) || open_entry(d, e, &file, ret_changed) < 0)
 			continue;
-		if (compare_times(&file.st.st_mtim, since) < 0) {
+		if (compare_times(&file.st.st_mtim, since) < 0 || is_left_out(except, &file.st)) {
 			(void)close(file.fd);
 			continue;
 		}
-		place_unpack_head(&file);
-		if (is_excepted(except, &file) ||
-		    (file.packing != PACKING_NONE && has_source(d, e->d_name, base, &file)))
+		if (!unpack_whole(d, e->d_name, base, &file) || is_copy(except, &file))
 			(void)close(file.fd);
 		else
 			n = insert(ret, n, &file, ret_more);
 	}
-	/* What was opened and then compressed may be among them twice. */
-	for (int i = 0; i < n; i++)
-		*ret_changed |= is_gone(&ret[i]);
 	return n;
 }
 
 int place_rotations(const char *dir, const char *base, const struct timespec *since,
 		    const struct place_except *except, struct place_file ret[PLACE_ROTATIONS_MAX],
-		    bool *ret_more)
+		    bool *ret_more, bool *ret_changed)
 {
-	bool changed = true;
-	int n = 0;
+	DIR *d = opendir(dir);
+	int n;
 
-	for (unsigned i = 0; i < LOOKS && changed; i++) {
-		DIR *d = opendir(dir);
-
-		while (n > 0)
-			(void)close(ret[--n].fd);
-		if (!d)
-			return -errno;
-		n = list_rotations(d, base, since, except, ret, ret_more, &changed);
-		(void)closedir(d);
-	}
+	if (!d)
+		return -errno;
+	n = list_rotations(d, base, since, except, ret, ret_more, ret_changed);
+	(void)closedir(d);
 	return n;
 }

@@ -82,22 +82,27 @@ enum place_what {
 int place_find(const struct place *p, const char *dir, enum place_what what,
 	       struct place_file *ret);
 
+/* The begin of a file, or of what it unpacks to. -errno of pread(2). */
+int place_head_of(const struct place_file *file, struct place_head *ret);
+
 /* Files to leave out. */
 struct place_except {
-	const struct place *copies_of[2]; /* also what begins as these; may be NULL */
+	const struct place *copy_of; /* what begins so; may be NULL */
 	const uint64_t *inos;
 	size_t n_inos;
-	const struct place_head *copying; /* also what is still being copied from it; may be NULL */
+	uint64_t changed_usec; /* what was last changed before, also in its name; 0: nothing */
+	const struct place_file *known; /* these files */
+	size_t n_known;
 };
 
 #define PLACE_ROTATIONS_MAX 200
 
 /*
  * Opens the files of @dir that are called as rotations of @base are and were written at or after
- * @since; the oldest first, and the newest PLACE_ROTATIONS_MAX of them, with *ret_more where there
- * are more. A compressed file is left out while what it was made from is there. Gives their number,
- * or -errno.
+ * @since; the oldest first, and the newest PLACE_ROTATIONS_MAX of them. Sets *ret_more where there
+ * are more, and *ret_changed where names came to stand for other files meanwhile. A compressed file
+ * is left out while what it was made from is there. Gives their number, or -errno.
  */
 int place_rotations(const char *dir, const char *base, const struct timespec *since,
 		    const struct place_except *except, struct place_file ret[PLACE_ROTATIONS_MAX],
-		    bool *ret_more);
+		    bool *ret_more, bool *ret_changed);

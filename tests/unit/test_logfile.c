@@ -215,6 +215,43 @@ static void an_endless_line_goes_by(void **state)
 	assert_reads(t, "u2");
 }
 
+static void a_long_run_without_a_login_gives_a_sign_of_life(void **state)
+{
+	struct place_of_test *t = *state;
+	static char noise[1 << 20];
+	struct record r;
+	unsigned again = 0;
+	int k;
+
+	for (size_t i = 0; i < sizeof(noise); i++)
+		noise[i] = i % 64 == 63 ? '\n' : 'x';
+	for (unsigned i = 0; i < 20; i++)
+		write_bytes(t->log, noise, sizeof(noise));
+	write_login(t->log, "u1");
+	start(t, NULL, false);
+	while ((k = source_next(t->source, &r)) == SOURCE_AGAIN)
+		again++;
+	assert_int_equal(k, 1);
+	assert_int_equal(again, 5);
+}
+
+static void a_hundred_megabytes_of_one_line_go_by(void **state)
+{
+	struct place_of_test *t = *state;
+	static char noise[1 << 20];
+	struct source_progress p;
+
+	memset(noise, 'x', sizeof(noise));
+	for (unsigned i = 0; i < 100; i++)
+		write_bytes(t->log, noise, sizeof(noise));
+	write_text(t->log, "\n");
+	write_login(t->log, "u1");
+	start(t, NULL, false);
+	assert_reads(t, "u1");
+	source_progress(t->source, &p);
+	assert_true(p.done == p.total && p.done > 100 * sizeof(noise));
+}
+
 static void lines_are_whole_wherever_a_block_ends(void **state)
 {
 	struct place_of_test *t = *state;
@@ -640,6 +677,8 @@ int main(void)
 		TEST(what_claims_a_login_and_cannot_be_read_is_given),
 		TEST(a_line_is_kept_up_to_64_kib),
 		TEST(an_endless_line_goes_by),
+		TEST(a_long_run_without_a_login_gives_a_sign_of_life),
+		TEST(a_hundred_megabytes_of_one_line_go_by),
 		TEST(lines_are_whole_wherever_a_block_ends),
 		TEST(logins_are_found_behind_what_looks_like_them),
 		TEST(repetitions_are_counted),

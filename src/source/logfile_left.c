@@ -1,0 +1,131 @@
+/*
+ * Files that were left for the next one. A daemon goes on with the old file until it is told to
+ * open the new one, and of several writers one may be slower than the others. So the last files
+ * that were left are watched for a minute after they were last written, and what still comes there
+ * is read. Their inode and begin are known for longer: a file that was read is not read again under
+ * another name, nor is a copy of it.
+ */
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/timetext.h"
+#include "source/logfile_chain.h"
+
+#define STAY_USEC (60 * USEC_PER_SEC)
+
+static void close_left(struct chain *c, struct segment *s)
+{
+	follow_forget(&c->follow, s->watch);
+	(void)close(s->fd);
+	s->fd = s->watch = -1;
+}
+
+static void drop(struct chain *c, size_t i)
+{
+	memmove(&c->left[i], &c->left[i + 1], (--c->n_left - i) * sizeof(c->left[0]));
+}
+
+void chain_leave(struct chain *c, struct segment s)
+{
+	if (c->n_left == CHAIN_LEFT_MAX) {
+		if (c->left[0].fd >= 0)
+			close_left(c, &c->left[0]);
+		drop(c, 0);
+	}
+	s.until_usec = chain_now(c) + STAY_USEC;
+	if (!c->following)
+		close_left(c, &s);
+	c->left[c->n_left++] = s;
+}
+
+void chain_leave_unread(struct chain *c, const struct place_file *file)
+{
+	chain_leave(c, (struct segment){
+			       .fd = file->fd,
+			       .watch = c->following ? follow_file(&c->follow, file->fd) : -1,
+			       .dev = file->st.st_dev,
+			       .ino = file->st.st_ino,
+			       .queued = file->st.st_mtim,
+		       });
+}
+
+/* Whether there is anything to read in one that was written. */
+static bool is_worth(struct chain *c, struct segment *s)
+{
+	static const struct place_head none;
+	struct place_head head;
+
+	if (s->head.n >= PLACE_COPY_MIN)
+		return true;
+	/* It was not long enough to tell that it is a copy. */
+	if (place_head_read(s->fd, &head) < 0 || head.n < PLACE_COPY_MIN)
+		return false;
+	s->head = none;
+	if (chain_knows(c, NULL, &head)) {
+		close_left(c, s);
+		return false;
+	}
+	s->head = head;
+	return true;
+}
+
+int chain_look_at_left(struct chain *c)
+{
+	uint64_t now = chain_now(c);
+	struct stat st;
+
+	for (size_t i = 0; i < c->n_left; i++) {
+		struct segment *s = &c->left[i], again;
+
+		if (s->fd < 0 || fstat(s->fd, &st) < 0)
+			continue;
+		if ((uint64_t)st.st_size <= s->seen_offset) {
+			if (now >= s->until_usec)
+				close_left(c, s);
+			continue;
+		}
+		if (!is_worth(c, s))
+			continue;
+		/* The line that is in the buffer cannot be read again. */
+		if (c->n > 0 && c->queue[0].dead)
+			continue;
+		again = *s;
+		drop(c, i);
+		c->finished -= again.offset < c->finished ? again.offset : c->finished;
+		return chain_return(c, &again);
+	}
+	return 0;
+}
+
+bool chain_take_left(struct chain *c, const struct place_file *file, uint64_t *ret_offset)
+{
+	for (size_t i = 0; i < c->n_left; i++) {
+		struct segment *s = &c->left[i];
+
+		if (s->fd < 0 || s->ino != file->st.st_ino || s->dev != file->st.st_dev)
+			continue;
+		*ret_offset = s->offset;
+		close_left(c, s);
+		drop(c, i);
+		return true;
+	}
+	return false;
+}
+
+uint64_t chain_left_due(const struct chain *c)
+{
+	uint64_t due = UINT64_MAX;
+
+	for (size_t i = 0; i < c->n_left; i++)
+		if (c->left[i].fd >= 0 && c->left[i].until_usec < due)
+			due = c->left[i].until_usec;
+	return due;
+}
+
+void chain_left_done(struct chain *c)
+{
+	for (size_t i = 0; i < c->n_left; i++)
+		if (c->left[i].fd >= 0)
+			(void)close(c->left[i].fd);
+	c->n_left = 0;
+}
