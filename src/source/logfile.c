@@ -37,7 +37,8 @@ struct logfile {
 	uint64_t year_usec;  /* what years are inferred from, ... */
 	uint64_t year_reads; /* ... and the read it was asked for */
 	struct buffer login; /* the last line that was given, where the next may repeat it */
-	uint64_t login_end;  /* its end_offset */
+	uint64_t login_end;  /* its end_offset, ... */
+	unsigned login_in;   /* ... in this segment; of chain.begun */
 	struct buffer position, identity, name;
 };
 
@@ -102,7 +103,46 @@ static int keep_login(struct logfile *f)
 {
 	buffer_clear(&f->login);
 	f->login_end = f->line.end_offset;
+	f->login_in = f->chain.begun;
 	return buffer_append_slice(&f->login, f->line.text);
+}
+
+/* After a restart the login may be the line before: it was given already, its count was not. */
+static int keep_line_before(struct logfile *f)
+{
+	const struct chain *c = &f->chain;
+	int r;
+
+	if (c->n == 0 || c->queue[0].offset == 0)
+		return 0;
+	r = c->lines.piped ? buffer_append_slice(&f->login, buffer_slice(&c->before))
+			   : lines_before(c->queue[0].fd, c->queue[0].offset, &f->login);
+	f->login_end = c->queue[0].offset;
+	f->login_in = c->begun;
+	return r;
+}
+
+/* Whether the line comes right behind the login, perhaps as the first one of the next file. */
+static bool is_behind_login(const struct logfile *f)
+{
+	if (f->chain.begun == f->login_in)
+		return f->line.offset == f->login_end;
+	return f->chain.begun == f->login_in + 1 && f->line.offset == 0 &&
+	       f->chain.previous_end == f->login_end;
+}
+
+/* Whether the line only adds to the login before it: how often that came again, or its newline. */
+static bool adds_to_login(struct logfile *f, uint64_t *ret_repeated)
+{
+	*ret_repeated = 0;
+	if (f->login.len == 0 || !is_behind_login(f) ||
+	    (f->line.text.n > 0 && !syslog_line_repeats(f->line.text, ret_repeated))) {
+		buffer_clear(&f->login);
+		return false;
+	}
+	f->login_end = f->line.end_offset;
+	f->login_in = f->chain.begun;
+	return true;
 }
 
 static int next(struct source *source, struct record *ret)
@@ -110,11 +150,11 @@ static int next(struct source *source, struct record *ret)
 	struct logfile *f = (struct logfile *)source;
 
 	while (!f->ended) {
-		bool after_login = f->login.len > 0;
 		uint64_t repeated = 0;
 		int r;
 
-		r = chain_next(&f->chain, after_login ? LINES_ANY : LINES_CANDIDATES, &f->line);
+		r = chain_next(&f->chain, f->login.len > 0 ? LINES_ANY : LINES_CANDIDATES,
+			       &f->line);
 		if (r == CHAIN_AGAIN)
 			return SOURCE_AGAIN;
 		if (r <= 0)
@@ -124,16 +164,12 @@ static int next(struct source *source, struct record *ret)
 			*ret = (struct record){.kind = RECORD_GAP};
 			return 1;
 		}
-		if (after_login && f->line.offset == f->login_end &&
-		    syslog_line_repeats(f->line.text, &repeated)) {
-			f->login_end = f->line.end_offset;
-			if (!understand(f, buffer_slice(&f->login)))
+		if (adds_to_login(f, &repeated)) {
+			if (repeated == 0 || !understand(f, buffer_slice(&f->login)))
 				continue;
 			f->said.repeated = repeated;
-		} else {
-			buffer_clear(&f->login);
-			if (!understand_line(f))
-				continue;
+		} else if (!understand_line(f)) {
+			continue;
 		}
 		if (!is_in_time(f))
 			continue;
@@ -294,6 +330,8 @@ int logfile_open_block(const char *path, const struct source_options *options, s
 		.year_reads = UINT64_MAX,
 	};
 	r = chain_open(&f->chain, path, options, block, err);
+	if (r == 0 && options->resume)
+		r = keep_line_before(f);
 	if (r == 0)
 		r = buffer_printf(&f->name, "%s (not authenticated)",
 				  f->chain.path ? path : "standard input");

@@ -57,6 +57,7 @@ static void begin(struct chain *c)
 	buffer_clear(&c->prefix);
 	c->head_hashed = false;
 	c->closing = false;
+	c->begun++;
 	/* Since it was queued it may have changed. */
 	c->check = c->following;
 	unpack_stop(&c->unpack);
@@ -145,7 +146,7 @@ void chain_shift(struct chain *c, bool keep)
 {
 	struct segment s = c->queue[0];
 
-	s.offset = c->lines.offset;
+	c->previous_end = s.offset = c->lines.offset;
 	s.seen_offset = c->lines.read_offset;
 	c->finished += s.offset;
 	if (!keep) {
@@ -181,6 +182,7 @@ void chain_done(struct chain *c)
 	unpack_stop(&c->unpack);
 	lines_done(&c->lines);
 	follow_done(&c->follow);
+	buffer_done(&c->before);
 	buffer_done(&c->prefix);
 	free(c->dir);
 	free(c->path);

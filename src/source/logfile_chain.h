@@ -47,16 +47,19 @@ struct chain {
 	size_t n;
 	struct lines lines;
 	struct unpack unpack; /* of the first, where that is compressed */
+	struct buffer before; /* the line before the place where that one is begun */
 	uint64_t read_usec;   /* no record before it is in what is compressed; 0: not known */
 	struct follow follow;
 	struct segment left[CHAIN_LEFT_MAX]; /* the last that were read; fd -1: closed */
 	size_t n_left;
-	uint64_t finished;   /* bytes of segments that were read */
-	uint64_t unheard;    /* bytes read since the caller heard anything */
-	uint64_t whole_usec; /* when the first segment was last seen not to be truncated */
-	uint64_t time_usec;  /* of the last record, which the caller sets; 0: not known */
-	bool check;	     /* something may have happened to the path */
-	bool closing;	     /* the first segment is read to its end, then left */
+	unsigned begun;	       /* counts segments that were begun */
+	uint64_t previous_end; /* up to where the one before the first was read */
+	uint64_t finished;     /* bytes of segments that were read */
+	uint64_t unheard;      /* bytes read since the caller heard anything */
+	uint64_t whole_usec;   /* when the first segment was last seen not to be truncated */
+	uint64_t time_usec;    /* of the last record, which the caller sets; 0: not known */
+	bool check;	       /* something may have happened to the path */
+	bool closing;	       /* the first segment is read to its end, then left */
 
 	uint64_t missing_usec; /* since when the path names no file; 0: it does */
 	bool missing_told;

@@ -268,3 +268,31 @@ int lines_next(struct lines *l, enum lines_want want, bool last, struct line *re
 			return r;
 	}
 }
+
+int lines_last(const char *data, size_t n, struct buffer *ret)
+{
+	const char *line;
+
+	if (n > 0 && data[n - 1] == '\n')
+		n--;
+	line = memrchr(data, '\n', n);
+	line = line ? line + 1 : data;
+	n -= (size_t)(line - data);
+	return n > LINES_LONGEST ? 0 : buffer_append(ret, line, n);
+}
+
+int lines_before(int fd, uint64_t offset, struct buffer *ret)
+{
+	size_t want = offset < LINES_BEFORE ? (size_t)offset : LINES_BEFORE;
+	AUTO_FREE char *data = malloc(want + 1);
+	ssize_t n;
+
+	if (!data)
+		return -ENOMEM;
+	do {
+		n = pread(fd, data, want, (off_t)(offset - want));
+	} while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -errno;
+	return (size_t)n < want ? 0 : lines_last(data, want, ret);
+}

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/buffer.h"
 #include "base/slice.h"
 
 #define LINES_BLOCK   262144 /* bytes read at once */
@@ -58,6 +59,14 @@ struct slice lines_fresh(const struct lines *l, uint64_t *ret_offset);
 
 /* Has not read them. */
 void lines_unread(struct lines *l);
+
+#define LINES_BEFORE (LINES_LONGEST + 2) /* bytes that tell how the last line of them begins */
+
+/* Appends the last line of @data, without its newline; nothing where it is too long. -ENOMEM. */
+int lines_last(const char *data, size_t n, struct buffer *ret);
+
+/* Appends the line that ends at @offset of @fd. -errno. */
+int lines_before(int fd, uint64_t offset, struct buffer *ret);
 
 /*
  * The next line: 1, and *ret lives until the next call; LINES_READ where more bytes were read,

@@ -345,6 +345,7 @@ int chain_open(struct chain *c, const char *path, const struct source_options *o
 		.whole_usec = options->now_usec,
 		.follow = {.fd = -1},
 		.unpack = UNPACK_INIT,
+		.before = BUFFER_INIT(LINES_LONGEST),
 		.prefix = BUFFER_INIT(16384),
 	};
 	c->opened_boottime = chain_now(c) - c->opened_usec;

@@ -54,9 +54,16 @@ static void describe(enum packing packing, int fault, const char *name, char *re
 void chain_begin_packed(struct chain *c)
 {
 	const struct segment *s = &c->queue[0];
+	char before[LINES_BEFORE];
+	size_t want = s->offset < sizeof(before) ? (size_t)s->offset : sizeof(before), n;
 
 	unpack_start(&c->unpack, s->packing, s->fd, unpack_directories);
-	unpack_skip(&c->unpack, s->offset);
+	unpack_skip(&c->unpack, s->offset - want);
+	n = unpack_read(&c->unpack, before, want);
+	if (n < want && c->unpack.fault == 0)
+		c->unpack.fault = UNPACK_E_SHORT;
+	buffer_clear(&c->before);
+	(void)lines_last(before, n, &c->before);
 	lines_begin(&c->lines, c->unpack.fd, s->offset);
 	c->lines.piped = true;
 }

@@ -265,6 +265,60 @@ static void a_restart_within_compressed_rotations_goes_on_there(void **state)
 	}
 }
 
+static void a_repetition_in_a_compressed_file_counts(void **state)
+{
+	struct place_of_test *t = *state;
+	char position[POSITION_SIZE];
+	struct record r;
+
+	write_filler(t->log, 20);
+	write_login(t->log, "u1");
+	keep(position, read_and_stop(t, "u1"));
+	write_text(t->log, "Nov 23 04:05:07 web1 last message repeated 3 times\n");
+	assert_int_equal(rename(t->log, name(t, "auth.log.1")), 0);
+	pack(&packers[0], name(t, "auth.log.1"));
+	write_login(t->log, "u2");
+	start(t, position, false);
+	assert_int_equal(source_next(t->source, &r), 1);
+	assert_int_equal(source_details(t->source, &r), 0);
+	assert_true(r.count == 3);
+	assert_non_null(memmem(r.message.p, r.message.n, " for u1 from", 12));
+	assert_reads(t, "u2");
+}
+
+/* As copytruncate with compress leaves it. */
+static void the_rest_of_a_compressed_copy_of_what_was_truncated_is_read(void **state)
+{
+	struct place_of_test *t = *state;
+
+	write_filler(t->log, 20);
+	write_login(t->log, "u1");
+	start(t, NULL, true);
+	assert_reads(t, "u1");
+	write_login(t->log, "u2");
+	run("gzip -c %s >%s", t->log, name(t, "auth.log.1.gz"));
+	assert_int_equal(truncate(t->log, 0), 0);
+	write_login(t->log, "u3");
+	assert_told(t, "u2 u3");
+}
+
+/* What was read between the copying and the truncation is not lost. */
+static void a_compressed_copy_that_is_too_short_tells_no_gap(void **state)
+{
+	struct place_of_test *t = *state;
+
+	write_filler(t->log, 20);
+	write_login(t->log, "u1");
+	start(t, NULL, true);
+	assert_reads(t, "u1");
+	run("gzip -c %s >%s", t->log, name(t, "auth.log.1.gz"));
+	write_login(t->log, "u2");
+	assert_told(t, "u2");
+	assert_int_equal(truncate(t->log, 0), 0);
+	write_login(t->log, "u3");
+	assert_told(t, "u3");
+}
+
 static void a_record_has_the_same_identity_after_compression(void **state)
 {
 	struct place_of_test *t = *state;
@@ -570,6 +624,9 @@ int main(void)
 		TEST(a_program_inherits_three_descriptors_and_no_signals),
 		TEST(the_rest_of_a_file_that_was_compressed_is_read),
 		TEST(a_restart_within_compressed_rotations_goes_on_there),
+		TEST(a_repetition_in_a_compressed_file_counts),
+		TEST(the_rest_of_a_compressed_copy_of_what_was_truncated_is_read),
+		TEST(a_compressed_copy_that_is_too_short_tells_no_gap),
 		TEST(a_record_has_the_same_identity_after_compression),
 		TEST(lines_that_differ_have_another_identity_in_files_that_begin_alike),
 		TEST(a_file_that_is_being_compressed_is_read_once),

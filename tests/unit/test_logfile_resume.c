@@ -266,6 +266,48 @@ static void odd_paths_come_back_from_their_position(void **state)
 	assert_reads(t, "u2 u3");
 }
 
+static void a_repetition_after_a_restart_counts(void **state)
+{
+	static const char repeated[] = "Nov 23 04:05:07 web1 last message repeated 3 times\n";
+	struct place_of_test *t = *state;
+	const char *position;
+	char text[512];
+	struct record r;
+
+	/* In the same file, in the next one, and behind a line that was cut short of its end. */
+	for (unsigned i = 0; i < 3; i++) {
+		(void)unlink(t->log);
+		(void)unlink(name(t, "auth.log.1"));
+		write_login(t->log, "u0");
+		(void)login_line(text, sizeof(text), "u1");
+		write_bytes(t->log, text, strlen(text) - (i == 2));
+		position = read_and_stop(t, "u0 u1");
+		if (i == 1)
+			assert_int_equal(rename(t->log, name(t, "auth.log.1")), 0);
+		if (i == 2)
+			write_text(t->log, "\n");
+		write_text(t->log, repeated);
+		write_login(t->log, "u2");
+		start(t, position, false);
+		assert_int_equal(source_next(t->source, &r), 1);
+		assert_int_equal(source_details(t->source, &r), 0);
+		assert_true(r.count == 3);
+		assert_non_null(memmem(r.message.p, r.message.n, " for u1 from", 12));
+		assert_reads(t, "u2");
+	}
+
+	/* What was repeated is no login, or is not known. */
+	write_text(t->log, "2026-11-23T04:05:06+00:00 web1 cron[1]: noise\n");
+	position = read_and_stop(t, "u0 u1 u1 u2");
+	write_text(t->log, repeated);
+	start(t, position, false);
+	assert_reads(t, "");
+	position = stop(t);
+	write_text(t->log, repeated);
+	start(t, position, false);
+	assert_reads(t, "");
+}
+
 static void damaged_positions_are_told(void **state)
 {
 	struct place_of_test *t = *state;
@@ -319,6 +361,7 @@ int main(void)
 		TEST(a_restored_file_with_another_inode_goes_on),
 		TEST(a_changed_path_goes_on_by_time),
 		TEST(odd_paths_come_back_from_their_position),
+		TEST(a_repetition_after_a_restart_counts),
 		TEST(damaged_positions_are_told),
 	};
 
