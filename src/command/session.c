@@ -183,6 +183,7 @@ static int open_logfile(struct session *s, const struct source_options *given, c
 {
 	struct source_options so = *given;
 	const char *path = s->options->log_file ? s->options->log_file : s->config->log_file;
+	int r;
 
 	for (size_t i = 0; !path && i < ARRAY_SIZE(log_files); i++)
 		if (access(log_files[i], F_OK) == 0)
@@ -201,7 +202,11 @@ static int open_logfile(struct session *s, const struct source_options *given, c
 	so.resume = resume;
 	if (resume && !logfile_owns_position(slice_of(resume)))
 		resume_by_time(s, &so, resume);
-	return logfile_open(path, &so, &s->source, err);
+	r = logfile_open(path, &so, &s->source, err);
+	if (r == 0 && logfile_polls(s->source))
+		log_notice("%s is looked at every second: %s", s->source_name,
+			   logfile_polls(s->source));
+	return r;
 }
 
 static int open_auto(struct session *s, const struct source_options *so, const char *resume,

@@ -349,6 +349,11 @@ int logfile_open(const char *path, const struct source_options *options, struct 
 	return logfile_open_block(path, options, LINES_BLOCK, ret, err);
 }
 
+const char *logfile_polls(const struct source *s)
+{
+	return chain_polls(&((const struct logfile *)s)->chain);
+}
+
 bool logfile_owns_position(struct slice position)
 {
 	return slice_starts_with(position, "file ");

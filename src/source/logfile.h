@@ -21,5 +21,8 @@ int logfile_open(const char *path, const struct source_options *options, struct 
 int logfile_open_block(const char *path, const struct source_options *options, size_t block,
 		       struct source **ret, struct error *err);
 
+/* Why a log file that is followed is looked at every second; NULL: changes are told. */
+const char *logfile_polls(const struct source *s);
+
 /* Whether @position (a position's text) is one of a log file's. */
 bool logfile_owns_position(struct slice position);

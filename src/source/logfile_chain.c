@@ -280,6 +280,17 @@ static int take_next(struct chain *c, const struct place_file *now)
 	return r;
 }
 
+/* Where changes are not told, it may be possible to watch for them by now. */
+static void watch_again(struct chain *c)
+{
+	bool polled = c->follow.poll;
+
+	c->follow.poll = NULL;
+	follow_directory(&c->follow);
+	for (size_t i = 0; i < c->n && polled; i++)
+		c->queue[i].watch = follow_file(&c->follow, c->queue[i].fd);
+}
+
 /* Looks at what became of the file and the path, and queues what is to be read next. */
 static int check(struct chain *c)
 {
@@ -288,7 +299,7 @@ static int check(struct chain *c)
 	int r = 0;
 
 	c->check = false;
-	follow_directory(&c->follow);
+	watch_again(c);
 	if (c->n > 0)
 		r = chain_verify(c);
 	if (r >= 0)
@@ -474,6 +485,11 @@ int chain_process(struct chain *c)
 	follow_drain(&c->follow);
 	c->check = true;
 	return 0;
+}
+
+const char *chain_polls(const struct chain *c)
+{
+	return c->follow.poll;
 }
 
 void chain_progress(const struct chain *c, uint64_t *ret_done, uint64_t *ret_total)

@@ -111,6 +111,9 @@ int chain_wait_fd(struct chain *c, short *ret_events, uint64_t *ret_timeout_usec
 int chain_process(struct chain *c);
 void chain_progress(const struct chain *c, uint64_t *ret_done, uint64_t *ret_total);
 
+/* Why changes are looked for every second; NULL: they are told. */
+const char *chain_polls(const struct chain *c);
+
 /* ---- logfile_open.c ---- */
 
 /* Opens what the path names. -errno, with *err set where not NULL. */

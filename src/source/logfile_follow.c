@@ -20,6 +20,9 @@
 
 #include "base/cleanup.h"
 
+#define SILENT	"its file system does not tell what is written to it"
+#define USED_UP "inotify(7) is used up: raise fs.inotify.max_user_instances or max_user_watches"
+
 #define DIRECTORY_EVENTS                                                                           \
 	(IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ATTRIB | IN_DELETE_SELF |        \
 	 IN_MOVE_SELF | IN_ONLYDIR)
@@ -36,7 +39,7 @@ int follow_init(struct follow *f, const char *path)
 	f->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	if (f->fd >= 0)
 		return 0;
-	f->poll = true;
+	f->poll = USED_UP;
 	f->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	return f->fd < 0 ? -errno : 0;
 }
@@ -53,7 +56,7 @@ static int add(struct follow *f, const char *path, uint32_t events)
 	int wd = inotify_add_watch(f->fd, path, events);
 
 	if (wd < 0 && errno != ENOENT && errno != ENOTDIR)
-		f->poll = true;
+		f->poll = errno == EACCES ? "its directory may not be read" : USED_UP;
 	return wd;
 }
 
@@ -68,11 +71,28 @@ static bool parent(char *path)
 	return true;
 }
 
+static bool is_silent(const struct statfs *st)
+{
+	switch ((uint32_t)st->f_type) {
+	case NFS_SUPER_MAGIC:
+	case SMB_SUPER_MAGIC:
+	case CIFS_MAGIC:
+	case SMB2_MAGIC:
+	case FUSE_MAGIC:
+	case CEPH_MAGIC:
+	case V9FS_MAGIC:
+		return true;
+	default:
+		return false;
+	}
+}
+
 /* Watches the directory of @file, or the nearest that exists; gives the watch, or -1. */
 static int add_nearest(struct follow *f, const char *file)
 {
 	char dir[PATH_MAX], below[PATH_MAX];
 	size_t n = strlen(file) + 1;
+	struct statfs st;
 	int wd = -1;
 
 	if (n > sizeof(dir))
@@ -91,6 +111,8 @@ static int add_nearest(struct follow *f, const char *file)
 			memcpy(below, dir, n);
 		}
 	}
+	if (wd >= 0 && wd != f->dir && wd != f->target && statfs(dir, &st) == 0 && is_silent(&st))
+		f->silent = true;
 	return wd;
 }
 
@@ -118,8 +140,10 @@ void follow_directory(struct follow *f)
 	char target[PATH_MAX];
 
 	f->dir = add_nearest(f, f->path);
-	if (f->dir < 0)
-		f->poll = true;
+	if (f->dir < 0 && !f->poll)
+		f->poll = "no directory of its path can be watched";
+	if (f->silent)
+		f->poll = SILENT;
 	link_target(f->path, target);
 	f->target = target[0] ? add_nearest(f, target) : -1;
 	for (size_t i = 0; i < ARRAY_SIZE(old); i++)
@@ -127,38 +151,15 @@ void follow_directory(struct follow *f)
 			follow_forget(f, old[i]);
 }
 
-static bool is_silent(int fd)
-{
-	struct statfs st;
-
-	if (fstatfs(fd, &st) < 0)
-		return false;
-	switch ((uint32_t)st.f_type) {
-	case NFS_SUPER_MAGIC:
-	case SMB_SUPER_MAGIC:
-	case CIFS_MAGIC:
-	case SMB2_MAGIC:
-	case FUSE_MAGIC:
-	case CEPH_MAGIC:
-	case V9FS_MAGIC:
-		return true;
-	default:
-		return false;
-	}
-}
-
 int follow_file(struct follow *f, int fd)
 {
 	char path[40];
-	int wd;
+	struct statfs st;
 
-	if (is_silent(fd))
-		f->poll = true;
+	if (fstatfs(fd, &st) == 0 && is_silent(&st))
+		f->poll = SILENT;
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	wd = add(f, path, IN_MODIFY | IN_ATTRIB);
-	if (wd < 0)
-		f->poll = true;
-	return wd;
+	return add(f, path, IN_MODIFY | IN_ATTRIB);
 }
 
 void follow_forget(struct follow *f, int wd)

@@ -8,12 +8,13 @@ struct follow {
 	const char *path; /* the caller's; absolute */
 	int fd;		  /* inotify's, or an eventfd that is never ready */
 	int dir, target;  /* watches: the path's directory, and that of what its link names */
-	bool poll;	  /* changes may come without a word */
+	bool silent;	  /* a directory's file system does not tell */
+	const char *poll; /* why changes may come without a word; NULL: they do not */
 };
 
 #define FOLLOW_POLL_USEC 1000000
 
-/* 0, -ENOMEM, -errno of eventfd(2). */
+/* 0, -errno of eventfd(2). */
 int follow_init(struct follow *f, const char *path);
 void follow_done(struct follow *f);
 

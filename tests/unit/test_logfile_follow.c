@@ -1,6 +1,8 @@
 /* A log file that is followed while it is renamed, truncated, removed and made again. */
 #include "logfile_fixture.h"
 
+#include <sched.h>
+
 /* Following. */
 
 static void a_rename_is_followed(void **state)
@@ -492,6 +494,57 @@ static void what_is_no_file_is_waited_out(void **state)
 	}
 }
 
+/* In a user namespace of its own nothing can be watched: then the file is looked at. */
+static void where_inotify_is_used_up_the_file_is_looked_at(void **state)
+{
+	static const char *const limits[] = {"/proc/sys/user/max_inotify_instances",
+					     "/proc/sys/user/max_inotify_watches"};
+	struct place_of_test *t = *state;
+
+	for (size_t i = 0; i < sizeof(limits) / sizeof(*limits); i++) {
+		int status = 0;
+		pid_t child;
+
+		(void)unlink(t->log);
+		write_login(t->log, "u1");
+		child = fork();
+		assert_true(child >= 0);
+		if (child == 0) {
+			uint64_t timeout;
+			short events;
+			int fd;
+
+			if (unshare(CLONE_NEWUSER) < 0)
+				_exit(77);
+			fd = open(limits[i], O_WRONLY | O_CLOEXEC);
+			if (fd < 0 || write(fd, "0", 1) != 1)
+				_exit(77);
+			start(t, NULL, true);
+			assert_reads(t, "u1");
+			assert_non_null(strstr(logfile_polls(t->source), "inotify"));
+			write_login(t->log, "u2");
+			assert_true(source_wait_fd(t->source, &events, &timeout) >= 0);
+			assert_true(timeout == USEC_PER_SEC);
+			assert_int_equal(source_process(t->source), 0);
+			assert_reads(t, "u2");
+			/* It is tried again, and told when there is enough. */
+			if (i == 1) {
+				assert_int_equal(pwrite(fd, "99", 2, 0), 2);
+				assert_int_equal(source_process(t->source), 0);
+				assert_reads(t, "");
+				assert_null(logfile_polls(t->source));
+				write_login(t->log, "u3");
+				assert_told(t, "u3");
+			}
+			_exit(0);
+		}
+		assert_int_equal(waitpid(child, &status, 0), child);
+		if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+			skip();
+		assert_int_equal(status, 0);
+	}
+}
+
 static void a_gap_says_when_and_why(void **state)
 {
 	struct place_of_test *t = *state;
@@ -543,6 +596,7 @@ int main(void)
 		TEST(a_file_with_two_names_is_read_once),
 		TEST(rotations_beside_what_a_link_names_are_read),
 		TEST(what_is_no_file_is_waited_out),
+		TEST(where_inotify_is_used_up_the_file_is_looked_at),
 		TEST(a_line_being_written_survives_a_truncation),
 		TEST(a_switched_link_is_followed),
 		TEST(a_file_and_its_directories_may_come_later),
