@@ -299,6 +299,7 @@ static int check(struct chain *c)
 	int r = 0;
 
 	c->check = false;
+	c->looked_usec = chain_now(c);
 	watch_again(c);
 	if (c->n > 0)
 		r = chain_verify(c);
@@ -406,6 +407,9 @@ int chain_write_position(struct chain *c, uint64_t offset, uint64_t until_usec, 
 		s = &c->queue[1];
 		offset = 0;
 	}
+	/* Of files that came since the last look nothing is known. */
+	if (until_usec > c->looked_usec)
+		until_usec = c->looked_usec;
 	if (s != c->prefix_of)
 		buffer_clear(&c->prefix);
 	c->prefix_of = s;

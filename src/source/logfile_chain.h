@@ -56,6 +56,7 @@ struct chain {
 	uint64_t previous_end; /* up to where the one before the first was read */
 	uint64_t finished;     /* bytes of segments that were read */
 	uint64_t unheard;      /* bytes read since the caller heard anything */
+	uint64_t looked_usec;  /* at the path and what is beside it, the last time */
 	uint64_t whole_usec;   /* when the first segment was last seen not to be truncated */
 	uint64_t time_usec;    /* of the last record, which the caller sets; 0: not known */
 	bool check;	       /* something may have happened to the path */

@@ -106,7 +106,7 @@ static int resume(struct chain *c, const struct place *p, const struct place_fil
 		read_usec > CHAIN_CLOCK_SLACK_USEC ? read_usec - CHAIN_CLOCK_SLACK_USEC : 0;
 	uint64_t inos[2] = {now->fd >= 0 ? now->st.st_ino : 0, 0};
 	struct place_except except = {.copy_of = p, .inos = inos, .n_inos = ARRAY_SIZE(inos)};
-	struct timespec since = {(time_t)(read_usec / USEC_PER_SEC), 0};
+	struct timespec since = place_written_since(p->until_usec > 0 ? p->until_usec : read_usec);
 	struct place_file rotated;
 	bool found;
 	int r = 0, k = 0;
@@ -132,7 +132,7 @@ static int resume(struct chain *c, const struct place *p, const struct place_fil
 		}
 		/* Not every way of compressing keeps the time of the last write. */
 		if (rotated.packing == PACKING_NONE || since.tv_sec == 0 ||
-		    rotated.st.st_mtim.tv_sec < since.tv_sec)
+		    place_is_before(&rotated.st.st_mtim, &since))
 			since = rotated.st.st_mtim;
 		inos[1] = rotated.st.st_ino;
 		r = chain_append(c, &rotated, p->offset, 0);
@@ -186,11 +186,11 @@ static int find_last_line(int fd, uint64_t size, uint64_t *ret)
 /* Begins without a position: rotations that are there already are none that come later. */
 static int begin_anew(struct chain *c, const struct place_file *now, uint64_t offset)
 {
-	time_t before = (time_t)(c->opened_usec / USEC_PER_SEC) - 1;
+	struct timespec since = place_written_since(c->opened_usec);
 	int r = chain_append(c, now, offset, 0);
 
-	if (r == 0 && c->queue[0].queued.tv_sec < before)
-		c->queue[0].queued = (struct timespec){before, 0};
+	if (r == 0 && place_is_before(&c->queue[0].queued, &since))
+		c->queue[0].queued = since;
 	return r;
 }
 
@@ -342,6 +342,7 @@ int chain_open(struct chain *c, const char *path, const struct source_options *o
 	*c = (struct chain){
 		.following = options->follow,
 		.opened_usec = options->now_usec,
+		.looked_usec = options->now_usec,
 		.whole_usec = options->now_usec,
 		.follow = {.fd = -1},
 		.unpack = UNPACK_INIT,

@@ -25,7 +25,8 @@
 #include "base/number.h"
 #include "base/timetext.h"
 
-#define LOOKS 10 /* at a directory that changes */
+#define LOOKS	    10	  /* at a directory that changes */
+#define COARSE_USEC 20000 /* two ticks of the slowest kernel */
 
 static const char hex[] = "0123456789abcdef";
 
@@ -419,6 +420,19 @@ static int compare_times(const struct timespec *a, const struct timespec *b)
 	return (a->tv_nsec > b->tv_nsec) - (a->tv_nsec < b->tv_nsec);
 }
 
+struct timespec place_written_since(uint64_t usec)
+{
+	usec -= usec < COARSE_USEC ? usec : COARSE_USEC;
+	return (struct timespec){(time_t)(usec / USEC_PER_SEC), (long)(usec % USEC_PER_SEC) * 1000};
+}
+
+bool place_is_before(const struct timespec *written, const struct timespec *since)
+{
+	bool same_second = written->tv_sec == since->tv_sec && written->tv_nsec == 0;
+
+	return !same_second && compare_times(written, since) < 0;
+}
+
 /* What can be told without a look into the file. */
 static bool is_left_out(const struct place_except *except, const struct stat *st)
 {
@@ -474,7 +488,7 @@ static int list_rotations(DIR *d, const char *base, const struct timespec *since
 
 		if (!is_rotation(e->d_name, base) || open_entry(d, e, &file, ret_changed) < 0)
 			continue;
-		if (compare_times(&file.st.st_mtim, since) < 0 || is_left_out(except, &file.st)) {
+		if (place_is_before(&file.st.st_mtim, since) || is_left_out(except, &file.st)) {
 			(void)close(file.fd);
 			continue;
 		}

@@ -308,6 +308,39 @@ static void a_repetition_after_a_restart_counts(void **state)
 	assert_reads(t, "");
 }
 
+/* Both in one second, of which a header tells no more. */
+static void what_was_rotated_just_before_the_position_is_left_alone(void **state)
+{
+	static const char text[] =
+		"Nov 23 04:05:00 web1 sshd[100]: Accepted password for %s from "
+		"192.0.2.1 port 4711 ssh2\n";
+	struct place_of_test *t = *state;
+	struct source_options o = options_of(NULL, false);
+	struct timespec times[2] = {{TIME_SEC, 300000000}, {TIME_SEC, 300000000}};
+	char line[256], position[1024];
+	struct slice s;
+
+	for (unsigned before = 0; before < 2; before++) {
+		times[0].tv_nsec = times[1].tv_nsec = before ? 300000000 : 700000000;
+		(void)snprintf(line, sizeof(line), text, "u1");
+		write_text(name(t, "auth.log.1"), line);
+		assert_int_equal(utimensat(AT_FDCWD, name(t, "auth.log.1"), times, 0), 0);
+		write_text(t->log, "");
+		o.from_end = true;
+		open_log(t, &o);
+		assert_reads(t, "");
+		assert_int_equal(source_position(t->source, TIME_SEC * USEC_PER_SEC + 500000, &s),
+				 0);
+		(void)snprintf(position, sizeof(position), "%.*s", (int)s.n, s.p);
+		(void)snprintf(line, sizeof(line), text, "u2");
+		write_text(t->log, line);
+		start(t, position, false);
+		assert_reads(t, before ? "u2" : "u1 u2");
+		assert_int_equal(unlink(t->log), 0);
+		assert_int_equal(unlink(name(t, "auth.log.1")), 0);
+	}
+}
+
 static void damaged_positions_are_told(void **state)
 {
 	struct place_of_test *t = *state;
@@ -362,6 +395,7 @@ int main(void)
 		TEST(a_changed_path_goes_on_by_time),
 		TEST(odd_paths_come_back_from_their_position),
 		TEST(a_repetition_after_a_restart_counts),
+		TEST(what_was_rotated_just_before_the_position_is_left_alone),
 		TEST(damaged_positions_are_told),
 	};
 
