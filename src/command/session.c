@@ -200,8 +200,11 @@ static int open_logfile(struct session *s, const struct source_options *given, c
 	(void)snprintf(s->source_name, sizeof(s->source_name), "%s",
 		       strcmp(path, "-") == 0 ? "standard input" : path);
 	so.resume = resume;
-	if (resume && !logfile_owns_position(slice_of(resume)))
+	if (resume && !logfile_owns_position(slice_of(resume))) {
 		resume_by_time(s, &so, resume);
+		so.since_usec = given->since_usec;
+		so.go_on_usec = session_position_usec(resume);
+	}
 	r = logfile_open(path, &so, &s->source, err);
 	if (r == 0 && logfile_polls(s->source))
 		log_notice("%s is looked at every second: %s", s->source_name,

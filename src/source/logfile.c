@@ -84,7 +84,9 @@ static bool understand_line(struct logfile *f)
  */
 static bool is_in_time(struct logfile *f)
 {
-	uint64_t since = f->chain.queue[0].since_usec, t = f->said.header.realtime_usec;
+	const struct segment *s = &f->chain.queue[0];
+	uint64_t since = f->line.offset < s->since_end ? s->since_usec : 0;
+	uint64_t t = f->said.header.realtime_usec;
 
 	if (t == 0)
 		return true;

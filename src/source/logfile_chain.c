@@ -88,6 +88,8 @@ int chain_insert(struct chain *c, size_t at, const struct place_file *file, uint
 		.ino = file->st.st_ino,
 		.offset = offset,
 		.since_usec = since_usec,
+		.since_end =
+			file->packing == PACKING_NONE ? (uint64_t)file->st.st_size : UINT64_MAX,
 		.queued = file->st.st_mtim,
 		.packing = file->packing,
 	};

@@ -26,6 +26,7 @@ struct segment {
 	uint64_t dev, ino;
 	uint64_t offset;	/* where reading begins */
 	uint64_t since_usec;	/* older records were read already, or may have been; 0: none */
+	uint64_t since_end;	/* but not those behind this offset: they came later */
 	struct timespec queued; /* its last write when it was queued */
 	bool dead;		/* truncated: nothing more comes from it */
 	enum packing packing;	/* read through a program, from chain.unpack */
@@ -183,6 +184,19 @@ bool chain_begins_alike(const struct place_head *a, const struct place_head *b);
 
 /* Whether a file is in the queue or was left, or is a copy of one that is. @st may be NULL. */
 bool chain_knows(const struct chain *c, const struct stat *st, const struct place_head *head);
+
+/* Whether there are rotations that were last written before @since. */
+bool chain_has_older(const struct chain *c, const struct timespec *since);
+
+/* ---- logfile_since.c ---- */
+
+/*
+ * Queues what was logged since @usec, and tells a gap where that is not all there. @now is what the
+ * path names, fd -1: nothing; it is the chain's from now on. Records that are older by up to
+ * @slack_usec are given too. -errno.
+ */
+int chain_go_on_at(struct chain *c, const struct place_file *now, uint64_t usec,
+		   uint64_t slack_usec);
 
 /* ---- logfile_packed.c ---- */
 

@@ -4,7 +4,7 @@
  * From a position it is the file that this names, under whatever name it has now, then rotations
  * that were written later, then the path. Where the file is gone a gap is told, and records of its
  * time and before are left out of the others; an hour is rather read twice than lost when clocks
- * were set back.
+ * were set back. The position of another path is only a time.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,6 +14,9 @@
 
 #include "base/timetext.h"
 #include "source/logfile_chain.h"
+
+/* Times in a log file are of whole seconds, and of when the line was written. */
+#define GO_ON_SLACK_USEC USEC_PER_MIN
 
 /* Why the path cannot be read, and what to do. @st may be NULL. */
 static void describe(const char *path, int code, const struct stat *st, struct error *err)
@@ -122,7 +125,7 @@ static int resume(struct chain *c, const struct place *p, const struct place_fil
 		return r < 0 ? r : k;
 	}
 	if (strcmp(p->path, c->path) != 0)
-		return now->fd >= 0 ? chain_append(c, now, 0, read_usec) : 0;
+		return chain_go_on_at(c, now, read_usec, 0);
 
 	found = p->ino != 0 && chain_find(c, p, &rotated) > 0;
 	if (found) {
@@ -310,6 +313,8 @@ static int open_files(struct chain *c, const struct source_options *options, str
 		r = resume(c, &p, &now);
 		if (r == 0 && !is_still(c, &p))
 			r = -EAGAIN;
+	} else if (options->go_on_usec > 0) {
+		r = chain_go_on_at(c, &now, options->go_on_usec, GO_ON_SLACK_USEC);
 	} else if (absent) {
 		r = 0;
 	} else {

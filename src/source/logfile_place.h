@@ -95,7 +95,8 @@ struct place_except {
 	size_t n_known;
 };
 
-/* The last write of what is written at @usec or later, or just before: files have a coarse clock. */
+/* The last write of what is written at @usec or later, or just before: files have a coarse clock.
+ */
 struct timespec place_written_since(uint64_t usec);
 
 /* A time in whole seconds stands for all of its second: not every way of compressing keeps more. */

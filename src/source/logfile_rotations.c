@@ -361,3 +361,19 @@ bool chain_has_copy(const struct chain *c, const struct place_head *head, uint64
 	}
 	return has;
 }
+
+bool chain_has_older(const struct chain *c, const struct timespec *since)
+{
+	static const struct place_except none;
+	const struct timespec always = {.tv_sec = 0};
+	struct rotations l;
+	bool has = false;
+
+	rotations_init(&l);
+	(void)list(c, &always, &none, &l);
+	for (int i = 0; i < l.n; i++) {
+		has |= place_is_before(&l.files[i].st.st_mtim, since);
+		(void)close(l.files[i].fd);
+	}
+	return has;
+}

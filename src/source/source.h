@@ -43,6 +43,7 @@ struct source_options {
 	uint64_t since_usec;	     /* 0: no bound */
 	uint64_t until_usec;	     /* 0: no bound; records after it end the reading */
 	const char *resume;	     /* a position's text; NULL: none */
+	uint64_t go_on_usec;	     /* another source was read up to then; of log files */
 	bool from_end;		     /* without resume: begin behind the last record */
 	bool follow;		     /* wait_fd() and process() will be called */
 	bool nameless;		     /* the identity of messages is not asked for */

@@ -75,7 +75,39 @@ def a_change_from_the_journal_to_the_file_and_back_loses_nothing(host):
             expect_equal(set(ports) - set(told), set(), f"{source}: {host.ledger()}")
 
 
+def a_log_file_that_begins_after_the_change_tells_a_gap(host):
+    with Scene(host, start=False, **CONFIGURATION) as scene:
+        host.command("scan", "--source=journal")
+        scene.login("root")
+        for name in host.syslogd.files():
+            os.unlink(name)
+        host.syslogd.reopen()
+        harness.await_true(lambda: os.path.exists(AUTH_LOG), "rsyslogd to reopen its file")
+        port = scene.login("root")
+        host.command("scan", "--source=file")
+        expect_equal(scene.kinds(), ["gap", "login"], host.ledger())
+        expect_in(f"PORT={port}\n", host.ledger())
+        expect_in(f"{AUTH_LOG} begins later", host.ledger())
+
+
+def rotations_since_the_change_are_read(host):
+    with Scene(host, start=False, **CONFIGURATION) as scene:
+        scene.login("root")
+        host.command("scan", "--source=journal")
+        ports = []
+        for how in ("compress", "nocompress"):
+            ports.append(scene.login("root"))
+            host.syslogd.rotate(how=how)
+        ports.append(scene.login("root"))
+        host.command("scan", "--source=file")
+        told = re.findall(r"^PORT=(.*)", host.ledger(), re.M)
+        expect_equal(told[-3:], ports, host.ledger())
+        expect_equal(set(scene.kinds()), {"login"}, host.ledger())
+
+
 if JOURNAL:
+    case(rotations_since_the_change_are_read)
+    case(a_log_file_that_begins_after_the_change_tells_a_gap)
     case(a_change_from_the_journal_to_the_file_and_back_loses_nothing)
 
 if __name__ == "__main__":
