@@ -196,13 +196,15 @@ static int write_position(struct logfile *f, uint64_t until_usec)
 
 static void gap_details(const struct logfile *f, struct record *r)
 {
-	r->realtime_usec = f->chain.gap_to_usec;
-	r->from_usec = f->chain.gap_from_usec;
+	const struct chain_gap *gap = &f->chain.gaps[0];
+
+	r->realtime_usec = gap->to_usec;
+	r->from_usec = gap->from_usec;
 	/* What was read of the file that the gap is in. */
 	if (f->chain.time_usec > r->from_usec && f->chain.time_usec < r->realtime_usec)
 		r->from_usec = f->chain.time_usec;
-	r->reason = slice_of(f->chain.gap_reason);
-	r->identity = slice_of(f->chain.gap_identity);
+	r->reason = slice_of(gap->reason);
+	r->identity = slice_of(gap->identity);
 }
 
 static int message_details(struct logfile *f, struct record *r)

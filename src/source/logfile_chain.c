@@ -161,27 +161,44 @@ void chain_shift(struct chain *c, bool keep)
 	begin(c);
 }
 
-void chain_set_gap(struct chain *c, const struct place *p, uint64_t from_usec, const char *reason)
+void chain_set_gap(struct chain *c, const struct place *p, uint64_t from_usec, uint64_t to_usec,
+		   const char *reason)
 {
-	/* One that is not told yet is of the same time. */
-	if (c->gap)
+	struct chain_gap *g = &c->gaps[c->n_gaps];
+
+	/* Those that are not told yet are of the same time. */
+	if (c->n_gaps == CHAIN_GAPS_MAX)
 		return;
-	c->gap = true;
-	c->gap_from_usec = from_usec;
-	c->gap_to_usec = chain_now(c);
-	(void)snprintf(c->gap_reason, sizeof(c->gap_reason), "%s", reason);
-	(void)snprintf(c->gap_identity, sizeof(c->gap_identity), "gap:%llu:%016llx%016llx:%llu",
+	c->n_gaps++;
+	g->from_usec = from_usec;
+	g->to_usec = to_usec;
+	(void)snprintf(g->reason, sizeof(g->reason), "%s", reason);
+	(void)snprintf(g->identity, sizeof(g->identity), "gap:%llu:%016llx%016llx:%llu",
 		       (unsigned long long)p->ino, (unsigned long long)p->fingerprint.high,
 		       (unsigned long long)p->fingerprint.low, (unsigned long long)p->offset);
 }
 
-void chain_done(struct chain *c)
+/* Whether there is one to be told; the one before it was. */
+static bool next_gap(struct chain *c)
+{
+	if (c->gap_told)
+		memmove(&c->gaps[0], &c->gaps[1], --c->n_gaps * sizeof(c->gaps[0]));
+	c->gap_told = c->n_gaps > 0;
+	return c->gap_told;
+}
+
+void chain_clear(struct chain *c)
 {
 	for (size_t i = 0; i < c->n; i++)
 		(void)close(c->queue[i].fd);
-	c->n = 0;
-	chain_left_done(c);
+	c->n = c->n_gaps = 0;
 	unpack_stop(&c->unpack);
+}
+
+void chain_done(struct chain *c)
+{
+	chain_clear(c);
+	chain_left_done(c);
 	lines_done(&c->lines);
 	follow_done(&c->follow);
 	buffer_done(&c->before);
@@ -209,7 +226,7 @@ static void note_missing(struct chain *c, int code, const struct error *err)
 	else
 		(void)snprintf(reason, sizeof(reason), "%.300s: %.200s", c->path, err->text);
 	c->missing_told = true;
-	chain_set_gap(c, &p, c->missing_usec, reason);
+	chain_set_gap(c, &p, c->missing_usec, now, reason);
 }
 
 static bool is_file(const struct segment *s, const struct stat *st)
@@ -240,7 +257,7 @@ static int take_copy(struct chain *c, const struct place_file *copy)
 		(void)snprintf(reason, sizeof(reason),
 			       "%.300s was replaced by a copy that lacks a part of what was in it",
 			       c->path);
-		chain_set_gap(c, &p, c->whole_usec, reason);
+		chain_set_gap(c, &p, c->whole_usec, chain_now(c), reason);
 		return chain_append(c, copy, 0, chain_since_gap(c));
 	}
 	r = chain_append(c, copy, p.offset, 0);
@@ -358,10 +375,8 @@ int chain_next(struct chain *c, enum lines_want want, struct line *ret)
 			if (r < 0)
 				return r;
 		}
-		if (c->gap) {
-			c->gap = false;
+		if (next_gap(c))
 			return CHAIN_GAP;
-		}
 		last = !c->following || c->lines.stream || c->lines.piped || c->closing;
 		r = lines_next(&c->lines, want, last, ret);
 		if (r == LINES_READ) {

@@ -16,6 +16,10 @@
 
 #define CHAIN_MISSING_USEC 60000000 /* a path without a file for so long is a gap */
 #define CHAIN_LEFT_MAX	   32
+#define CHAIN_GAPS_MAX	   4
+
+/* A copy is made no longer before the truncation. */
+#define CHAIN_COPY_USEC UINT64_C(60000000)
 
 /* An hour is rather read twice than lost when clocks were set back. */
 #define CHAIN_CLOCK_SLACK_USEC UINT64_C(3600000000)
@@ -36,6 +40,11 @@ struct segment {
 	/* Of one that was left. */
 	uint64_t seen_offset; /* up to which its bytes were seen, if not all taken */
 	uint64_t until_usec;  /* when it is closed; of chain_now() */
+};
+
+struct chain_gap {
+	uint64_t from_usec, to_usec;
+	char reason[512], identity[128];
 };
 
 struct chain {
@@ -66,9 +75,9 @@ struct chain {
 	uint64_t missing_usec; /* since when the path names no file; 0: it does */
 	bool missing_told;
 
-	bool gap; /* told by the next chain_next() */
-	uint64_t gap_from_usec, gap_to_usec;
-	char gap_reason[512], gap_identity[128];
+	struct chain_gap gaps[CHAIN_GAPS_MAX]; /* the first is told, or to be told */
+	size_t n_gaps;
+	bool gap_told;
 
 	struct buffer prefix; /* of positions in prefix_of; empty: to be made */
 	const struct segment *prefix_of;
@@ -78,7 +87,7 @@ struct chain {
 
 enum chain_next {
 	CHAIN_LINE = 1,
-	CHAIN_GAP = 2,	 /* gap_… say which */
+	CHAIN_GAP = 2,	 /* the first of gaps says which */
 	CHAIN_AGAIN = 3, /* much was read, without a line to give; ask again */
 };
 
@@ -129,6 +138,9 @@ uint64_t chain_usec_of(const struct timespec *t);
 int chain_insert(struct chain *c, size_t at, const struct place_file *file, uint64_t offset,
 		 uint64_t since_usec);
 
+/* Takes all out of the queue again, and what was to be told. */
+void chain_clear(struct chain *c);
+
 /* At the end of the queue. */
 int chain_append(struct chain *c, const struct place_file *file, uint64_t offset,
 		 uint64_t since_usec);
@@ -145,8 +157,9 @@ struct place chain_place_of_first(const struct chain *c);
 /* Whether the path names the segment's file. */
 bool chain_path_names(const struct chain *c, const struct segment *s);
 
-/* Has a gap told that ends now; @p is where reading stopped. */
-void chain_set_gap(struct chain *c, const struct place *p, uint64_t from_usec, const char *reason);
+/* Has a gap told; @p is where reading stopped. */
+void chain_set_gap(struct chain *c, const struct place *p, uint64_t from_usec, uint64_t to_usec,
+		   const char *reason);
 
 /* ---- logfile_rotations.c ---- */
 

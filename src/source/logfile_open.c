@@ -18,6 +18,8 @@
 /* Times in a log file are of whole seconds, and of when the line was written. */
 #define GO_ON_SLACK_USEC USEC_PER_MIN
 
+#define OPEN_TRIES 5 /* at a file that is truncated just then */
+
 /* Why the path cannot be read, and what to do. @st may be NULL. */
 static void describe(const char *path, int code, const struct stat *st, struct error *err)
 {
@@ -98,7 +100,28 @@ static void set_gap_of_lost(struct chain *c, const struct place *p)
 
 	(void)snprintf(reason, sizeof(reason),
 		       "the file that was %.300s is gone, and was not read to its end", c->path);
-	chain_set_gap(c, p, p->until_usec > p->time_usec ? p->until_usec : p->time_usec, reason);
+	chain_set_gap(c, p, p->until_usec > p->time_usec ? p->until_usec : p->time_usec,
+		      chain_now(c), reason);
+}
+
+/*
+ * Whether the file was copied and truncated just when its last lines were read: the copy lacks
+ * them, and there is nothing more that it could give.
+ */
+static bool was_copied_before(const struct chain *c, const struct place *p, uint64_t read_usec,
+			      uint64_t *ret_ino)
+{
+	struct place any = *p;
+	struct place_file copy;
+	uint64_t written_usec;
+
+	any.offset = 0;
+	if (chain_find(c, &any, &copy) == 0)
+		return false;
+	written_usec = chain_usec_of(&copy.st.st_mtim);
+	(void)close(copy.fd);
+	*ret_ino = copy.st.st_ino;
+	return copy.st.st_ino != p->ino && written_usec + CHAIN_COPY_USEC >= read_usec;
 }
 
 /* Queues what @p says is still to read. @now is what the path names, fd -1: nothing. */
@@ -111,7 +134,7 @@ static int resume(struct chain *c, const struct place *p, const struct place_fil
 	struct place_except except = {.copy_of = p, .inos = inos, .n_inos = ARRAY_SIZE(inos)};
 	struct timespec since = place_written_since(p->until_usec > 0 ? p->until_usec : read_usec);
 	struct place_file rotated;
-	bool found;
+	bool found, copied = false;
 	int r = 0, k = 0;
 
 	c->read_usec = read_usec;
@@ -140,11 +163,13 @@ static int resume(struct chain *c, const struct place *p, const struct place_fil
 		inos[1] = rotated.st.st_ino;
 		r = chain_append(c, &rotated, p->offset, 0);
 		since_usec = 0;
+	} else if (now->fd >= 0 && now->st.st_ino == p->ino) {
+		copied = was_copied_before(c, p, read_usec, &inos[1]);
 	}
 	if (r == 0 && (since.tv_sec > 0 || since_usec == 0))
 		r = chain_append_rotations(c, &since, &except, read_usec);
 	/* What cannot be unpacked may be the file, and tells a gap of its own. */
-	if (p->ino != 0 && !found && !chain_has_unknown(c))
+	if (p->ino != 0 && !found && !copied && !chain_has_unknown(c))
 		set_gap_of_lost(c, p);
 	if (now->fd >= 0)
 		k = chain_append(c, now, 0, since_usec);
@@ -370,5 +395,11 @@ int chain_open(struct chain *c, const char *path, const struct source_options *o
 		error_set(err, path, 0, 0, "cannot be read: %s", strerror(-r));
 		return r;
 	}
-	return open_files(c, options, err);
+	for (unsigned i = 0; i < OPEN_TRIES; i++) {
+		r = open_files(c, options, err);
+		if (r != -EAGAIN)
+			break;
+		chain_clear(c);
+	}
+	return r;
 }

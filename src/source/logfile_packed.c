@@ -84,8 +84,8 @@ bool chain_end_packed(struct chain *c)
 		return false;
 	get_name(s->fd, c->path, name);
 	describe(s->packing, fault, name, reason, sizeof(reason));
-	chain_set_gap(c, &p, from_usec, reason);
-	c->gap_to_usec = from_usec > c->read_usec ? from_usec : c->read_usec;
+	chain_set_gap(c, &p, from_usec, from_usec > c->read_usec ? from_usec : c->read_usec,
+		      reason);
 	return true;
 }
 

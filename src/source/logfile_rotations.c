@@ -163,8 +163,7 @@ static void set_gap_of_many(struct chain *c, const struct place_file *first)
 		       "of the rotations of %.300s only the newest %d were read: there are more "
 		       "that were not",
 		       c->path, PLACE_ROTATIONS_MAX);
-	chain_set_gap(c, &p, c->read_usec, reason);
-	c->gap_to_usec = chain_usec_of(&first->st.st_mtim);
+	chain_set_gap(c, &p, c->read_usec, chain_usec_of(&first->st.st_mtim), reason);
 }
 
 /* Puts what was listed into the queue at @at. Their number, or -errno. */

@@ -53,7 +53,6 @@ int chain_go_on_at(struct chain *c, const struct place_file *now, uint64_t usec,
 		       "%.300s begins later than what was read before ends: what was logged in "
 		       "between is not in it",
 		       c->path);
-	chain_set_gap(c, &p, usec, reason);
-	c->gap_to_usec = begin_usec(c);
+	chain_set_gap(c, &p, usec, begin_usec(c), reason);
 	return 0;
 }

@@ -18,8 +18,6 @@
 #include "base/timetext.h"
 #include "source/logfile_chain.h"
 
-#define COPY_USEC (60 * USEC_PER_SEC) /* the copy is made no longer before the truncation */
-
 /* Whether the bytes that were just read are those that the file begins with. */
 static bool agrees(const struct chain *c, const struct place_head *head)
 {
@@ -48,7 +46,7 @@ static void set_gap(struct chain *c, const struct place *p)
 		       "%.300s was truncated, and no copy of what was in it is left: what was not "
 		       "read of it before is lost",
 		       c->path);
-	chain_set_gap(c, p, c->whole_usec, reason);
+	chain_set_gap(c, p, c->whole_usec, chain_now(c), reason);
 }
 
 /* A segment begins as its file did when rotations were listed, so that none is missed. */
@@ -94,7 +92,8 @@ static int queue_truncated(struct chain *c)
 		return r;
 	at += (size_t)r;
 	if (!copied && !(nameless && at > 1) && !chain_has_unknown(c) &&
-	    !chain_has_copy(c, &c->queue[0].head, chain_usec_of(&anew.st.st_ctim), COPY_USEC)) {
+	    !chain_has_copy(c, &c->queue[0].head, chain_usec_of(&anew.st.st_ctim),
+			    CHAIN_COPY_USEC)) {
 		set_gap(c, &lost);
 		since_usec = chain_since_gap(c);
 	}

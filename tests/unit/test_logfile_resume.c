@@ -168,6 +168,29 @@ static void a_restart_finds_the_copy_of_a_copytruncate(void **state)
 	assert_reads(t, "u2 longer-u3 u4");
 }
 
+/* What was read behind the end of the copy is not lost. */
+static void a_restart_behind_the_copy_of_a_copytruncate_tells_no_gap(void **state)
+{
+	struct place_of_test *t = *state;
+	const char *position;
+	char command[400];
+
+	for (unsigned i = 0; i < 6; i++)
+		write_login(t->log, "u1");
+	(void)snprintf(command, sizeof(command), "cp %s %s.1", t->log, t->log);
+	assert_int_equal(system(command), 0);
+	write_login(t->log, "u2");
+	position = read_and_stop(t, "u1 u1 u1 u1 u1 u1 u2");
+	assert_int_equal(truncate(t->log, 0), 0);
+	write_login(t->log, "u3-is-longer");
+	start(t, position, false);
+	assert_reads(t, "u3-is-longer");
+	/* Of a copy that is older than that nobody knows. */
+	set_written(name(t, "auth.log.1"), -61 + 6);
+	start(t, position, false);
+	assert_reads(t, "GAP u3-is-longer");
+}
+
 static void a_restart_at_an_empty_file_finds_a_later_copy(void **state)
 {
 	struct place_of_test *t = *state;
@@ -388,6 +411,7 @@ int main(void)
 		TEST(a_restart_follows_after_the_rotated_file),
 		TEST(a_scan_waits_at_the_old_file_while_the_new_one_is_empty),
 		TEST(a_restart_finds_the_copy_of_a_copytruncate),
+		TEST(a_restart_behind_the_copy_of_a_copytruncate_tells_no_gap),
 		TEST(a_restart_at_an_empty_file_finds_a_later_copy),
 		TEST(a_restart_after_the_file_went_tells_a_gap),
 		TEST(old_records_are_left_out_behind_a_gap),
