@@ -554,22 +554,37 @@ static void keep_reserve(struct intake *in)
 	(void)reserve_keep(in->dirfd);
 }
 
+static bool is_to_stop(const struct session *s)
+{
+	sigset_t pending;
+
+	if (s->stop_usec > 0)
+		return clock_steady() >= s->stop_usec;
+	return sigpending(&pending) == 0 &&
+	       (sigismember(&pending, SIGTERM) == 1 || sigismember(&pending, SIGINT) == 1);
+}
+
 int intake_drain(struct intake *in, enum intake_mode mode)
 {
 	struct source *source = in->session->source;
 	uint64_t until = clock_now(); /* what is logged before now is found below */
 	struct record record;
+	bool stopped = false;
 	int r;
 
-	for (;;) {
+	while (!stopped) {
 		r = source_next(source, &record);
 		if (r <= 0)
 			break;
-		if (r == SOURCE_AGAIN)
+		if (r == SOURCE_AGAIN) {
 			session_tick(in->session);
+			stopped = is_to_stop(in->session);
+		}
 		r = r == SOURCE_AGAIN ? 0 : take_record(in, &record);
-		if (r == 0 && in->batch >= BATCH)
+		if (r == 0 && in->batch >= BATCH) {
 			r = commit(in, INTAKE_FOLLOWING, 0);
+			stopped = is_to_stop(in->session);
+		}
 		if (r < 0)
 			break;
 	}
@@ -579,8 +594,9 @@ int intake_drain(struct intake *in, enum intake_mode mode)
 		r = write_joined(in, mode);
 	if (r < 0)
 		return begin_again(in, r);
-	in->replaying = false;
-	r = commit(in, mode, until);
+	if (!stopped)
+		in->replaying = false;
+	r = commit(in, mode, stopped ? 0 : until);
 	if (r == 0 && in->stuck) {
 		handover_send(in->handover, in->session->options);
 		/* What a sender has just now is known as mailed only when that ends. */

@@ -34,7 +34,8 @@ enum intake_mode {
  * Takes all records that the session's source has now. 0; -errno: of the source, or of the state
  * directory; in both cases the position is before all that is not durable, and the source is to
  * be opened anew at intake_position(). While the ledger takes nothing, alerts are handed over and
- * following goes on for some seconds before that.
+ * following goes on for some seconds before that. Ends early, with the rest for the next time, when
+ * the session's stop_usec is over, or, without one, when SIGTERM or SIGINT is blocked and pending.
  */
 int intake_drain(struct intake *in, enum intake_mode mode);
 

@@ -18,7 +18,8 @@ struct session {
 	uint64_t tick_usec;	   /* when session_tick() last did something; clock_steady() */
 	uint64_t begun_usec, seen; /* for the progress line */
 	bool progress_shown;
-	char resume[80]; /* a position that was another source's, made one of the journal */
+	uint64_t stop_usec; /* when reading ends, whatever is left; clock_steady(); 0: at the end */
+	char resume[80];    /* a position that was another source's, made one of the journal */
 };
 
 /* Configuration, whitelist, judge. @s is zeroed first; session_done() is due in any case. */

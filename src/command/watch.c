@@ -26,7 +26,8 @@
 #define RETRY_MAX_USEC	 USEC_PER_MIN
 #define SAVE_QUIET_USEC	 USEC_PER_HOUR /* a quiet host's position moves as often, with the time */
 #define STOP_LOOK_USEC	 (USEC_PER_SEC / 2)
-#define STATUS_FAULT_MAX 200 /* bytes of it that are told */
+#define STOP_READ_USEC	 (3 * USEC_PER_SEC) /* of a long catch-up; service managers wait not long */
+#define STATUS_FAULT_MAX 200		    /* bytes of it that are told */
 #define SENDER_STOP_USEC (12 * USEC_PER_SEC)
 #define SENDER_STEADY	 (10 * USEC_PER_SEC) /* a sender that ran as long did not fail at once */
 
@@ -267,6 +268,7 @@ static void take_signals(struct watch *w)
 		default:
 			w->stop = true;
 			w->stop_signal = (int)info.ssi_signo;
+			w->session.stop_usec = clock_steady() + STOP_READ_USEC;
 		}
 	}
 }
@@ -391,7 +393,10 @@ static void look_on(struct watch *w)
 	}
 }
 
-/* What is in the log when the signal comes is still recorded, and mailed by the sender. */
+/*
+ * What is in the log when the signal comes is still recorded, as far as there is time, and mailed
+ * by the sender.
+ */
 static void finish(struct watch *w)
 {
 	char reason[80];
