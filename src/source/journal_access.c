@@ -27,25 +27,35 @@ static bool is_journal_file(const char *name)
 	       (n > 9 && strcmp(name + n - 9, ".journal~") == 0);
 }
 
-/* The group that may read it: that of journald, or of systemd-journal-remote. */
-static const char *group_of(const char *path)
+/*
+ * The group that may read it: that of journald, or of systemd-journal-remote. In a container the
+ * host's group may have no name, and the group of that name be another one: then its number.
+ */
+static void group_of(const char *path, char *ret, size_t size)
 {
-	struct group *group;
-	struct stat st;
+	struct group *group = NULL;
+	struct stat st = {0};
 
-	if (stat(path, &st) < 0 || !(st.st_mode & S_IRGRP) || st.st_gid == 0)
-		return "systemd-journal";
-	group = getgrgid(st.st_gid);
-	return group ? group->gr_name : "systemd-journal";
+	if (stat(path, &st) == 0 && (st.st_mode & S_IRGRP) && st.st_gid != 0)
+		group = getgrgid(st.st_gid);
+	else
+		st.st_gid = 0;
+	if (st.st_gid != 0 && !group)
+		(void)snprintf(ret, size, "%u", (unsigned)st.st_gid);
+	else
+		(void)snprintf(ret, size, "%s", group ? group->gr_name : "systemd-journal");
 }
 
 static int unreadable(const char *path, int error, struct error *err)
 {
-	if (error == EACCES || error == EPERM)
+	char group[LOGIN_NAME_MAX];
+
+	if (error == EACCES || error == EPERM) {
+		group_of(path, group, sizeof(group));
 		error_set(err, path, 0, 0,
 			  "not readable: %s; add the user to group %s, or run as root",
-			  strerror(error), group_of(path));
-	else
+			  strerror(error), group);
+	} else
 		error_set(err, path, 0, 0, "cannot be read: %s", strerror(error));
 	return SOURCE_E_UNREADABLE;
 }
@@ -128,10 +138,11 @@ int journal_access_check(const char *directory, struct error *err)
 	}
 	r = sd_id128_get_machine(&id);
 	if (r < 0) {
+		/* For a file that is there sd_id128_get_machine(3) gives -ENOMEDIUM, -ENOPKG, … */
 		error_set(err, "/etc/machine-id", 0, 0,
-			  "cannot be read: %s; the journal is found by it, or name its directory "
-			  "with --directory",
-			  strerror(-r));
+			  "%s; the journal is found by the machine ID, or name its directory with "
+			  "--directory",
+			  r == -ENOENT || r == -EACCES ? strerror(-r) : "holds no machine ID");
 		return SOURCE_E_UNREADABLE;
 	}
 	(void)sd_id128_to_string(id, machine);
