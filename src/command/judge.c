@@ -222,11 +222,15 @@ static int say_forged(struct judge *j, const struct record *r, struct alert *a)
 		k = buffer_append_str(&j->reason,
 				      "nobody vouches for who wrote this record: it "
 				      "carries no user id");
+	else if (r->uid == 0 && !r->comm.p)
+		k = buffer_append_str(&j->reason,
+				      "it came from the standard output of a command that ran "
+				      "as root, not from sshd");
 	else if (r->uid == 0)
 		k = buffer_printf(&j->reason,
 				  "it was written by the command \"%.*s\" as root, not "
 				  "by sshd",
-				  (int)r->comm.n, r->comm.p ? r->comm.p : "");
+				  (int)r->comm.n, r->comm.p);
 	else
 		k = buffer_printf(&j->reason,
 				  "it was written by user id %" PRIu64 "%s%.*s%s, not by sshd",

@@ -535,6 +535,16 @@ def forged_logins_go_apart_from_real_ones(host):
     expect_in("1000", body(forged))
 
 
+@case
+def a_forgery_whose_command_is_not_known_says_where_it_came_from(host):
+    fresh(host, login(0, "old"))
+    scan(host)
+    make_journal(f"{JOURNAL}/system.journal", login(1, "fake", _COMM=None, _TRANSPORT="stdout"))
+    scan(host)
+    expect_in("standard output of a command that ran as root",
+              " ".join(body(host.mailbox.mails[0]).split()))
+
+
 # status
 
 def status(host, **options):
