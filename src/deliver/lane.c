@@ -17,6 +17,7 @@
 #include "deliver/gather.h"
 #include "deliver/schedule.h"
 #include "deliver/work.h"
+#include "text/describe.h"
 
 #define REFUSED_IN_A_ROW 2
 #define STEP_ASIDE_TRIES 4 /* 4xx to the mail itself, until others overtake it */
@@ -208,6 +209,20 @@ static int remake(struct work *w, enum message_style style, bool half)
 	return 1;
 }
 
+/* Whether the mail has to say how late it is, and the ledger still has all that it tells of. */
+static bool is_late(struct work *w)
+{
+	AUTO_BATCH struct batch batch = {0};
+	uint64_t now_usec = sender_now();
+
+	if (gather_again(w->s, w->dest, w->o, &batch) < 0 || batch.n < work_alerts(w->o))
+		return false;
+	for (size_t i = 0; i < batch.n; i++)
+		if (describe_delay(&batch.alerts[i], now_usec) > 0)
+			return true;
+	return false;
+}
+
 /* Makes a mail of what is due. 1; 0 where there is nothing; -errno. */
 static int make(struct work *w)
 {
@@ -271,23 +286,30 @@ static size_t keep_configured(struct work *w)
 	return outgoing_count(o, OUTGOING_OPEN);
 }
 
-/* The configuration may have changed since it was frozen. False where nothing is left to send. */
+/*
+ * Since it was frozen the configuration may have changed, and it has become later than it says; it
+ * is made anew where nobody can have it yet. False where nothing is left to send.
+ */
 static bool adapt(struct work *w)
 {
 	static const struct transport_result gone = {
 		.text = "the other recipients are configured no more"};
 	struct hash128 config = compose_fingerprint(w->s->config, w->t->config);
 	bool accepted = outgoing_count(w->o, OUTGOING_ACCEPTED) > 0;
+	bool unseen = !w->o->in_doubt && !w->foreign && !accepted;
 
-	if (hash128_eq(config, w->o->config))
+	if (hash128_eq(config, w->o->config)) {
+		if (unseen && !w->o->one_rcpt && is_late(w))
+			(void)remake(w, w->o->style, false);
 		return true;
+	}
 	if (w->o->one_rcpt) {
 		if (is_configured(w, w->o->rcpts[0].addr))
 			return true;
 		settle_forgotten(w);
 		return false;
 	}
-	if (!w->o->in_doubt && !w->foreign && !accepted && remake(w, MESSAGE_FULL, false) > 0)
+	if (unseen && remake(w, MESSAGE_FULL, false) > 0)
 		return true;
 	if (keep_configured(w) > 0)
 		return true;

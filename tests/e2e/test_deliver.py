@@ -274,8 +274,8 @@ class State:
                           ("USER", name), ("ADDR", addr), ("PORT", 4711)]
                 lines += [("MESSAGE",
                            f"Accepted password for {name} from {addr} port 4711 ssh2")]
-            lines += [("REASON", "no rule allows it")] + list(more.items())
-            text += block(lines)
+            lines += [("REASON", "no rule allows it")]
+            text += block(({**dict(lines), **more}).items())
         with open(self.file("ledger"), "ab", buffering=0) as f:
             f.write(text)
         return self.seq
@@ -492,6 +492,38 @@ def server_down_then_up(state):
         state.once()
         equal(len(server.mails), 1)
         equal(server.mails[0].data, frozen.partition(b"\n\n")[2])
+
+
+def late_mail(state, between):
+    """The subject of a mail that is frozen just before its two logins are five minutes old."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    state.config(f"smtp://127.0.0.1:{port}")
+    then = time.time_ns() // 1000 - 298_000_000
+    state.add(2, TIME_USEC=then, NOTED_USEC=then)
+    state.once(75)
+    assert b"[delayed]" not in state.read("outgoing/mail.login")
+    between()
+    time.sleep(2.5)
+    with Server(port=port) as server:
+        state.once()
+        equal([users(m) for m in server.mails], [["user1", "user2"]])
+        return server.mails[0].message["Subject"]
+
+
+@test
+def a_mail_that_became_late_while_it_waited_says_so(state):
+    equal(late_mail(state, lambda: None), "[web1] [delayed] 2 SSH logins, 2 users, 1 address")
+
+
+@test
+def a_mail_that_became_late_goes_as_it_was_where_the_ledger_is_damaged(state):
+    def damage():
+        text = state.read("ledger").replace(b"USER=user1", b"USER=user3")
+        with open(state.file("ledger"), "wb") as f:
+            f.write(text)
+
+    equal(late_mail(state, damage), "[web1] 2 SSH logins, 2 users, 1 address")
 
 
 @test
