@@ -5,7 +5,7 @@ built and installed inside, booted by systemd-nspawn with a network of its own.
     hosts.start()                       # the program goes on in namespaces of its own
     host = hosts.Host("bookworm").boot()
     host.run("systemctl", "enable", "--now", "loginbell")
-    host.login("203.0.113.9")
+    host.ssh("203.0.113.9")
     host.halt()
 
 The file systems that debootstrap makes are kept in $LOGINBELL_TEST_CACHE, by default in
@@ -37,7 +37,7 @@ NEEDED = ("debootstrap", "systemd-nspawn", "nsenter", "unshare")
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SCRATCH = "/run/loginbell-hosts"  # of the program's own mount namespace
 CGROUP = "loginbell-host-"
-ADDRESSES = ("203.0.113.9", "198.51.100.7")
+ADDRESSES = ("203.0.113.9", "198.51.100.7", "2001:db8::9", "2001:db8:40::7")
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LANG": "C.UTF-8"}
 BUILD_DEADLINE = 600
 BASE_DEADLINE = 1200
@@ -185,21 +185,30 @@ class Host:
         with open(self.path(path), encoding="utf-8", errors="replace") as file:
             return file.read()
 
-    def boot(self):
-        """Returns when all that starts at boot has started."""
+    def power_on(self):
+        """Returns when its systemd is there; little else is."""
         with open(f"{SCRATCH}/{self.name}/console", "ab") as console:
             self._nspawn = subprocess.Popen(
                 ["systemd-nspawn", "-q", "-D", self.root, "-M", self.name, "--hostname=web1",
                  "--private-network", "-b", "--console=pipe", "--register=no", "--keep-unit",
-                 "--link-journal=no", f"--bind-ro={SOURCE}:/src"], stdin=subprocess.DEVNULL, stdout=console, stderr=console,
+                 "--link-journal=no", f"--bind-ro={SOURCE}:/src"],
+                stdin=subprocess.DEVNULL, stdout=console, stderr=console,
                 preexec_fn=lambda: join(CGROUP + self.name))
         children = f"/proc/{self._nspawn.pid}/task/{self._nspawn.pid}/children"
         harness.await_true(lambda: self._find_init(children), "systemd in the host")
+        for address in ADDRESSES:
+            self.run("ip", "address", "add", address, "dev", "lo",
+                     *(["nodad"] if ":" in address else []))
+
+    def await_boot(self):
+        """Returns when all that starts at boot has started."""
         harness.await_true(lambda: self.run("systemctl", "is-system-running", check=False)
                            .stdout.strip() in ("running", "degraded"), "the host's boot")
-        for address in ADDRESSES:
-            self.run("ip", "address", "add", f"{address}/32", "dev", "lo")
         return self
+
+    def boot(self):
+        self.power_on()
+        return self.await_boot()
 
     def _find_init(self, children):
         if self._nspawn.poll() is not None:
@@ -217,6 +226,10 @@ class Host:
     def halt(self):
         """An orderly shutdown."""
         self._nspawn.send_signal(signal.SIGTERM)
+        self.await_end()
+
+    def await_end(self):
+        """Until it is down by itself: a reboot, too, only ends it, and power_on() is the rest."""
         self._nspawn.wait(harness.DEADLINE)
         remove_cgroups(CGROUP + self.name)
         self._nspawn = self.init = None
@@ -230,12 +243,14 @@ class Host:
         return harness.run("nsenter", "-t", self.init, "-a", *command, check=check,
                            env=ENVIRONMENT, **options)
 
-    def login(self, address, command="true"):
-        """Logs in as root by a key, from one of ADDRESSES."""
-        return self.run("ssh", "-F", "none", "-b", address, "-i", "/root/.ssh/id",
-                        "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no",
-                        "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR",
-                        "root@127.0.0.1", command).stdout
+    def ssh(self, address, command="true", user="root", options=(), check=True, **environment):
+        """Logs in from one of ADDRESSES, as root by a key where nothing else is said."""
+        options = options or ("-o", "BatchMode=yes", "-i", "/root/.ssh/id")
+        return self.run("env", *(f"{k}={v}" for k, v in environment.items()),
+                        "ssh", "-F", "none", "-b", address, "-o", "StrictHostKeyChecking=no",
+                        "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR", *options,
+                        f"{user}@{'::1' if ':' in address else '127.0.0.1'}", command,
+                        check=check).stdout
 
     def journal(self, *arguments):
         return self.run("journalctl", "--no-pager", "-q", *arguments).stdout
