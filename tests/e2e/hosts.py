@@ -32,7 +32,7 @@ import tap
 MIRROR = os.environ.get("LOGINBELL_TEST_MIRROR", "http://deb.debian.org/debian")
 PACKAGES = """systemd systemd-sysv dbus openssh-server openssh-client iproute2 ca-certificates
     python3 gzip xz-utils zstd gcc libc6-dev meson ninja-build pkg-config libsystemd-dev
-    libpcre2-dev libcurl4-openssl-dev""".split()
+    libpcre2-dev libcurl4-openssl-dev postfix sudo""".split()
 NEEDED = ("debootstrap", "systemd-nspawn", "nsenter", "unshare")
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SCRATCH = "/run/loginbell-hosts"  # of the program's own mount namespace

@@ -10,6 +10,7 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import hosts
 import host_service
+import host_intruder
 import host_life
 import tap
 from host_scene import READER, SENDER, Scene
