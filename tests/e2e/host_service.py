@@ -284,17 +284,19 @@ def ready_before_sshd_and_without_holding_up_the_boot(scene):
     scene.mailbox.stop()
     port = scene.login()
     host.reboot()
-
-    def usec(unit, key):
-        return int(host.show(unit, key))
-
-    ready = usec(READER, "ActiveEnterTimestampMonotonic")
-    sshd = usec("ssh", "ExecMainStartTimestampMonotonic")
-    began = min(usec(u, "InactiveExitTimestampMonotonic") for u in (READER, SENDER))
-    print(f"# ready after {(ready - began) / 1000:.0f} ms, sshd starts {(sshd - ready) / 1000:.0f} "
-          "ms later\n# " + host.run("systemd-analyze").stdout.strip().replace("\n", "\n# "))
-    expect(ready <= sshd, f"ready at {ready}, sshd at {sshd}")
-    expect((ready - began) < 2_000_000, "the services take long to start")
     scene.listen(scene.mailbox)
     host.run("systemctl", "kill", "-s", "USR1", SENDER)  # now, not when the back-off is over
     scene.told(port)
+
+    def usec(unit, key):
+        return int(host.run("systemctl", "show", "--value", "-p", key, *unit).stdout)
+
+    ready = usec([READER], "ActiveEnterTimestampMonotonic")
+    sshd = usec(["ssh"], "ExecMainStartTimestampMonotonic")
+    began = min(usec([u], "InactiveExitTimestampMonotonic") for u in (READER, SENDER))
+    boot = usec([], "FinishTimestampMonotonic") - usec([], "UserspaceTimestampMonotonic")
+    print(f"# ready after {(ready - began) / 1000:.0f} ms, sshd starts {(sshd - ready) / 1000:.0f} "
+          "ms later\n# " + host.run("systemd-analyze").stdout.strip().replace("\n", "\n# "))
+    expect(ready <= sshd, f"ready at {ready}, sshd at {sshd}")
+    # A share of the boot, since a machine may be as slow as it likes.
+    expect(ready - began < boot / 2, f"{ready - began} of {boot} us")
