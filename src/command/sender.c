@@ -43,12 +43,13 @@ static bool find(char path[PATH_MAX])
 	return access(path, X_OK) == 0;
 }
 
-/* In the child. This process has no threads. */
+/*
+ * In the child. This process has no threads. Signals that are blocked stay so until the sender has
+ * its handlers: one that comes before must not end it with alerts that wait.
+ */
 static void become_sender(enum sender_mode mode, pid_t parent, int input_fd, const char *path,
 			  char **argv)
 {
-	sigset_t none;
-
 	if (mode == SENDER_FOLLOW) {
 		(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
 		if (getppid() != parent)
@@ -59,8 +60,6 @@ static void become_sender(enum sender_mode mode, pid_t parent, int input_fd, con
 	/* The service manager's socket and watchdog are the keeper's. */
 	(void)unsetenv("NOTIFY_SOCKET");
 	(void)unsetenv("WATCHDOG_USEC");
-	(void)sigemptyset(&none);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	(void)execv(path, argv);
 	_exit(STATUS_FAILED);
 }

@@ -51,7 +51,10 @@ int signals_init(void)
 		if (sigaction(numbers[i], &sa, NULL) < 0)
 			return -errno;
 	sa.sa_handler = SIG_IGN;
-	return sigaction(SIGPIPE, &sa, NULL) < 0 ? -errno : 0;
+	if (sigaction(SIGPIPE, &sa, NULL) < 0)
+		return -errno;
+	/* Who started this may have kept them blocked until now; sa_mask is empty. */
+	return sigprocmask(SIG_SETMASK, &sa.sa_mask, NULL) < 0 ? -errno : 0;
 }
 
 int signals_fd(void)
