@@ -21,6 +21,8 @@
 #include "command/clock.h"
 #include "command/forgeries.h"
 #include "command/handover.h"
+#include "command/heartbeat.h"
+#include "command/instance.h"
 #include "command/recover.h"
 #include "config.h"
 #include "store/delivery.h"
@@ -35,6 +37,8 @@
 #define ROTATE_ASK_USEC	   (60 * USEC_PER_SEC)
 #define STATE_RETRY_USEC   (5 * USEC_PER_SEC)
 #define RESERVE_EVERY_USEC (60 * USEC_PER_SEC)
+#define HEARTBEAT_RETRY	   (60 * USEC_PER_SEC)
+#define REASON_MAX	   512
 
 struct intake {
 	struct session *session;
@@ -56,6 +60,8 @@ struct intake {
 	uint64_t reserve_due_usec; /* clock_steady(): when to try to keep a reserve */
 	struct forgeries forgeries;
 	struct intake_counts counts;
+	/* What was counted up to the record before; and up to the stored position. */
+	struct heartbeat heartbeat, saved_heartbeat;
 };
 
 struct intake *intake_free(struct intake *in)
@@ -112,32 +118,32 @@ static int append(struct intake *in, struct alert *a);
 static int sync_alerts(struct intake *in);
 
 /*
- * An alert of what happened to loginbell itself, durable at once. The same one is written again
- * only if @again is another number.
+ * An alert about loginbell itself, durable at once: its kind, reason and interval are set. The same
+ * one, by @what, is written again only if @again is another number.
  */
-static int tell(struct intake *in, enum alert_kind kind, const char *reason, uint64_t from_usec,
-		uint64_t again)
+static int tell(struct intake *in, struct alert about, const char *what, uint64_t again)
 {
-	struct alert a = {.kind = kind, .trusted = true, .from_usec = from_usec};
+	struct alert a = about;
 	char name[128], id[33];
 	struct hash128 h;
 	int r;
 
+	a.trusted = true;
 	a.time_usec = a.noted_usec = clock_now();
 	if (gethostname(name, sizeof(name)) < 0)
 		name[0] = '\0';
 	name[sizeof(name) - 1] = '\0';
 	h = hash_fnv_add(hash_fnv_init(), name, strlen(name));
-	h = hash_fnv_add(h, reason, strlen(reason));
+	h = hash_fnv_add(h, what, strlen(what));
 	h = hash_fnv_add(h, &again, sizeof(again));
 	(void)snprintf(id, sizeof(id), "%016" PRIx64 "%016" PRIx64, h.high, h.low);
 	a.id = (struct slice){id, 32};
 	a.host = slice_of(name);
 	a.program = SLICE_LITERAL("loginbell");
-	a.source = SLICE_LITERAL("loginbell");
+	if (!a.source.p)
+		a.source = SLICE_LITERAL("loginbell");
 	a.pid_known = true;
 	a.pid = (uint64_t)getpid();
-	a.reason = slice_of(reason);
 	r = append(in, &a);
 	return r < 0 ? r : sync_alerts(in);
 }
@@ -157,14 +163,17 @@ static int tell_damage(struct intake *in, enum damage how, uint64_t from_usec, c
 		       ...)
 {
 	uint64_t again = how == DAMAGE_HOURLY ? clock_now() / USEC_PER_HOUR : 0;
-	char reason[512];
+	char reason[REASON_MAX];
 	va_list ap;
 
 	va_start(ap, format);
 	(void)vsnprintf(reason, sizeof(reason), format, ap);
 	va_end(ap);
 	log_crit("%s: %s", in->directory.data, reason);
-	return tell(in, ALERT_GAP, reason, from_usec, again);
+	return tell(in,
+		    (struct alert){
+			    .kind = ALERT_GAP, .reason = slice_of(reason), .from_usec = from_usec},
+		    reason, again);
 }
 
 static int open_ledger(struct intake *in)
@@ -196,6 +205,17 @@ static int open_ledger(struct intake *in)
 	return r < 0 ? STATUS_FAILED : STATUS_DONE;
 }
 
+/* A day goes on over a restart. Where the position is damaged, that is told when it is wanted. */
+static void load_heartbeat(struct intake *in)
+{
+	AUTO_BUFFER struct buffer kept = BUFFER_INIT(POSITION_KEPT_MAX);
+
+	if (position_load(in->dirfd, &in->position, &kept, NULL) == 0)
+		(void)heartbeat_read(buffer_slice(&kept), clock_now(), clock_steady(),
+				     &in->heartbeat);
+	in->saved_heartbeat = in->heartbeat;
+}
+
 int intake_open(struct session *session, struct intake **ret)
 {
 	struct intake *in = calloc(1, sizeof(*in));
@@ -220,6 +240,7 @@ int intake_open(struct session *session, struct intake **ret)
 		(void)intake_free(in);
 		return STATUS_FAILED;
 	}
+	heartbeat_begin(&in->heartbeat, clock_now(), clock_steady());
 	in->handover = handover_new();
 	r = in->handover ? file_open_state(in->directory.data, true, &in->dirfd, &err) : -ENOMEM;
 	if (r < 0) {
@@ -235,6 +256,7 @@ int intake_open(struct session *session, struct intake **ret)
 		(void)intake_free(in);
 		return r;
 	}
+	load_heartbeat(in);
 	*ret = in;
 	return STATUS_DONE;
 }
@@ -273,7 +295,7 @@ int intake_position(struct intake *in, const char **ret)
 {
 	struct error err = {0};
 	char what[sizeof(err.text)];
-	int r = position_load(in->dirfd, &in->position, &err);
+	int r = position_load(in->dirfd, &in->position, NULL, &err);
 
 	*ret = NULL;
 	if (r == POSITION_E_NONE) {
@@ -399,6 +421,7 @@ static int take_forged(struct intake *in, struct alert *a)
 	int r;
 
 	in->counts.forged++;
+	in->heartbeat.forged++;
 	if (in->replaying && a->uid_known &&
 	    a->time_usec <= ledger_forged_until(in->ledger, a->uid))
 		return 0;
@@ -429,14 +452,19 @@ static int take_record(struct intake *in, struct record *record)
 	case JUDGED_UNASKED:
 		in->counts.logins += logins;
 		in->counts.allowed += logins;
+		in->heartbeat.logins += logins;
+		in->heartbeat.allowed += logins;
 		return 0;
 	case JUDGED_ALERT:
 		break;
 	}
 	if (judged.alert.kind == ALERT_FORGED)
 		return take_forged(in, &judged.alert);
-	if (judged.alert.kind == ALERT_LOGIN)
+	if (judged.alert.kind == ALERT_LOGIN) {
 		in->counts.logins += logins;
+		in->heartbeat.logins += logins;
+	} else
+		in->heartbeat.gaps++;
 	return append(in, &judged.alert);
 }
 
@@ -460,14 +488,18 @@ static int sync_alerts(struct intake *in)
 
 static int save(struct intake *in, uint64_t until_usec)
 {
+	AUTO_BUFFER struct buffer kept = BUFFER_INIT(POSITION_KEPT_MAX);
 	struct slice position;
 	int r = source_position(in->session->source, until_usec, &position);
 
 	if (r < 0 || position.n == 0)
 		return r;
-	r = position_save(in->dirfd, position);
+	if (in->session->config->heartbeat)
+		r = heartbeat_write(&in->heartbeat, clock_now(), clock_steady(), &kept);
+	if (r == 0)
+		r = position_save(in->dirfd, position, buffer_slice(&kept));
 	if (make_room(in, r))
-		r = position_save(in->dirfd, position);
+		r = position_save(in->dirfd, position, buffer_slice(&kept));
 	if (r < 0) {
 		if (!in->save_retry_usec)
 			log_crit("%s/position: %s; after a restart some records are read again",
@@ -478,6 +510,7 @@ static int save(struct intake *in, uint64_t until_usec)
 	in->save_retry_usec = 0;
 	in->saved_at_usec = clock_steady();
 	in->unsaved_alerts = false;
+	in->saved_heartbeat = in->heartbeat;
 	r = source_position(in->session->source, 0, &position);
 	buffer_clear(&in->saved);
 	return r < 0 ? r : buffer_append_slice(&in->saved, position);
@@ -539,6 +572,7 @@ static void rotate_if_done(struct intake *in)
 static int begin_again(struct intake *in, int r)
 {
 	forgeries_forget(&in->forgeries);
+	in->heartbeat = in->saved_heartbeat;
 	in->replaying = true;
 	in->stuck = 0;
 	return r;
@@ -613,13 +647,80 @@ int intake_drain(struct intake *in, enum intake_mode mode)
 	return 0;
 }
 
-int intake_instance(struct intake *in, const char *reason)
+static bool wants_instance(const struct intake *in)
 {
 	const struct config *c = in->session->config;
 	unsigned wanted = 0;
 
 	for (size_t i = 0; i < c->n_destinations; i++)
 		wanted |= c->destinations[i].events;
-	return wanted & (1U << ALERT_INSTANCE) ? tell(in, ALERT_INSTANCE, reason, 0, clock_now())
-					       : 0;
+	return wanted & (1U << ALERT_INSTANCE);
+}
+
+static int tell_instance(struct intake *in, struct slice reason)
+{
+	return tell(in, (struct alert){.kind = ALERT_INSTANCE, .reason = reason}, "instance",
+		    clock_now());
+}
+
+int intake_started(struct intake *in)
+{
+	AUTO_BUFFER struct buffer reason = BUFFER_INIT(REASON_MAX);
+	int r;
+
+	if (!wants_instance(in))
+		return 0;
+	r = instance_started(in->dirfd, &reason);
+	return r < 0 ? r : tell_instance(in, buffer_slice(&reason));
+}
+
+int intake_stopped(struct intake *in, int number)
+{
+	AUTO_BUFFER struct buffer reason = BUFFER_INIT(REASON_MAX);
+	int r;
+
+	if (!wants_instance(in))
+		return 0;
+	r = instance_stopped(number, &reason);
+	return r < 0 ? r : tell_instance(in, buffer_slice(&reason));
+}
+
+/* ---- heartbeat ---- */
+
+uint64_t intake_heartbeat_due(const struct intake *in)
+{
+	return in->session->config->heartbeat && in->session->source ? in->heartbeat.due_usec
+								     : UINT64_MAX;
+}
+
+static int tell_heartbeat(struct intake *in, uint64_t now)
+{
+	AUTO_BUFFER struct buffer reason = BUFFER_INIT(REASON_MAX);
+	uint64_t begin = in->heartbeat.begin_usec;
+	int r = heartbeat_tell(&in->heartbeat, &reason);
+
+	if (r < 0)
+		return r;
+	return tell(in,
+		    (struct alert){.kind = ALERT_HEARTBEAT,
+				   .reason = buffer_slice(&reason),
+				   .source = slice_of(in->session->source_name),
+				   .from_usec = begin < now ? begin : 0},
+		    "heartbeat", begin);
+}
+
+void intake_heartbeat(struct intake *in, enum intake_mode mode)
+{
+	uint64_t now = clock_now(), steady = clock_steady(), due = intake_heartbeat_due(in);
+
+	if (due == UINT64_MAX ||
+	    (due > steady && !(mode == INTAKE_FINAL && heartbeat_is_near(&in->heartbeat, steady))))
+		return;
+	if (!session_source_is_there(in->session) || tell_heartbeat(in, now) < 0) {
+		in->heartbeat.due_usec = steady + HEARTBEAT_RETRY;
+		return;
+	}
+	heartbeat_begin(&in->heartbeat, now, steady);
+	if (forgeries_due(&in->forgeries) == UINT64_MAX && !in->stuck)
+		(void)intake_save_position(in);
 }

@@ -51,8 +51,19 @@ uint64_t intake_due(const struct intake *in);
 /* What the ledger could not take; lives as long as the intake. */
 struct handover *intake_handover(struct intake *in);
 
-/* Writes an `instance` alert: @reason is a whole sentence. Not where no destination wants it. */
-int intake_instance(struct intake *in, const char *reason);
+/* Writes an `instance` alert, where a destination wants it; @number is of a signal, or 0. -errno.
+ */
+int intake_started(struct intake *in);
+int intake_stopped(struct intake *in, int number);
+
+/* When the next heartbeat is due, on clock_steady(). UINT64_MAX: none is, now. */
+uint64_t intake_heartbeat_due(const struct intake *in);
+
+/*
+ * Writes the heartbeat if it is due; for INTAKE_FINAL, if it would be before the next time, likely.
+ * To be called when intake_drain() just went well. Where it cannot be, it is tried again later.
+ */
+void intake_heartbeat(struct intake *in, enum intake_mode mode);
 
 struct intake_counts {
 	uint64_t logins, allowed, alerts, forged;

@@ -47,7 +47,7 @@ static int peek_position(const struct options *o, struct buffer *ret)
 		return STATUS_FAILED;
 	}
 	fresh = faccessat(dirfd, LEDGER_NAME, F_OK, AT_SYMLINK_NOFOLLOW) < 0;
-	r = position_load(dirfd, ret, &err);
+	r = position_load(dirfd, ret, NULL, &err);
 	if (r == POSITION_E_NONE && fresh)
 		return STATUS_DONE;
 	if (r == POSITION_E_DAMAGED || r == POSITION_E_NONE) {
@@ -143,6 +143,9 @@ static int read_all(struct session *s, struct intake *in)
 			  s->source_name, strerror(-r));
 		return STATUS_FAILED;
 	}
+	/* What follows a watch that ended, or was killed, must not say that all is well. */
+	if (!o->no_deliver && !from_standard_input(o))
+		intake_heartbeat(in, INTAKE_FINAL);
 	return STATUS_DONE;
 }
 

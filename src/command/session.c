@@ -133,6 +133,11 @@ static void resume_by_time(struct session *s, struct source_options *so, const c
 	so->from_end = until == 0;
 }
 
+static void set_source_path(struct session *s, const char *path)
+{
+	(void)snprintf(s->source_path, sizeof(s->source_path), "%s", path ? path : "");
+}
+
 #if HAVE_JOURNAL
 /* Whether the directory is to be read host by host. Who follows an empty one waits for hosts. */
 static bool is_collection(const char *directory, const struct source_options *so)
@@ -152,6 +157,7 @@ static int open_journal(struct session *s, const struct source_options *given, c
 		s->options->directory ? s->options->directory : s->config->directory;
 	bool collection = is_collection(directory, given);
 
+	set_source_path(s, directory);
 	(void)snprintf(s->source_name, sizeof(s->source_name), "%s%s",
 		       directory ? "the journal in " : "the journal", directory ? directory : "");
 	so.resume = resume;
@@ -197,6 +203,7 @@ static int open_logfile(struct session *s, const struct source_options *given, c
 		}
 		path = log_files[0]; /* it may come */
 	}
+	set_source_path(s, strcmp(path, "-") == 0 ? NULL : path);
 	(void)snprintf(s->source_name, sizeof(s->source_name), "%s",
 		       strcmp(path, "-") == 0 ? "standard input" : path);
 	so.resume = resume;
@@ -264,6 +271,11 @@ int session_open_source(struct session *s, struct source_options *so, const char
 			"on; remove it to go on behind the last alert in the ledger, or use scan "
 			"--since=TIME to begin at a time");
 	return STATUS_FAILED;
+}
+
+bool session_source_is_there(const struct session *s)
+{
+	return !s->source_path[0] || access(s->source_path, R_OK) == 0;
 }
 
 #define TICK_USEC     (USEC_PER_SEC / 5)

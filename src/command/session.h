@@ -15,6 +15,7 @@ struct session {
 	struct judge *judge;
 	struct source *source;
 	char source_name[300];	   /* for people */
+	char source_path[4096];	   /* of a file or directory; "" where it has none */
 	uint64_t tick_usec;	   /* when session_tick() last did something; clock_steady() */
 	uint64_t begun_usec, seen; /* for the progress line */
 	bool progress_shown;
@@ -37,6 +38,12 @@ uint64_t session_position_usec(const char *position);
  * and bounds are set here. @resume: the stored position, or NULL.
  */
 int session_open_source(struct session *s, struct source_options *so, const char *resume);
+
+/*
+ * Whether what the source reads is still there: a log file, or a directory of journals, that was
+ * removed gives no error, only nothing more to read.
+ */
+bool session_source_is_there(const struct session *s);
 
 /*
  * To be called now and then in a long run over the log: feeds the watchdog, and shows a progress

@@ -69,7 +69,7 @@ static int print_position(const struct status *s)
 {
 	struct buffer position AUTO_BUFFER = BUFFER_INIT(POSITION_MAX);
 	struct error err = {0};
-	int r = position_load(s->dirfd, &position, &err);
+	int r = position_load(s->dirfd, &position, NULL, &err);
 
 	printf("%-10s ", "position");
 	if (r == POSITION_E_NONE) {

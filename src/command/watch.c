@@ -8,7 +8,6 @@
 #include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 
@@ -20,7 +19,6 @@
 #include "command/intake.h"
 #include "command/rules.h"
 #include "command/sender.h"
-#include "config.h"
 
 #define RETRY_MIN_USEC	 USEC_PER_SEC
 #define RETRY_MAX_USEC	 USEC_PER_MIN
@@ -283,6 +281,7 @@ static uint64_t next_due(struct watch *w)
 {
 	uint64_t due = earlier(intake_due(w->intake), w->save_due);
 
+	due = earlier(due, intake_heartbeat_due(w->intake));
 	if (!w->session.source)
 		due = earlier(due, w->reopen_usec);
 	if (w->watchdog_usec)
@@ -308,6 +307,8 @@ static void do_due(struct watch *w)
 		w->save_due = now + SAVE_QUIET_USEC;
 	}
 	try_reopen(w);
+	if (w->session.source)
+		intake_heartbeat(w->intake, INTAKE_FOLLOWING);
 }
 
 /* Waits until something is to be done. -errno. */
@@ -399,21 +400,13 @@ static void look_on(struct watch *w)
  */
 static void finish(struct watch *w)
 {
-	char reason[80];
-
 	(void)notify_send("STOPPING=1");
 	if (w->session.source) {
 		(void)source_process(w->session.source);
 		look_on(w);
 		drain(w, INTAKE_FINAL);
 	}
-	if (w->stop_signal)
-		(void)snprintf(reason, sizeof(reason), "loginbell %s was stopped by signal %d (%s)",
-			       LOGINBELL_VERSION, w->stop_signal, strsignal(w->stop_signal));
-	else
-		(void)snprintf(reason, sizeof(reason), "loginbell %s ended with its input",
-			       LOGINBELL_VERSION);
-	(void)intake_instance(w->intake, reason);
+	(void)intake_stopped(w->intake, w->stop_signal);
 	sender_stop(w);
 }
 
@@ -433,7 +426,7 @@ static int watch(struct watch *w)
 	w->watchdog_due = now + w->watchdog_usec;
 	w->save_due = now + SAVE_QUIET_USEC;
 	follow_rules(w);
-	if (intake_instance(w->intake, "loginbell " LOGINBELL_VERSION " was started") < 0)
+	if (intake_started(w->intake) < 0)
 		return STATUS_FAILED;
 	drain(w, INTAKE_FOLLOWING);
 	log_notice("watching %s; state in %s", w->session.source_name, intake_directory(w->intake));

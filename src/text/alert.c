@@ -83,6 +83,7 @@ static const char *const kind_names[ALERT_KINDS] = {
 	[ALERT_FORGED] = "forged",
 	[ALERT_GAP] = "gap",
 	[ALERT_INSTANCE] = "instance",
+	[ALERT_HEARTBEAT] = "heartbeat",
 };
 
 const char *alert_kind_name(enum alert_kind kind)

@@ -13,16 +13,18 @@
 
 enum alert_kind {
 	ALERT_LOGIN = 0,
-	ALERT_FORGED,	/* a record that claims a login and was not written by sshd */
-	ALERT_GAP,	/* records were lost before they could be read */
-	ALERT_INSTANCE, /* loginbell itself started or stopped */
-	ALERT_KINDS,	/* their number */
+	ALERT_FORGED,	 /* a record that claims a login and was not written by sshd */
+	ALERT_GAP,	 /* records were lost before they could be read */
+	ALERT_INSTANCE,	 /* loginbell itself started or stopped */
+	ALERT_HEARTBEAT, /* it still watches */
+	ALERT_KINDS,	 /* their number */
 };
 
 struct alert {
 	enum alert_kind kind;
 	uint64_t seq;	     /* given by the ledger; 0 before */
-	uint64_t time_usec;  /* of the record, 0: not known; of the interval's end for a gap */
+	uint64_t time_usec;  /* of the record, 0: not known; of the interval's end for a gap or
+				heartbeat */
 	uint64_t noted_usec; /* when it was written down */
 	bool mailed;	     /* before the ledger took it (handover): not by the ledger */
 	struct slice id;     /* 32 hex digits: the hash of the record's identity; names the alert */
@@ -51,10 +53,10 @@ struct alert {
 	 * joined or a summary tells of, a gap's that were lost; 0: one, or not known.
 	 */
 	uint64_t count;
-	uint64_t from_usec; /* begin of a gap's or a summary's interval; 0: not known */
+	uint64_t from_usec; /* begin of a gap's, summary's or heartbeat's interval; 0: not known */
 };
 
-/* "login", "forged", "gap", "instance". */
+/* "login", "forged", "gap", "instance", "heartbeat". */
 const char *alert_kind_name(enum alert_kind kind);
 /* 0 or -EINVAL. */
 int alert_kind_parse(struct slice name, enum alert_kind *ret);

@@ -63,6 +63,7 @@ struct config {
 	unsigned events; /* 1 << enum alert_kind */
 	uint64_t interval_usec, repeat_interval_usec, give_up_after_usec;
 	uint64_t max_per_mail;
+	bool heartbeat; /* daily */
 };
 
 enum config_e {

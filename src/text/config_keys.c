@@ -67,15 +67,13 @@ static int check_auth(struct slice s, struct error *err)
 	return r < 0 ? r : 0;
 }
 
-static int check_heartbeat(struct slice s, struct error *err)
+static int number_heartbeat(struct slice s, uint64_t *ret, struct error *err)
 {
 	static const char *const words[] = {"off", "no", "false", "0", "daily", NULL};
 	int r = config_value_choice(s, words, err);
 
-	if (r >= 0 && strcmp(words[r], "daily") == 0) {
-		error_set(err, NULL, 0, 0, "\"daily\" is not implemented in this version");
-		return -EINVAL;
-	}
+	if (r >= 0)
+		*ret = strcmp(words[r], "daily") == 0;
 	return r < 0 ? r : 0;
 }
 
@@ -159,7 +157,7 @@ static int number_per_mail(struct slice s, uint64_t *ret, struct error *err)
 	X(ALERT,     "Alert",     "Interval",       INTERVAL,        ONE,  NULL,             number_interval) \
 	X(ALERT,     "Alert",     "RepeatInterval", REPEAT_INTERVAL, ONE,  NULL,             number_interval) \
 	X(ALERT,     "Alert",     "MaxPerMail",     MAX_PER_MAIL,    ONE,  NULL,             number_per_mail) \
-	X(ALERT,     "Alert",     "Heartbeat",      HEARTBEAT,       ONE,  check_heartbeat,  NULL) \
+	X(ALERT,     "Alert",     "Heartbeat",      HEARTBEAT,       ONE,  NULL,             number_heartbeat) \
 	X(ALERT,     "Alert",     "GiveUpAfter",    GIVE_UP_AFTER,   ONE,  NULL,             number_give_up)
 
 #define FULL_NAME(section, section_name, name, ...) section_name "." name,

@@ -160,7 +160,7 @@ static int resolve_server(struct config_parser *p, const struct config_section *
 
 /* @mail: its own section, NULL where [Mail] stands nowhere; @parent: [Mail] for a named one. */
 static int resolve_destination(struct config_parser *p, const struct config_section *mail,
-			       const struct config_section *parent, unsigned events,
+			       const struct config_section *parent, const struct config *all,
 			       struct config_destination *ret)
 {
 	static const char *const to_default[] = {"root", NULL};
@@ -180,7 +180,10 @@ static int resolve_destination(struct config_parser *p, const struct config_sect
 	if (!ret->name)
 		return -ENOMEM;
 	ret->timeout_usec = number(find(c, CONFIG_KEY_TIMEOUT), 5 * USEC_PER_MIN);
-	ret->events = (unsigned)number(find(c, CONFIG_KEY_EVENTS), events);
+	ret->events = (unsigned)number(find(c, CONFIG_KEY_EVENTS), all->events);
+	/* Who named kinds for a further destination may not want it there. */
+	if (all->heartbeat && !(parent && value_in(mail, CONFIG_KEY_EVENTS)))
+		ret->events |= 1U << ALERT_HEARTBEAT;
 	r = copy_texts(c, texts, ARRAY_SIZE(texts));
 	if (r == 0)
 		r = copy_list(find(c, CONFIG_KEY_TO), to_default, &ret->to);
@@ -207,12 +210,12 @@ static int resolve_destinations(struct config_parser *p, struct config *c)
 	c->destinations = calloc(p->n_sections + 1, sizeof(*c->destinations));
 	if (!c->destinations)
 		return -ENOMEM;
-	r = resolve_destination(p, mail, NULL, c->events, &c->destinations[c->n_destinations++]);
+	r = resolve_destination(p, mail, NULL, c, &c->destinations[c->n_destinations++]);
 	for (size_t i = 0; i < p->n_sections && r == 0; i++) {
 		const struct config_section *s = p->sections[i];
 
 		if (s->kind == CONFIG_SECTION_MAIL && s->name)
-			r = resolve_destination(p, s, mail, c->events,
+			r = resolve_destination(p, s, mail, c,
 						&c->destinations[c->n_destinations++]);
 	}
 	return r;
@@ -237,6 +240,7 @@ static int resolve_rest(const struct config_parser *p, struct config *c)
 	c->interval_usec = number(find(alert, CONFIG_KEY_INTERVAL), USEC_PER_MIN);
 	c->repeat_interval_usec = number(find(alert, CONFIG_KEY_REPEAT_INTERVAL), USEC_PER_HOUR);
 	c->give_up_after_usec = number(find(alert, CONFIG_KEY_GIVE_UP_AFTER), 7 * USEC_PER_DAY);
+	c->heartbeat = number(find(alert, CONFIG_KEY_HEARTBEAT), false);
 	c->max_per_mail = number(find(alert, CONFIG_KEY_MAX_PER_MAIL), 1000);
 	c->whitelist_is_default = !find(whitelist, CONFIG_KEY_FILE);
 	r = copy_text(find(source, CONFIG_KEY_DIRECTORY), &c->directory);

@@ -254,7 +254,7 @@ int config_value_check_event(struct slice s, enum alert_kind *ret, struct error 
 {
 	if (alert_kind_parse(s, ret) == 0)
 		return 0;
-	return REFUSE(err, "\"%.*s\" is none of login, forged, gap, instance",
+	return REFUSE(err, "\"%.*s\" is none of login, forged, gap, instance, heartbeat",
 		      CONFIG_VALUE_SHOWN(s));
 }
 

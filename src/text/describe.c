@@ -147,6 +147,10 @@ void describe_title(struct writer *w, const struct alert *a, const struct messag
 	case ALERT_INSTANCE:
 		instance_title(w, a);
 		break;
+	case ALERT_HEARTBEAT:
+		write_str(w, "still watching: ");
+		write_shown(w, a->reason, 3 * TITLE_SHOWN);
+		break;
 	case ALERT_KINDS:
 		break;
 	}
@@ -210,7 +214,7 @@ static void write_times(struct writer *w, const struct alert *a,
 	uint64_t delay = describe_delay(a, options->now_usec);
 	char late[TIMETEXT_MAX];
 
-	if (describe_is_summary(a) || a->kind == ALERT_GAP) {
+	if (describe_is_summary(a) || a->kind == ALERT_GAP || a->kind == ALERT_HEARTBEAT) {
 		if (a->from_usec > 0)
 			write_time(w, "since", a->from_usec);
 		write_time(w, "until", a->time_usec);
@@ -265,7 +269,7 @@ static void write_source(struct writer *w, const struct alert *a)
 
 static void write_reason(struct writer *w, const struct alert *a)
 {
-	if (a->reason.n == 0)
+	if (a->reason.n == 0 || a->kind == ALERT_HEARTBEAT) /* its title is the reason */
 		return;
 	write_str(w, "why: ");
 	write_shown(w, a->reason, FIELD_SHOWN);

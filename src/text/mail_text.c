@@ -78,6 +78,11 @@ static void write_totals(struct writer *w, const struct mail *m)
 		write_str(w, separator);
 		write_count(w, m->of_kind[ALERT_INSTANCE], "event");
 		write_str(w, " of loginbell itself");
+		separator = ", ";
+	}
+	if (m->of_kind[ALERT_HEARTBEAT] > 0) {
+		write_str(w, separator);
+		write_count(w, m->of_kind[ALERT_HEARTBEAT], "heartbeat");
 	}
 }
 

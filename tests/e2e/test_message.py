@@ -159,7 +159,7 @@ class Mails(unittest.TestCase):
                  "CERT_SERIAL", "CA_FINGERPRINT", "EXTRA", "REASON", "SOURCE", "PROGRAM", "COMM",
                  "MESSAGE", "ID", "POSITION"]
         for value in HOSTILE:
-            for kind in "login", "forged", "gap", "instance":
+            for kind in "login", "forged", "gap", "instance", "heartbeat":
                 with self.subTest(value=value, kind=kind):
                     fields = {name: value for name in names}
                     raw = compose(block(KIND=kind, **fields) + block(KIND=kind, **fields))

@@ -263,7 +263,7 @@ static void clip_shortens_texts_and_says_so(void **state)
 
 static void kinds_have_names_that_are_read_back(void **state)
 {
-	static const char *const names[] = {"login", "forged", "gap", "instance"};
+	static const char *const names[] = {"login", "forged", "gap", "instance", "heartbeat"};
 	enum alert_kind kind;
 
 	(void)state;

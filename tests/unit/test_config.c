@@ -404,12 +404,29 @@ static void unknown_sections_and_keys_are_refused_once_each(void **state)
 static void what_is_not_implemented_is_refused_as_such(void **state)
 {
 	(void)state;
-	refused("[Webhook \"x\"]\nUrl=https://example.org/\n[Webhook]\n[Alert]\nHeartbeat=daily\n"
-		"Heartbeat=weekly\nHeartbeat=no\n",
+	refused("[Webhook \"x\"]\nUrl=https://example.org/\n[Webhook]\n",
 		"a.conf:1: webhooks are not implemented in this version\n"
-		"a.conf:3: webhooks are not implemented in this version\n"
-		"a.conf:5: Heartbeat=: \"daily\" is not implemented in this version\n"
-		"a.conf:6: Heartbeat=: \"weekly\" is none of off, no, false, 0, daily\n");
+		"a.conf:3: webhooks are not implemented in this version\n");
+}
+
+static void a_heartbeat_goes_to_all_but_who_named_other_kinds(void **state)
+{
+	AUTO_CONFIG struct config *c =
+		parse("[Mail]\nEvents=login\n[Mail \"like\"]\nTo=like@example.org\n"
+		      "[Mail \"pager\"]\nEvents=login gap\n"
+		      "[Mail \"boss\"]\nEvents=heartbeat\n[Alert]\nHeartbeat=daily\n");
+	AUTO_CONFIG struct config *off = parse("[Alert]\nHeartbeat=daily\nHeartbeat=no\n");
+
+	(void)state;
+	assert_true(c->heartbeat);
+	assert_int_equal(c->destinations[0].events, 1U << ALERT_LOGIN | 1U << ALERT_HEARTBEAT);
+	assert_int_equal(c->destinations[1].events, 1U << ALERT_LOGIN | 1U << ALERT_HEARTBEAT);
+	assert_int_equal(c->destinations[2].events, 1U << ALERT_LOGIN | 1U << ALERT_GAP);
+	assert_int_equal(c->destinations[3].events, 1U << ALERT_HEARTBEAT);
+	assert_false(off->heartbeat);
+	assert_false(off->destinations[0].events & 1U << ALERT_HEARTBEAT);
+	refused("[Alert]\nHeartbeat=weekly\n",
+		"a.conf:2: Heartbeat=: \"weekly\" is none of off, no, false, 0, daily\n");
 }
 
 static void wrong_words_and_numbers_are_refused(void **state)
@@ -429,7 +446,7 @@ static void wrong_words_and_numbers_are_refused(void **state)
 		"Dropbear\n"
 		"a.conf:6: Methods=: \"passwort\" is no authentication method of OpenSSH or "
 		"Dropbear\n"
-		"a.conf:8: Events=: \"logout\" is none of login, forged, gap, instance\n"
+		"a.conf:8: Events=: \"logout\" is none of login, forged, gap, instance, heartbeat\n"
 		"a.conf:9: Interval=: \"1x\" is not a time span, as \"1min 30s\"\n"
 		"a.conf:10: Interval=: \"infinity\" is not possible here\n"
 		"a.conf:11: Interval=: \"1min # c\" is not a time span, as \"1min 30s\"\n"
@@ -1006,6 +1023,7 @@ int main(void)
 		cmocka_unit_test(text_that_is_not_clean_is_refused),
 		cmocka_unit_test(unknown_sections_and_keys_are_refused_once_each),
 		cmocka_unit_test(what_is_not_implemented_is_refused_as_such),
+		cmocka_unit_test(a_heartbeat_goes_to_all_but_who_named_other_kinds),
 		cmocka_unit_test(wrong_words_and_numbers_are_refused),
 		cmocka_unit_test(boundaries_of_numbers_are_taken),
 		cmocka_unit_test(addresses_are_addr_specs_in_ascii),

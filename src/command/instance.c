@@ -1,0 +1,43 @@
+/* Nothing is kept for this beside the ledger: an end that was told is the last thing it tells. */
+#include "command/instance.h"
+
+#include <string.h>
+
+#include "config.h"
+#include "store/ledger.h"
+
+#define NAME	"loginbell " LOGINBELL_VERSION
+#define STARTED " was started"
+
+/* Whether the last `instance` alert is that of a start. A ledger that cannot be read tells nothing.
+ */
+static bool is_without_end(int dirfd)
+{
+	struct ledger_reader *reader = NULL;
+	bool started = false;
+	struct alert a;
+	int r;
+
+	if (ledger_reader_open(dirfd, 0, &reader, NULL) < 0)
+		return false;
+	while ((r = ledger_reader_next(reader, &a)) > 0)
+		if (r != LEDGER_E_REPLACED && a.kind == ALERT_INSTANCE)
+			started = memmem(a.reason.p, a.reason.n, STARTED, strlen(STARTED)) != NULL;
+	(void)ledger_reader_free(reader);
+	return r == 0 && started;
+}
+
+int instance_started(int dirfd, struct buffer *ret)
+{
+	return buffer_printf(ret, NAME STARTED "%s",
+			     is_without_end(dirfd) ? "; the run before did not come to its end: it "
+						     "was killed, or the machine was"
+						   : "");
+}
+
+int instance_stopped(int number, struct buffer *ret)
+{
+	return number ? buffer_printf(ret, NAME " was stopped by signal %d (%s)", number,
+				      strsignal(number))
+		      : buffer_append_str(ret, NAME " ended with its input");
+}
