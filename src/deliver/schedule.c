@@ -4,6 +4,8 @@
 #include "base/cleanup.h"
 #include "base/timetext.h"
 
+#define SET_BACK_USEC USEC_PER_MIN
+
 static uint64_t plus(uint64_t a, uint64_t b)
 {
 	return a > UINT64_MAX - b ? UINT64_MAX : a + b;
@@ -68,8 +70,13 @@ bool schedule_normalise(struct delivery_destination *dest, uint64_t now_usec)
 	for (size_t i = 0; i < dest->n_exceptions; i++)
 		changed |= shift(&dest->exceptions[i].last_try_usec,
 				 &dest->exceptions[i].next_try_usec, now_usec);
-	for (size_t i = 0; i < dest->n_repeats; i++)
-		changed |= shift(&dest->repeats[i].start_usec, NULL, now_usec);
+	for (size_t i = 0; i < dest->n_repeats; i++) {
+		if (!shift(&dest->repeats[i].start_usec, NULL, now_usec))
+			continue;
+		/* Before what was noted since the clock was set: that is a repeat still. */
+		dest->repeats[i].start_usec -= least(now_usec, SET_BACK_USEC);
+		changed = true;
+	}
 	return changed;
 }
 

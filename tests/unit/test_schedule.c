@@ -69,7 +69,7 @@ static void a_clock_set_back_shifts_and_then_leaves_alone(void **state)
 	assert_int_equal(l->last_try_usec, NOW);
 	assert_int_equal(l->next_try_usec, NOW + 30);
 	assert_int_equal(x.next_try_usec, NOW + 15);
-	assert_int_equal(p.start_usec, NOW);
+	assert_int_equal(p.start_usec, NOW - USEC_PER_MIN);
 	assert_false(schedule_normalise(&dest, NOW));
 	assert_false(schedule_normalise(&dest, NOW + 10));
 	assert_int_equal(l->next_try_usec, NOW + 30);
