@@ -5,6 +5,7 @@
 #include "command/forgeries.h"
 
 #include <errno.h>
+#include <inttypes.h>
 
 #include "base/cleanup.h"
 #include "base/timetext.h"
@@ -12,19 +13,24 @@
 #define WINDOW_MIN (60 * USEC_PER_SEC)
 #define WINDOW_MAX USEC_PER_HOUR
 #define BLOCK_MAX  ((size_t)1 << 18)
+#define REASON_MAX 1024
+#define SLOTS	   (FORGERIES_USERS + 1)
+#define OTHERS	   FORGERIES_USERS /* the slot of those who find none */
 
 void forgeries_init(struct forgeries *f)
 {
-	*f = (struct forgeries){.storage = BUFFER_INIT(BLOCK_MAX)};
-	for (size_t i = 0; i < FORGERIES_USERS; i++)
+	*f = (struct forgeries){.storage = BUFFER_INIT(BLOCK_MAX),
+				.reason = BUFFER_INIT(REASON_MAX)};
+	for (size_t i = 0; i < SLOTS; i++)
 		f->of[i].block.max = BLOCK_MAX;
 }
 
 void forgeries_done(struct forgeries *f)
 {
-	for (size_t i = 0; i < FORGERIES_USERS; i++)
+	for (size_t i = 0; i < SLOTS; i++)
 		buffer_done(&f->of[i].block);
 	buffer_done(&f->storage);
+	buffer_done(&f->reason);
 }
 
 static struct forgery *slot_of(struct forgeries *f, const struct alert *a)
@@ -39,7 +45,45 @@ static struct forgery *slot_of(struct forgeries *f, const struct alert *a)
 		if (!s->used && !unused)
 			unused = s;
 	}
-	return unused ? unused : &f->of[FORGERIES_USERS - 1];
+	return unused ? unused : &f->of[OTHERS];
+}
+
+static void note_other(struct forgeries *f, const struct alert *a)
+{
+	for (size_t i = 0; i < f->n_others && a->uid_known; i++)
+		if (f->others[i] == a->uid)
+			return;
+	if (a->uid_known && f->n_others < FORGERIES_NAMED)
+		f->others[f->n_others++] = a->uid;
+	else
+		f->more_others = true;
+}
+
+static void forget_others(struct forgeries *f)
+{
+	f->n_others = 0;
+	f->more_others = false;
+}
+
+/* Makes an alert of one user's record one of all who wrote what is held in the last slot. */
+static int name_others(struct forgeries *f, struct alert *a)
+{
+	int r;
+
+	if (f->n_others + f->more_others <= 1)
+		return 0;
+	buffer_clear(&f->reason);
+	r = buffer_append_str(&f->reason,
+			      "many users forge at this time; these were written, and "
+			      "not by sshd, by user ids ");
+	for (size_t i = 0; i < f->n_others && r == 0; i++)
+		r = buffer_printf(&f->reason, "%s%" PRIu64, i > 0 ? ", " : "", f->others[i]);
+	if (r == 0 && f->more_others)
+		r = buffer_append_str(&f->reason, " and further ones");
+	a->reason = buffer_slice(&f->reason);
+	a->uid_known = false;
+	a->comm = (struct slice){NULL, 0};
+	return r;
 }
 
 int forgeries_take(struct forgeries *f, struct alert *a)
@@ -56,6 +100,8 @@ int forgeries_take(struct forgeries *f, struct alert *a)
 		if (r < 0)
 			return r;
 	}
+	if (s == &f->of[OTHERS])
+		note_other(f, a);
 	s->held++;
 	s->last_usec = a->time_usec;
 	return 0;
@@ -75,7 +121,7 @@ void forgeries_told(struct forgeries *f, const struct alert *a, uint64_t now_use
 
 int forgeries_join(struct forgeries *f, bool all, uint64_t now_usec, struct alert *ret)
 {
-	for (size_t i = 0; i < FORGERIES_USERS; i++) {
+	for (size_t i = 0; i < SLOTS; i++) {
 		struct forgery *s = &f->of[i];
 		int r;
 
@@ -86,8 +132,12 @@ int forgeries_join(struct forgeries *f, bool all, uint64_t now_usec, struct aler
 			continue;
 		}
 		r = alert_read(buffer_slice(&s->block), &f->storage, ret);
+		if (r == 0 && i == OTHERS)
+			r = name_others(f, ret);
 		if (r < 0)
 			return r;
+		if (i == OTHERS)
+			forget_others(f);
 		ret->count = s->held;
 		ret->time_usec = s->last_usec;
 		s->held = 0;
@@ -104,7 +154,7 @@ uint64_t forgeries_due(const struct forgeries *f)
 {
 	uint64_t due = UINT64_MAX;
 
-	for (size_t i = 0; i < FORGERIES_USERS; i++)
+	for (size_t i = 0; i < SLOTS; i++)
 		if (f->of[i].used && f->of[i].held && f->of[i].ends_usec < due)
 			due = f->of[i].ends_usec;
 	return due;
@@ -112,6 +162,7 @@ uint64_t forgeries_due(const struct forgeries *f)
 
 void forgeries_forget(struct forgeries *f)
 {
-	for (size_t i = 0; i < FORGERIES_USERS; i++)
+	for (size_t i = 0; i < SLOTS; i++)
 		f->of[i].held = 0;
+	forget_others(f);
 }

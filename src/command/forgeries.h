@@ -1,7 +1,9 @@
 /*
  * Forged records cost an attacker nothing, so they are joined: the first of a uid is told at once,
  * those that follow are counted and told together when their window ends (windows grow to an hour
- * while the flood lasts). Times are of a clock that is never set, in microseconds.
+ * while the flood lasts). Users beyond the first sixteen at a time, who may be as many as there are
+ * ids, are joined in one alert that names them. Times are of a clock that is never set, in
+ * microseconds.
  */
 #pragma once
 
@@ -9,6 +11,7 @@
 #include "text/alert.h"
 
 #define FORGERIES_USERS 16 /* that are joined apart */
+#define FORGERIES_NAMED 16 /* of the others, in one alert */
 
 struct forgery {
 	bool used;
@@ -21,8 +24,11 @@ struct forgery {
 };
 
 struct forgeries {
-	struct forgery of[FORGERIES_USERS]; /* the last one serves all users that find none */
-	struct buffer storage;
+	struct forgery of[FORGERIES_USERS + 1]; /* the last one is for all that find none */
+	uint64_t others[FORGERIES_NAMED];	/* who wrote what is held there */
+	size_t n_others;
+	bool more_others;
+	struct buffer storage, reason;
 };
 
 void forgeries_init(struct forgeries *f);

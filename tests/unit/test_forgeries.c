@@ -109,11 +109,70 @@ static void users_are_joined_apart_as_far_as_there_is_room(void **state)
 		assert_int_equal(take(uid, 1), 1);
 	for (uint64_t uid = 0; uid < FORGERIES_USERS; uid++)
 		assert_int_equal(take(uid, 2), 0);
+	assert_int_equal(take(5000, 2), 1);
 	assert_int_equal(take(5000, 3), 0);
-	for (uint64_t uid = 0; uid + 1 < FORGERIES_USERS; uid++)
+	for (uint64_t uid = 0; uid < FORGERIES_USERS; uid++)
 		assert_joined(true, 4, uid, 1, 2);
-	assert_joined(true, 4, FORGERIES_USERS - 1, 2, 3);
+	assert_joined(true, 4, 5000, 1, 3);
 	assert_none(true, 4);
+}
+
+/* Fills the places of those who are joined apart. */
+static void fill(void)
+{
+	for (uint64_t uid = 0; uid < FORGERIES_USERS; uid++)
+		assert_int_equal(take(uid, 1), 1);
+}
+
+static void assert_others(uint64_t now_usec, uint64_t count, const char *reason)
+{
+	struct alert a;
+
+	assert_int_equal(forgeries_join(&f, true, now_usec, &a), 1);
+	assert_int_equal(a.count, count);
+	assert_false(a.uid_known);
+	assert_true(slice_eq_str(a.reason, reason));
+}
+
+static void further_users_are_joined_in_one_that_names_them(void **state)
+{
+	(void)state;
+	fill();
+	assert_int_equal(take(5000, 2), 1);
+	for (uint64_t i = 0; i < 9; i++)
+		assert_int_equal(take(5001 + i % 3, 3), 0);
+	assert_others(4, 9,
+		      "many users forge at this time; these were written, and not by sshd, by user "
+		      "ids 5001, 5002, 5003");
+	assert_int_equal(take(6000, 5), 0);
+	assert_joined(true, 6, 6000, 1, 5);
+	assert_none(true, 6);
+}
+
+static void of_very_many_users_the_first_are_named(void **state)
+{
+	(void)state;
+	fill();
+	assert_int_equal(take(100000, 2), 1);
+	for (uint64_t uid = 100000; uid < 165536; uid++)
+		assert_int_equal(take(uid, 3), 0);
+	assert_others(4, 65536,
+		      "many users forge at this time; these were written, and not by sshd, by user "
+		      "ids 100000, 100001, 100002, 100003, 100004, 100005, 100006, 100007, 100008, "
+		      "100009, 100010, 100011, 100012, 100013, 100014, 100015 and further ones");
+	assert_none(true, 5);
+}
+
+static void a_place_that_falls_free_is_taken_by_the_next(void **state)
+{
+	(void)state;
+	fill();
+	assert_int_equal(take(5000, 2), 1);
+	assert_int_equal(take(5001, 2), 0);
+	assert_joined(false, 2 + USEC_PER_MIN, 5001, 1, 2);
+	assert_int_equal(take(5001, 3 + USEC_PER_MIN), 1);
+	assert_int_equal(take(5001, 4 + USEC_PER_MIN), 0);
+	assert_joined(true, 5 + USEC_PER_MIN, 5001, 1, 4 + USEC_PER_MIN);
 }
 
 static void what_is_forgotten_is_not_told(void **state)
@@ -136,6 +195,12 @@ int main(void)
 		cmocka_unit_test_setup_teardown(after_a_quiet_window_the_next_is_told_at_once,
 						set_up, tear_down),
 		cmocka_unit_test_setup_teardown(users_are_joined_apart_as_far_as_there_is_room,
+						set_up, tear_down),
+		cmocka_unit_test_setup_teardown(further_users_are_joined_in_one_that_names_them,
+						set_up, tear_down),
+		cmocka_unit_test_setup_teardown(of_very_many_users_the_first_are_named, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(a_place_that_falls_free_is_taken_by_the_next,
 						set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_is_forgotten_is_not_told, set_up, tear_down),
 	};
