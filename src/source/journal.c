@@ -20,6 +20,7 @@
 #include "base/number.h"
 #include "base/timetext.h"
 #include "source/connection.h"
+#include "source/journal_access.h"
 #include "source/journal_fault.h"
 #include "source/journal_internal.h"
 #include "source/journal_record.h"
@@ -290,6 +291,24 @@ static int journal_wait_fd(struct source *source, short *ret_events, uint64_t *r
 	return s->epoll_fd;
 }
 
+/*
+ * The directories are others now. All in the old ones was read before: what the new ones lack of it
+ * is no gap.
+ */
+static int follow_roots(struct journal *s)
+{
+	int r;
+
+	(void)journal_remember_current(s); /* where its file is gone, the last place stands */
+	r = journal_open_again(s);
+	if (r >= 0)
+		r = journal_access_again(s->directory);
+	if (r >= 0)
+		r = journal_begin_pass(s);
+	s->gap = false;
+	return r;
+}
+
 static int journal_process(struct source *source)
 {
 	struct journal *s = journal_of(source);
@@ -297,9 +316,14 @@ static int journal_process(struct source *source)
 
 	if (s->connection_fd >= 0 && connection_happened(s->connection_fd))
 		s->look_until_usec = monotonic_usec() + LOOK_USEC;
+	if (s->roots.fd >= 0 && journal_roots_changed(&s->roots))
+		return follow_roots(s);
 	r = sd_journal_process(s->j);
 	if (journal_fault_seen())
 		r = begin_again(s);
+	else if (r == SD_JOURNAL_INVALIDATE)
+		r = journal_access_again(
+			s->directory); /* sd_journal leaves out what it cannot read */
 	return r < 0 ? r : 0;
 }
 
@@ -351,6 +375,8 @@ static void journal_free(struct source *source)
 		(void)close(s->epoll_fd);
 	if (s->connection_fd >= 0)
 		(void)close(s->connection_fd);
+	if (s->roots.fd >= 0)
+		(void)close(s->roots.fd);
 	free(s->directory);
 	free(s->paths);
 	buffer_done(&s->boots_text);

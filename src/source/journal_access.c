@@ -120,43 +120,68 @@ static int check_limit(unsigned count, const char *name, struct error *err)
 	return SOURCE_E_UNREADABLE;
 }
 
-int journal_access_check(const char *directory, struct error *err)
+static int machine_id(char ret[SD_ID128_STRING_MAX], struct error *err)
+{
+	sd_id128_t id;
+	int r = sd_id128_get_machine(&id);
+
+	if (r >= 0) {
+		(void)sd_id128_to_string(id, ret);
+		return 0;
+	}
+	/* For a file that is there sd_id128_get_machine(3) gives -ENOMEDIUM, -ENOPKG, … */
+	error_set(err, "/etc/machine-id", 0, 0,
+		  "%s; the journal is found by the machine ID, or name its directory with "
+		  "--directory",
+		  r == -ENOENT || r == -EACCES ? strerror(-r) : "holds no machine ID");
+	return SOURCE_E_UNREADABLE;
+}
+
+/* Counts the files of @directory, or of this machine's @machine where it is NULL; reads each. */
+static int check_all(const char *directory, const char *machine, unsigned *count, struct error *err)
 {
 	static const char *const roots[] = {"/var/log/journal", "/run/log/journal"};
-	char machine[SD_ID128_STRING_MAX], path[PATH_MAX];
-	unsigned count = 0;
-	sd_id128_t id;
-	int r;
+	int r = 0;
 
-	if (directory) {
-		r = check_directory(directory, 1, true, &count, err);
-		if (r == 0 && count == 0) {
-			error_set(err, directory, 0, 0, "holds no journal files");
-			r = SOURCE_E_UNREADABLE;
-		}
-		return r == 0 ? check_limit(count, directory, err) : r;
-	}
-	r = sd_id128_get_machine(&id);
-	if (r < 0) {
-		/* For a file that is there sd_id128_get_machine(3) gives -ENOMEDIUM, -ENOPKG, … */
-		error_set(err, "/etc/machine-id", 0, 0,
-			  "%s; the journal is found by the machine ID, or name its directory with "
-			  "--directory",
-			  r == -ENOENT || r == -EACCES ? strerror(-r) : "holds no machine ID");
-		return SOURCE_E_UNREADABLE;
-	}
-	(void)sd_id128_to_string(id, machine);
-	for (size_t i = 0; i < ARRAY_SIZE(roots); i++) {
+	*count = 0;
+	if (directory)
+		r = check_directory(directory, 1, true, count, err);
+	for (size_t i = 0; i < ARRAY_SIZE(roots) && !directory && r == 0; i++) {
+		char path[PATH_MAX];
+
 		(void)snprintf(path, sizeof(path), "%s/%s", roots[i], machine);
-		r = check_directory(path, 0, false, &count, err);
-		if (r != 0)
-			return r;
+		r = check_directory(path, 0, false, count, err);
 	}
-	if (count == 0) {
+	return r == 0 ? check_limit(*count, directory, err) : r;
+}
+
+int journal_access_check(const char *directory, struct error *err)
+{
+	char machine[SD_ID128_STRING_MAX] = "";
+	unsigned count;
+	int r = directory ? 0 : machine_id(machine, err);
+
+	if (r == 0)
+		r = check_all(directory, machine, &count, err);
+	if (r != 0 || count > 0)
+		return r;
+	if (directory)
+		error_set(err, directory, 0, 0, "holds no journal files");
+	else
 		error_set(err, NULL, 0, 0,
 			  "no journal files in /var/log/journal/%s or /run/log/journal/%s", machine,
 			  machine);
-		return SOURCE_E_UNREADABLE;
-	}
-	return check_limit(count, NULL, err);
+	return SOURCE_E_UNREADABLE;
+}
+
+int journal_access_again(const char *directory)
+{
+	char machine[SD_ID128_STRING_MAX] = "";
+	struct error err;
+	unsigned count;
+	int r = directory ? 0 : machine_id(machine, &err);
+
+	if (r == 0)
+		r = check_all(directory, machine, &count, &err);
+	return r == 0 ? 0 : -EACCES;
 }

@@ -7,6 +7,7 @@
 #include "base/buffer.h"
 #include "source/journal_boots.h"
 #include "source/journal_position.h"
+#include "source/journal_roots.h"
 #include "source/source.h"
 
 struct sd_journal;
@@ -30,7 +31,8 @@ struct journal {
 	unsigned again;		       /* times in a row that it had to be opened anew */
 	unsigned since_process;	       /* entries since process() was called */
 
-	int epoll_fd;		  /* of what wait_fd() gives: journal and connections; -1: none */
+	int epoll_fd; /* of what wait_fd() gives: journal, roots and connections; -1: none */
+	struct journal_roots roots;
 	int connection_fd;	  /* connection_watch(); -1: none */
 	uint64_t look_until_usec; /* look often until then; CLOCK_MONOTONIC */
 

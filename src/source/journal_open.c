@@ -83,6 +83,8 @@ static int make_wait_fd(struct journal *s)
 	if (s->epoll_fd < 0)
 		return -errno;
 	r = epoll_add(s->epoll_fd, fd, events); /* EPOLLIN is POLLIN */
+	if (r == 0 && s->roots.fd >= 0)
+		r = epoll_add(s->epoll_fd, s->roots.fd, EPOLLIN);
 	if (r == 0 && s->connection_fd >= 0)
 		r = epoll_add(s->epoll_fd, s->connection_fd, EPOLLIN);
 	return r;
@@ -98,6 +100,11 @@ int journal_open_again(struct journal *s)
 	s->pending = false;
 	s->gone_over = 0;
 	s->since_process = 0;
+	if (s->follow && journal_is_local(s)) {
+		r = journal_roots_watch(&s->roots);
+		if (r < 0)
+			return r;
+	}
 	if (s->paths)
 		r = sd_journal_open_files(&s->j, (const char **)s->paths, 0);
 	else
@@ -237,7 +244,7 @@ static struct journal *journal_new(const struct source_options *options)
 	s->programs = options->programs;
 	s->since_usec = options->since_usec;
 	s->until_usec = options->until_usec;
-	s->epoll_fd = s->connection_fd = -1;
+	s->epoll_fd = s->connection_fd = s->roots.fd = -1;
 	s->details.max = JOURNAL_DETAILS_MAX;
 	s->position.max = s->identity.max = JOURNAL_POSITION_MAX;
 	s->boots_text.max = JOURNAL_POSITION_MAX;

@@ -351,12 +351,22 @@ class Host:
 
     # journald
 
-    def start_journald(self):
+    def make_journal_root(self, path="/var/log/journal"):
+        """
+        As systemd-tmpfiles makes it, for who may read what journald makes inside. Without that in
+        /var/log journald writes to /run/log.
+        """
+        os.makedirs(path, exist_ok=True)
+        shutil.chown(path, "root", "systemd-journal")
+        os.chmod(path, 0o2755)
+
+    def start_journald(self, persistent=True):
         os.makedirs("/run/systemd/journal", exist_ok=True)
-        os.makedirs("/var/log/journal", exist_ok=True)
-        shutil.chown("/var/log/journal", "root", "systemd-journal")
-        os.chmod("/var/log/journal", 0o2755)
-        write("/run/systemd/journal/flushed", "")
+        if persistent:
+            self.make_journal_root()
+            write("/run/systemd/journal/flushed", "")
+        else:
+            self.make_journal_root("/run/log/journal")
         self.journald = Process("journald", [
             next(p for p in ("/usr/lib/systemd/systemd-journald", "/lib/systemd/systemd-journald")
                  if os.path.exists(p))], notify=True)

@@ -1,0 +1,362 @@
+#!/usr/bin/env python3
+"""What can happen to a journal: files that come, go, may not be read, or are damaged."""
+
+import contextlib
+import glob
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import time
+
+import harness
+import hosts
+from harness import ELSEWHERE, WORK, body, entry, make_journal, run
+from tap import Skip, case, expect, expect_equal, expect_in, main
+
+STORED = "/var/log/journal"
+VOLATILE = "/run/log/journal"
+SEED = int(os.environ.get("LOGINBELL_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 30)
+SECOND = 1000000
+HEADER = 272           # bytes at the beginning of a journal file
+
+
+def read(path):
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def machine_id():
+    with open("/etc/machine-id", encoding="ascii") as file:
+        return file.read().strip()
+
+
+def files():
+    return sorted(p for root in (STORED, VOLATILE) for p in glob.glob(f"{root}/*/*.journal*"))
+
+
+def remove(*paths):
+    for path in paths:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+class Scene:
+    """A journald with an empty journal, and a `watch`; both end with it."""
+
+    def __init__(self, host, persistent=True, start=True, conf=""):
+        self.host, self.persistent, self.start, self.conf = host, persistent, start, conf
+        self.ports, self.watch = [], None
+
+    def __enter__(self):
+        host = self.host
+        remove(STORED, VOLATILE)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink("/run/systemd/journal/flushed")
+        harness.write("/etc/systemd/journald.conf", f"[Journal]\n{self.conf}\n")
+        host.start_journald(self.persistent)
+        host.mailbox.mails.clear()
+        host.configure()
+        if self.start:
+            self.login()  # there is a journal file, and an entry for the position
+            host.journal_sync()
+            self.ports.clear()
+            self.again()
+        return self
+
+    def __exit__(self, kind, *_):
+        try:
+            if self.watch and self.watch.process.poll() is None:
+                status = self.watch.stop()
+                if kind is None:
+                    expect_equal(status, 0, f"exit status of watch\n{self.watch.log()}")
+        finally:
+            if self.host.journald.process.poll() is None:
+                self.host.journald.stop()
+
+    def again(self):
+        self.watch = self.host.watch()
+
+    def login(self):
+        """A login that has to be told; gives its port."""
+        self.ports.append(self.host.login("root", ELSEWHERE,
+                                          command="set -- $SSH_CLIENT; echo $2").strip())
+        return self.ports[-1]
+
+    def told(self, kind="login"):
+        """The ports, or the reasons, of what the ledger tells of."""
+        key = "PORT" if kind == "login" else "REASON"
+        return [re.search(rf"^{key}=(.*)$", block, re.M)[1]
+                for block in self.host.ledger().split("\n\n")
+                if re.search(rf"^KIND={kind}$", block, re.M)]
+
+    def await_told(self, what="the logins in the ledger"):
+        """All logins, each once and in their order."""
+        harness.await_true(lambda: self.ports[-1] in self.told(), f"{what}\n{self.watch.log()}")
+        expect_equal(self.told(), self.ports, what)
+
+    def await_gap(self, part):
+        """A gap's reason in the ledger."""
+        return harness.await_true(lambda: next((r for r in self.told("gap") if part in r), None),
+                                  f"a gap that tells {part!r}: {self.watch.log()}")
+
+
+# A journal that comes later
+
+def flush(host):
+    """Returns when journald has moved /run/log/journal to /var/log/journal."""
+    run("journalctl", "--flush")
+
+
+@case
+def a_journal_that_becomes_persistent_is_followed(host):
+    with Scene(host, persistent=False) as scene:
+        expect(not os.path.exists(STORED), "there is a persistent journal")
+        scene.login()
+        scene.await_told()
+        host.make_journal_root()
+        flush(host)
+        expect_equal([p for p in files() if p.startswith(VOLATILE)], [])
+        scene.login()
+        scene.await_told()
+        expect_equal(scene.told("gap"), [])
+        scene.watch.stop()
+        scene.login()
+        host.journal_sync()
+        scene.again()
+        scene.login()
+        scene.await_told()
+        expect_equal(scene.told("gap"), [])
+
+
+@case
+def a_journal_that_became_persistent_while_nobody_read_is_gone_on_in(host):
+    with Scene(host, persistent=False) as scene:
+        scene.login()
+        scene.await_told()
+        scene.watch.stop()
+        scene.login()
+        host.journal_sync()
+        host.make_journal_root()
+        flush(host)
+        scene.login()
+        host.journal_sync()
+        scene.again()
+        scene.await_told()
+        expect_equal(scene.told("gap"), [])
+
+
+@case
+def a_journal_that_becomes_volatile_is_followed(host):
+    """The whole tree of the persistent one is removed, and journald begins in /run."""
+    with Scene(host) as scene:
+        scene.login()
+        scene.await_told()
+        host.journald.stop()
+        remove(STORED)
+        os.unlink("/run/systemd/journal/flushed")
+        host.start_journald(persistent=False)
+        scene.login()
+        scene.await_told()
+
+
+@case
+def a_later_journal_that_may_not_be_read_is_told_and_read_when_it_may(host):
+    with Scene(host, persistent=False) as scene:
+        scene.login()
+        scene.await_told()
+        os.mkdir(STORED)  # by hand: without the group that journald's files get from it
+        os.chmod(STORED, 0o755)
+        flush(host)
+        scene.login()
+        harness.await_true(lambda: "add the user to group" in scene.watch.log(),
+                           f"an error that says what to do\n{scene.watch.log()}")
+        for path in glob.glob(f"{STORED}/*/*"):
+            shutil.chown(path, "root", "systemd-journal")
+        scene.await_told()
+
+
+# A journal that is replaced
+
+@case
+def a_directory_that_is_replaced_is_followed(host):
+    with Scene(host) as scene:
+        for path in (f"{STORED}/{machine_id()}", STORED):
+            scene.login()
+            scene.await_told()
+            host.journald.stop()
+            os.rename(path, f"/var/log/old{len(scene.ports)}")
+            host.start_journald()
+            scene.login()
+            scene.await_told(path)
+        for path in glob.glob("/var/log/old*"):
+            shutil.rmtree(path)
+
+
+@case
+def a_login_in_files_that_are_deleted_is_told(host):
+    with Scene(host) as scene:
+        for _ in range(3):
+            scene.login()
+            time.sleep(0.05)
+            for path in files():
+                os.unlink(path)
+            scene.await_told()
+            host.rotate_journal()
+        scene.login()
+        scene.await_told()
+
+
+@case
+def what_was_rotated_while_nobody_read_is_read_once(host):
+    with Scene(host) as scene:
+        scene.login()
+        scene.await_told()
+        scene.watch.stop()
+        for _ in range(3):
+            scene.login()
+            host.rotate_journal()
+        host.journal_sync()
+        scene.again()
+        scene.login()
+        scene.await_told()
+        expect_equal(scene.told("gap"), [])
+
+
+@case
+def what_was_vacuumed_unread_is_a_gap_with_its_interval(host):
+    with Scene(host) as scene:
+        scene.login()
+        scene.await_told()
+        scene.watch.stop()
+        host.login("root", ELSEWHERE)  # nobody will know
+        host.rotate_journal()
+        run("journalctl", "--vacuum-files=1")
+        scene.login()
+        host.journal_sync()
+        begin = int(re.search(r"^__REALTIME_TIMESTAMP=(.*)", host.journal("-o", "export"), re.M)[1])
+        scene.again()
+        scene.await_gap("vacuumed before it was read")
+        scene.await_told()
+        interval = re.search(r"^TIME_USEC=(\d+)\n(?:.+\n)*?FROM_USEC=(\d+)$", host.ledger(), re.M)
+        expect_equal(int(interval[1]), begin)
+        expect(int(interval[2]) < begin, host.ledger())
+
+
+# What journald says and does not say
+
+@case
+def without_a_journal_it_is_an_error_and_auto_takes_the_file(host):
+    with Scene(host, persistent=False, start=False, conf="Storage=none"):
+        run("logger", "-t", "sshd", "Accepted password for root from 203.0.113.9 port 1 ssh2")
+        host.journal_sync()
+        expect_equal(files(), [])
+        for command in ("scan", "report", "watch"):
+            done = host.command(command, "--source=journal", check=False)
+            expect_equal((done.returncode, done.stdout), (1, ""), command)
+            expect_in(f"no journal files in {STORED}/{machine_id()}", done.stderr)
+        log = harness.write("/var/log/auth.log", "Nov  3 04:05:06 web1 sshd[7]: Accepted password "
+                            "for eve from 203.0.113.9 port 1 ssh2\n")
+        done = host.command("report", "--source=auto")
+        expect_in(f"reading {log}", done.stderr)
+        expect_in("eve", done.stdout)
+        os.unlink(log)
+
+
+@case
+def journals_of_namespaces_are_not_read(host):
+    """They hold what services in a LogNamespace= write: sshd's is the machine's own."""
+    with Scene(host) as scene:
+        scene.login()
+        scene.await_told()
+        text = entry("Accepted password for eve from 203.0.113.66 port 1 ssh2",
+                     int(time.time() * SECOND))
+        make_journal(f"{STORED}/{machine_id()}.other/system.journal", text)
+        scene.login()
+        scene.await_told()
+        expect("203.0.113.66" not in host.command("report").stdout, "the report reads it")
+
+
+@case
+def what_journald_suppressed_of_sshd_is_a_gap_with_the_number(host):
+    tops = hosts.cgroups()
+    if not tops:
+        raise Skip("no control groups here")
+    own = f"{hosts.CGROUP}{os.urandom(4).hex()}"
+
+    def join(name):
+        for top in tops:
+            os.makedirs(f"{top}/{name}", exist_ok=True)
+            harness.write(f"{top}/{name}/cgroup.procs", "0")
+
+    join(own)  # as PID 1 of this machine: below it journald finds units
+    try:
+        with Scene(host, conf="RateLimitIntervalSec=1s\nRateLimitBurst=10") as scene:
+            speak = ("import socket,time\ns=socket.socket(socket.AF_UNIX,socket.SOCK_DGRAM)\n"
+                     "s.connect('/dev/log')\nfor n in range(2000):\n"
+                     " s.send(b'<38>sshd[7]: Connection closed by 203.0.113.77 port %d' % n)\n"
+                     "time.sleep(1.5)\ns.send(b'<38>sshd[7]: one more')\ntime.sleep(0.5)\n")
+            run("/usr/bin/python3", "-c", speak,
+                preexec_fn=lambda: join(f"{own}/system.slice/ssh.service"))
+            mail = host.mailbox.wait_for(lambda m: "ssh.service" in body(m), "the gap's mail")
+            number = re.search(r"Suppressed (\d+) messages from ssh.service",
+                               host.journal("-o", "cat", "-g", "^Suppressed"))[1]
+            expect_in(number, body(mail))
+    finally:
+        join("")
+        hosts.remove_cgroups(own)
+
+
+# Damage
+
+def flip(path, data, numbers, avoid=()):
+    """
+    Flips some bits of the file that holds `data`. Not in `avoid`, ranges of the header: the key and
+    the place of the hash tables. Flipped, a file looks as if it held nothing of sshd's; only
+    journalctl --verify finds that.
+    """
+    last = len(data.rstrip(b"\0")) - 1
+    with open(path, "r+b") as file:
+        for _ in range(numbers.choice((1, 1, 4, 64))):
+            at = numbers.randrange(last)
+            while at > HEADER and not data[at]:  # most of a file is tables that are empty
+                at = numbers.randrange(last) if numbers.random() < 0.9 else numbers.randrange(HEADER)
+            if not any(at in r for r in avoid):
+                file.seek(at)
+                file.write(bytes([data[at] ^ 1 << numbers.randrange(8)]))
+
+
+@case
+def a_follower_gets_over_damaged_files(host):
+    print(f"# LOGINBELL_SEED={SEED}", flush=True)
+    numbers = random.Random(SEED)
+    with Scene(host) as scene:
+        for number in range(6):
+            scene.login()
+            scene.await_told()
+            host.rotate_journal()
+            time.sleep(0.1)
+            host.journal_sync()
+            path = numbers.choice(files())
+            if number % 3 == 2:
+                os.truncate(path, numbers.randrange(1, os.path.getsize(path)))
+            else:
+                flip(path, read(path), numbers)
+            host.rotate_journal()  # journald itself may stumble over it, and begins a new one
+            expect(scene.watch.process.poll() is None,
+                   f"watch ended with {scene.watch.process.poll()}: {scene.watch.log()}")
+            if number % 2:
+                scene.watch.stop(signal.SIGKILL)
+                scene.again()
+        scene.login()
+        scene.await_told()
+
+
+if __name__ == "__main__":
+    the_host = harness.start()
+    the_host.start_journald()
+    the_host.start_sshd()
+    the_host.journald.stop()
+    the_host.mailbox.start()
+    main(the_host)
