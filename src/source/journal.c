@@ -130,10 +130,24 @@ static int give_unreadable(struct journal *s, struct record *ret)
 	return 1;
 }
 
+/* At the end: what sd_journal left out might have held logins. */
+static int give_left_out(struct journal *s, struct record *ret)
+{
+	int r = left_out_find(&s->left_out_told, s->paths, s->directory, s->looked_usec,
+			      &s->left_out);
+
+	if (r <= 0)
+		return r == -EACCES ? r : 0;
+	s->gap_from_usec = s->gap_to_usec = 0;
+	*ret = (struct record){.kind = RECORD_GAP};
+	return 1;
+}
+
 static int journal_next(struct source *source, struct record *ret)
 {
 	struct journal *s = journal_of(source);
 
+	s->left_out.path[0] = '\0';
 	if (s->gap) {
 		s->gap = false;
 		*ret = (struct record){.kind = RECORD_GAP};
@@ -147,7 +161,9 @@ static int journal_next(struct source *source, struct record *ret)
 		size_t size;
 		int r = step(s);
 
-		if (r <= 0)
+		if (r == 0)
+			return give_left_out(s, ret);
+		if (r < 0)
 			return r;
 		s->gone_over++;
 		if (s->until_usec) {
@@ -187,30 +203,45 @@ static int journal_next(struct source *source, struct record *ret)
 	}
 }
 
+static int identify_gap(struct journal *s, struct record *r)
+{
+	buffer_clear(&s->identity);
+	if (s->left_out.path[0])
+		return buffer_printf(&s->identity, "gap damaged %" PRIu64 " %" PRIu64,
+				     s->left_out.inode, s->left_out.born_usec);
+	return buffer_printf(&s->identity, "gap %" PRIu64 " %" PRIu64, r->from_usec,
+			     r->realtime_usec);
+}
+
 static int details_of_gap(struct journal *s, struct record *r)
 {
-	char id[64];
-	int k;
+	int k = 0;
 
 	r->realtime_usec = s->gap_to_usec;
 	r->from_usec = s->gap_from_usec;
 	r->source = SLICE_LITERAL("journal");
 	r->trusted = r->authenticated = true;
-	r->reason = s->gap_to_usec ? SLICE_LITERAL(
-					     "the journal was vacuumed before it was read: logins "
-					     "in this time are not known")
-				   : SLICE_LITERAL(
-					     "a journal entry could not be read: it may have been "
-					     "a login");
-	if (!r->realtime_usec)
-		(void)sd_journal_get_realtime_usec(s->j, &r->realtime_usec);
-	buffer_clear(&s->identity);
-	(void)snprintf(id, sizeof(id), "gap %" PRIu64 " %" PRIu64, r->from_usec, r->realtime_usec);
-	k = buffer_append_str(&s->identity, id);
-	if (k < 0)
-		return k;
+	if (s->left_out.path[0]) {
+		buffer_clear(&s->details);
+		k = buffer_printf(&s->details,
+				  "the journal file %s is damaged: logins that it holds may be "
+				  "missing",
+				  s->left_out.path);
+		r->reason = buffer_slice(&s->details);
+	} else if (s->gap_to_usec)
+		r->reason = SLICE_LITERAL(
+			"the journal was vacuumed before it was read: logins "
+			"in this time are not known");
+	else
+		r->reason = SLICE_LITERAL(
+			"a journal entry could not be read: it may have been "
+			"a login");
+	if (!r->realtime_usec && sd_journal_get_realtime_usec(s->j, &r->realtime_usec) < 0)
+		r->realtime_usec = s->end_usec;
+	if (k == 0)
+		k = identify_gap(s, r);
 	r->identity = r->position = buffer_slice(&s->identity);
-	return 0;
+	return k;
 }
 
 static int journal_details(struct source *source, struct record *r)
@@ -318,6 +349,7 @@ static int journal_process(struct source *source)
 		s->look_until_usec = monotonic_usec() + LOOK_USEC;
 	if (s->roots.fd >= 0 && journal_roots_changed(&s->roots))
 		return follow_roots(s);
+	s->looked_usec = journal_now_usec();
 	r = sd_journal_process(s->j);
 	if (journal_fault_seen())
 		r = begin_again(s);
@@ -377,6 +409,7 @@ static void journal_free(struct source *source)
 		(void)close(s->connection_fd);
 	if (s->roots.fd >= 0)
 		(void)close(s->roots.fd);
+	left_out_done(&s->left_out_told);
 	free(s->directory);
 	free(s->paths);
 	buffer_done(&s->boots_text);

@@ -19,7 +19,7 @@
 
 #define SPARE_FILES 24 /* descriptors that are not journal files */
 
-static bool is_journal_file(const char *name)
+bool journal_access_is_file(const char *name)
 {
 	size_t n = strlen(name);
 
@@ -82,7 +82,7 @@ static int check_directory(const char *path, int depth, bool required, unsigned 
 		if (entry->d_name[0] == '.' || (size_t)snprintf(name, sizeof(name), "%s/%s", path,
 								entry->d_name) >= sizeof(name))
 			continue;
-		if (is_journal_file(entry->d_name)) {
+		if (journal_access_is_file(entry->d_name)) {
 			AUTO_CLOSE int fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
 			if (fd >= 0)

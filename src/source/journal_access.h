@@ -1,6 +1,8 @@
 /* Whether the journal may be read, all of it. */
 #pragma once
 
+#include <stdbool.h>
+
 #include "base/error.h"
 
 /*
@@ -14,3 +16,6 @@ int journal_access_check(const char *directory, struct error *err);
  * one may not be read, and journal_access_check() says which.
  */
 int journal_access_again(const char *directory);
+
+/* Whether it is the name of a journal file. */
+bool journal_access_is_file(const char *name);

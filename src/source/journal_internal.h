@@ -6,6 +6,7 @@
 
 #include "base/buffer.h"
 #include "source/journal_boots.h"
+#include "source/journal_left_out.h"
 #include "source/journal_position.h"
 #include "source/journal_roots.h"
 #include "source/source.h"
@@ -25,6 +26,9 @@ struct journal {
 	bool ended;   /* until_usec was reached */
 	bool gap;     /* a RECORD_GAP is the next record */
 	uint64_t gap_from_usec, gap_to_usec;
+	struct left_out left_out; /* the gap that was given is of it; path "": it is not */
+	struct left_out_told left_out_told;
+	uint64_t looked_usec;	       /* when files were looked for last; CLOCK_REALTIME */
 	uint64_t begin_usec, end_usec; /* what the journal holds, for progress() */
 	uint64_t gone_over;	       /* entries since the journal was opened */
 	uint64_t since_usec;	       /* where reading began, while no entry was read */
@@ -65,6 +69,9 @@ static inline struct journal_position *journal_place(struct journal *s)
 }
 
 /* ---- journal_open.c ---- */
+
+/* CLOCK_REALTIME. */
+uint64_t journal_now_usec(void);
 
 /* Opens, or opens anew, at no place yet. -errno. */
 int journal_open_again(struct journal *s);

@@ -10,8 +10,10 @@
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <systemd/sd-journal.h>
+#include <time.h>
 
 #include "base/cleanup.h"
+#include "base/timetext.h"
 #include "source/connection.h"
 #include "source/journal_access.h"
 #include "source/journal_fault.h"
@@ -90,6 +92,14 @@ static int make_wait_fd(struct journal *s)
 	return r;
 }
 
+uint64_t journal_now_usec(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * USEC_PER_SEC + (uint64_t)now.tv_nsec / 1000;
+}
+
 /* The order matters: taking the fd late leaks deleted files (systemd issue 14695). */
 int journal_open_again(struct journal *s)
 {
@@ -105,6 +115,7 @@ int journal_open_again(struct journal *s)
 		if (r < 0)
 			return r;
 	}
+	s->looked_usec = journal_now_usec();
 	if (s->paths)
 		r = sd_journal_open_files(&s->j, (const char **)s->paths, 0);
 	else

@@ -8,7 +8,6 @@ import random
 import re
 import shutil
 import signal
-import subprocess
 import time
 
 import harness
@@ -19,7 +18,10 @@ from tap import Skip, case, expect, expect_equal, expect_in, main
 STORED = "/var/log/journal"
 VOLATILE = "/run/log/journal"
 SEED = int(os.environ.get("LOGINBELL_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 30)
+T0 = 1795400000000000  # 2026-11-23, microseconds
 SECOND = 1000000
+SETTLED = 2.5          # seconds after which a file is no longer one that journald just made
+IN_A_FILE = 20         # logins of a damaged journal
 HEADER = 272           # bytes at the beginning of a journal file
 
 
@@ -292,7 +294,7 @@ def what_journald_suppressed_of_sshd_is_a_gap_with_the_number(host):
 
     join(own)  # as PID 1 of this machine: below it journald finds units
     try:
-        with Scene(host, conf="RateLimitIntervalSec=1s\nRateLimitBurst=10") as scene:
+        with Scene(host, conf="RateLimitIntervalSec=1s\nRateLimitBurst=10"):
             speak = ("import socket,time\ns=socket.socket(socket.AF_UNIX,socket.SOCK_DGRAM)\n"
                      "s.connect('/dev/log')\nfor n in range(2000):\n"
                      " s.send(b'<38>sshd[7]: Connection closed by 203.0.113.77 port %d' % n)\n"
@@ -328,6 +330,36 @@ def flip(path, data, numbers, avoid=()):
 
 
 @case
+def a_report_of_damaged_files_tells_what_it_lacks(host):
+    print(f"# LOGINBELL_SEED={SEED}", flush=True)
+    numbers = random.Random(SEED)
+    logins = [f"Accepted password for u{n} from 203.0.113.9 port {1000 + n} ssh2"
+              for n in range(3 * IN_A_FILE)]
+    directory = f"{WORK}/damaged"
+    for part in range(3):
+        make_journal(f"{directory}/system@{part}.journal", *(
+            text for n in range(IN_A_FILE * part, IN_A_FILE * part + IN_A_FILE) for text in
+            (entry(logins[n], T0 + n * SECOND), entry(f"noise {n}", T0 + n * SECOND + 1))))
+    whole = {path: read(path) for path in glob.glob(f"{directory}/*")}
+    host.configure()
+    time.sleep(SETTLED)
+    for round_number in range(30):
+        damaged = numbers.choice(sorted(whole))
+        if round_number % 6 == 5:
+            os.truncate(damaged, numbers.randrange(1, len(whole[damaged].rstrip(b"\0"))))
+        else:
+            flip(damaged, whole[damaged], numbers, avoid=(range(24, 40), range(104, 120)))
+        done = host.command("report", "-o", "json", f"--directory={directory}", check=False)
+        with open(damaged, "r+b") as file:
+            file.write(whole[damaged])
+        expect(done.returncode in (0, 1), f"exit status {done.returncode}: {done.stderr}")
+        told = done.returncode == 1 or '"kind":"gap"' in done.stdout
+        for part in range(0, len(logins), IN_A_FILE):
+            expect(told or any(text in done.stdout for text in logins[part:part + IN_A_FILE]),
+                   f"round {round_number}: nothing tells that {damaged} was not read")
+
+
+@case
 def a_follower_gets_over_damaged_files(host):
     print(f"# LOGINBELL_SEED={SEED}", flush=True)
     numbers = random.Random(SEED)
@@ -351,6 +383,28 @@ def a_follower_gets_over_damaged_files(host):
                 scene.again()
         scene.login()
         scene.await_told()
+
+
+@case
+def a_file_that_is_damaged_while_it_is_followed_is_told_once(host):
+    with Scene(host) as scene:
+        scene.login()
+        scene.await_told()
+        host.rotate_journal()
+        time.sleep(SETTLED)
+        archived = next(p for p in files() if "@" in p)
+        with open(archived, "r+b") as file:
+            file.write(b"\0" * HEADER)
+        scene.watch.stop(signal.SIGKILL)
+        scene.again()
+        scene.await_gap(f"{archived} is damaged")
+        scene.login()
+        scene.await_told()
+        scene.watch.stop()
+        scene.again()
+        scene.login()
+        scene.await_told()
+        expect_equal([archived in reason for reason in scene.told("gap")].count(True), 1)
 
 
 if __name__ == "__main__":

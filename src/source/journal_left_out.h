@@ -1,0 +1,31 @@
+/* Files of the journal that sd_journal(3) leaves out without a word. */
+#pragma once
+
+#include <limits.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct left_out {
+	char path[PATH_MAX];
+	uint64_t inode, born_usec; /* which file it is, however it is renamed */
+};
+
+/* What was told already, and what the last look depended on. */
+struct left_out_told {
+	uint64_t *inodes;
+	size_t n;
+	size_t descriptors;
+	uint64_t looked_usec;
+};
+
+/*
+ * Looks for a journal file that holds something, is not open in this process, and was not told:
+ * of @paths, NULL-terminated, or below @directory, or of this machine where both are NULL; one that
+ * was made after @looked_usec, when sd_journal looked for files, or shortly before, does not count.
+ * 1 and *ret; 0: none; -EACCES: it may not be read; -errno. As long as as many files are open as
+ * when there was none, it looks once a second at most.
+ */
+int left_out_find(struct left_out_told *told, char *const *paths, const char *directory,
+		  uint64_t looked_usec, struct left_out *ret);
+
+void left_out_done(struct left_out_told *told);
