@@ -35,6 +35,11 @@ int journal_boots_list(struct sd_journal *j, struct journal_boots *ret)
 		memcpy(ret->ids[ret->n], (const char *)data + n, JOURNAL_BOOT_ID - 1);
 		ret->ids[ret->n++][JOURNAL_BOOT_ID - 1] = '\0';
 	}
+	if (r == -EBADMSG) {
+		/* The index of a file is damaged, which is no reason to read none. */
+		ret->n = 0;
+		return 0;
+	}
 	return r;
 }
 
