@@ -2,375 +2,29 @@
 """loginbell-deliver against real and misbehaving mail servers, on loopback. Prints TAP.
 
 Usage: test_deliver.py [TEST…]; $LOGINBELL_DELIVER is the program. Needs python3-aiosmtpd
-and openssl; no root. Mails are read by Python's email package, ledgers are written by this file.
+and openssl; no root. Mails are read by Python's email package, ledgers are written by
+deliver_scene.py.
 """
 import base64
-import contextlib
 import email
 import email.policy
-import hashlib
 import os
 import re
 import resource
 import signal
 import socket
-import ssl
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-import traceback
-import zlib
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
 
-DELIVER = os.path.abspath(os.environ.get("LOGINBELL_DELIVER", "build/loginbell-deliver"))
-DEADLINE = 60  # seconds; only a failing test waits for that long
-
-
-def wait_for(condition, what):
-    end = time.monotonic() + DEADLINE
-    while time.monotonic() < end:
-        value = condition()
-        if value:
-            return value
-        time.sleep(0.02)
-    raise AssertionError(f"timeout: {what}")
-
-
-# --- a mail server that does what it is told -----------------------------------------------------
-
-
-class Mail:
-    def __init__(self, sender, rcpts, data, session):
-        self.sender, self.rcpts, self.data = sender, rcpts, data
-        self.tls, self.login, self.ehlo = session.tls, session.login, session.ehlo
-        self.message = email.message_from_bytes(data, policy=email.policy.default)
-        self.text = self.message.get_content()
-        self.id = self.message["Message-ID"]
-
-
-class Session:
-    tls = False
-    login = None
-    ehlo = None
-
-
-class Server:
-    """One thread a connection. hook(verb, argument, session) may give a reply of its own, or
-    "close", or a function of the socket; for the mail itself verb is "." and argument its bytes."""
-
-    def __init__(self, hook=None, tls=None, starttls=None, auth=(), port=0):
-        self.hook, self.tls, self.starttls, self.auth = hook, tls, starttls, auth
-        self.mails, self.commands, self.bodies = [], [], []
-        self.connections = 0
-        self.lock = threading.Lock()
-        self.listener = socket.create_server(("127.0.0.1", port))
-        self.port = self.listener.getsockname()[1]
-        self.open = set()
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
-
-    def close(self):
-        with contextlib.suppress(OSError):
-            self.listener.shutdown(socket.SHUT_RDWR)
-        self.listener.close()
-        for s in list(self.open):
-            with contextlib.suppress(OSError):
-                s.shutdown(socket.SHUT_RDWR)
-
-    def accept(self):
-        while True:
-            try:
-                s, _ = self.listener.accept()
-            except OSError:
-                return
-            self.connections += 1
-            threading.Thread(target=self.serve, args=(s,), daemon=True).start()
-
-    def serve(self, s):
-        self.open.add(s)
-        try:
-            self.talk(s)
-        except (OSError, ValueError, EOFError):
-            pass
-        finally:
-            self.open.discard(s)
-            with contextlib.suppress(OSError):
-                s.close()
-
-    def talk(self, s):
-        session = Session()
-        if self.tls:
-            s = self.tls.wrap_socket(s, server_side=True)
-            session.tls = True
-        state = {"s": s, "f": s.makefile("rb")}
-
-        def say(text):
-            state["s"].sendall(text.encode() + b"\r\n")
-
-        def line():
-            got = state["f"].readline()
-            if not got.endswith(b"\r\n"):
-                raise EOFError
-            return got[:-2].decode("latin-1")
-
-        def ask(verb, argument):
-            reply = self.hook(verb, argument, session) if self.hook else None
-            if reply == "close":
-                raise EOFError
-            if callable(reply):
-                reply = reply(state["s"])
-            return reply
-
-        def answer(verb, argument, default):
-            reply = ask(verb, argument) or default
-            say(reply)
-            return reply[0] in "23"
-
-        if not answer("GREETING", "", "220 mail.example ESMTP"):
-            return
-        sender, rcpts = None, []
-        while True:
-            text = line()
-            self.commands.append(text)
-            verb, _, argument = text.partition(" ")
-            verb = verb.upper()
-            if verb in ("EHLO", "HELO"):
-                session.ehlo = argument
-                lines = ["mail.example"]
-                if self.starttls and not session.tls:
-                    lines.append("STARTTLS")
-                if self.auth:
-                    lines.append("AUTH " + " ".join(self.auth))
-                default = "\r\n".join(
-                    f"250{'-' if i + 1 < len(lines) else ' '}{l}" for i, l in enumerate(lines))
-                answer(verb, argument, default)
-            elif verb == "STARTTLS":
-                if answer(verb, argument, "220 go"):
-                    state["s"] = self.starttls.wrap_socket(state["s"], server_side=True)
-                    state["f"] = state["s"].makefile("rb")
-                    session.tls = True
-            elif verb == "AUTH":
-                reply = ask(verb, argument)
-                if reply:
-                    say(reply)
-                    continue
-                mechanism, _, first = argument.partition(" ")
-                if mechanism == "PLAIN":
-                    if not first:
-                        say("334 ")
-                        first = line()
-                    _, user, password = base64.b64decode(first).decode().split("\0")
-                else:
-                    say("334 VXNlcm5hbWU6")
-                    user = base64.b64decode(line()).decode()
-                    say("334 UGFzc3dvcmQ6")
-                    password = base64.b64decode(line()).decode()
-                session.login = (mechanism, user, password)
-                say("235 welcome")
-            elif verb == "MAIL":
-                sender, rcpts = argument, []
-                answer(verb, argument, "250 sender ok")
-            elif verb == "RCPT":
-                if answer(verb, argument, "250 recipient ok"):
-                    rcpts.append(re.search("<(.*)>", argument).group(1))
-            elif verb == "DATA":
-                if not answer(verb, argument, "354 go"):
-                    continue
-                data = b""
-                while True:
-                    got = state["f"].readline()
-                    if not got.endswith(b"\r\n"):
-                        raise EOFError
-                    if got == b".\r\n":
-                        break
-                    data += got[1:] if got.startswith(b".") else got
-                with self.lock:
-                    self.bodies.append(data)
-                mail = Mail(re.search("<(.*)>", sender).group(1), list(rcpts), data, session)
-                reply = ask(".", mail) or "250 queued as 4711"
-                if reply[0] == "2":
-                    with self.lock:
-                        self.mails.append(mail)
-                say(reply)
-            elif verb == "RSET":
-                say("250 ok")
-            elif verb == "QUIT":
-                say("221 bye")
-                return
-            else:
-                say("502 what?")
-
-    def got(self, n):
-        wait_for(lambda: len(self.mails) >= n, f"{n} mails, got {len(self.mails)}")
-        return self.mails
-
-
-# --- a state directory with a ledger -------------------------------------------------------------
-
-
-def block(lines):
-    text = "".join(f"{k}={v}\n" for k, v in lines).encode()
-    return text + b"CRC=%08x\n\n" % zlib.crc32(text)
-
-
-class State:
-    def __init__(self, directory):
-        self.directory = directory
-        self.path = os.path.join(directory, "state")
-        os.mkdir(self.path)
-        self.seq = 0
-        self.id = hashlib.md5(directory.encode()).hexdigest()
-        self.config_path = os.path.join(directory, "loginbell.conf")
-
-    def file(self, name):
-        return os.path.join(self.path, name)
-
-    def read(self, name):
-        with open(self.file(name), "rb") as f:
-            return f.read()
-
-    def delivery(self):
-        try:
-            return self.read("delivery").decode()
-        except FileNotFoundError:  # nothing was written down yet
-            return ""
-
-    def outgoing(self):
-        return sorted(os.listdir(self.file("outgoing")))
-
-    def new_ledger(self, id=None):
-        self.id = id or self.id
-        self.seq = 0
-        with open(self.file("ledger.new"), "wb") as f:
-            f.write(block([("LOGINBELL_LEDGER", 1), ("ID", self.id), ("FIRST_SEQ", 1)]))
-        os.rename(self.file("ledger.new"), self.file("ledger"))
-
-    def add(self, n=1, kind="login", user=None, addr="203.0.113.9", **more):
-        """Appends alerts in one write; gives the last number."""
-        if not os.path.exists(self.file("ledger")):
-            self.new_ledger()
-        text = b""
-        for _ in range(n):
-            self.seq += 1
-            now = time.time_ns() // 1000
-            name = user or f"user{self.seq}"
-            lines = [("KIND", kind), ("SEQ", self.seq),
-                     ("ID", hashlib.md5(f"{self.id}{self.seq}".encode()).hexdigest()),
-                     ("TIME_USEC", now), ("NOTED_USEC", now), ("POSITION", f"p{self.seq}"),
-                     ("SOURCE", "journal"), ("HOST", "web1"), ("PROGRAM", "sshd")]
-            if kind == "forged":
-                lines += [("COMM", "logger"), ("UID", 1000)]
-            if kind in ("login", "forged"):
-                lines += [("READABLE", 1), ("TRUSTED", 1), ("METHOD", "password"),
-                          ("USER", name), ("ADDR", addr), ("PORT", 4711)]
-                lines += [("MESSAGE",
-                           f"Accepted password for {name} from {addr} port 4711 ssh2")]
-            lines += [("REASON", "no rule allows it")]
-            text += block(({**dict(lines), **more}).items())
-        with open(self.file("ledger"), "ab", buffering=0) as f:
-            f.write(text)
-        return self.seq
-
-    def config(self, servers, extra="", alert="", mail="To=admin@example.net"):
-        servers = [servers] if isinstance(servers, (Server, str)) else servers
-        urls = [s if isinstance(s, str) else f"smtp://127.0.0.1:{s.port}" for s in servers]
-        text = "[Mail]\nFrom=loginbell@web1.example\n" + mail + "\n"
-        text += "".join(f"Server={u}\n" for u in urls) + extra + "\n[Alert]\n" + alert + "\n"
-        with open(self.config_path, "w") as f:
-            f.write(text)
-
-    def command(self, *more):
-        return [DELIVER, "-c", self.config_path, "--state-directory", self.path, *more]
-
-    def once(self, expect=0, *more, env=None):
-        p = subprocess.run(self.command("-v", *more), capture_output=True, timeout=3 * DEADLINE,
-                           env=dict(os.environ, **(env or {})))
-        self.log = p.stderr.decode()
-        if "Sanitizer" in self.log or p.returncode != expect:
-            raise AssertionError(f"exit status {p.returncode}, not {expect}:\n{self.log}")
-        return self.log
-
-    def start(self, *more, env=None):
-        return Process(self.command(*more), env)
-
-    def follow(self, env=None):
-        return self.start("--follow", "-v", env=env)
-
-
-class Process:
-    def __init__(self, command, env=None):
-        self.err = tempfile.TemporaryFile()
-        self.p = subprocess.Popen(command, stderr=self.err, env=dict(os.environ, **(env or {})))
-        self.pid = self.p.pid
-
-    def log(self):
-        return os.pread(self.err.fileno(), 1 << 22, 0).decode()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        if self.p.poll() is None:
-            self.p.kill()
-        self.p.wait()
-        if "Sanitizer" in self.log():
-            raise AssertionError(self.log())
-        self.err.close()
-
-    def stop(self, expect=0, number=signal.SIGTERM):
-        self.p.send_signal(number)
-        status = self.p.wait(DEADLINE)
-        if status != expect:
-            raise AssertionError(f"exit status {status}, not {expect}:\n{self.log()}")
-
-    def says(self, text):
-        wait_for(lambda: re.search(text, self.log()), f"log has {text!r}:\n{self.log()}")
-
-
-def marks(state):
-    """{(destination, lane): mark} as the file says."""
-    found, name = {}, None
-    for line in state.delivery().splitlines():
-        key, _, value = line.partition("=")
-        if key == "DESTINATION":
-            name = value
-        elif key == "LANE":
-            lane, mark = value.split()[:2]
-            found[name, lane] = int(mark)
-    return found
-
-
-def exceptions(state):
-    return [l.partition("=")[2].split() for l in state.delivery().splitlines()
-            if l.startswith("EXCEPTION=")]
-
-
-def users(mail):
-    return sorted(set(re.findall(r"\buser\d+\b", mail.text)), key=lambda u: int(u[4:]))
-
-
-def equal(a, b):
-    if a != b:
-        raise AssertionError(f"{a!r} is not {b!r}")
-
-
-# --- the tests -----------------------------------------------------------------------------------
-
-TESTS = []
-
-
-def test(f):
-    TESTS.append(f)
-    return f
+from deliver_scene import (State, block, certificates, equal, exceptions, main, marks,
+                           password_file, ready, test, users)
+from mail_server import DEADLINE, Server, wait_for
 
 
 @test
@@ -598,16 +252,6 @@ def one_refused_recipient_holds_up_nobody(state):
         equal(exceptions(state), [])
 
 
-def ready(state, sender):
-    """Waits until a follower has taken the lock and handled what was there."""
-    def locked():
-        with contextlib.suppress(FileNotFoundError):
-            with open(state.file("sender.lock")) as f:
-                return f.read().strip() == str(sender.pid)
-    wait_for(locked, "the sender's lock")
-    return True
-
-
 @test
 def one_deferred_recipient_holds_up_nobody(state):
     def hook(verb, argument, _):
@@ -832,31 +476,6 @@ def pinned_key_is_checked(state):
         state.config(server, extra=f"Tls=required\nPinnedKey=sha256//{key}")
         state.once()
         equal([m.tls for m in server.mails], [True])
-
-
-def certificates(state):
-    """A server context for 127.0.0.1, and the authority's file."""
-    d = state.directory
-    run = lambda *a: subprocess.run(["openssl", *a], check=True, capture_output=True)
-    run("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=Test CA",
-        "-keyout", f"{d}/ca.key", "-out", f"{d}/ca.pem")
-    run("req", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=127.0.0.1",
-        "-keyout", f"{d}/key.pem", "-out", f"{d}/req.pem")
-    with open(f"{d}/ext", "w") as f:
-        f.write("subjectAltName=IP:127.0.0.1\n")
-    run("x509", "-req", "-in", f"{d}/req.pem", "-CA", f"{d}/ca.pem", "-CAkey", f"{d}/ca.key",
-        "-CAcreateserial", "-days", "2", "-extfile", f"{d}/ext", "-out", f"{d}/cert.pem")
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(f"{d}/cert.pem", f"{d}/key.pem")
-    return context, f"{d}/ca.pem"
-
-
-def password_file(state, mode=0o600):
-    path = os.path.join(state.directory, "password")
-    with open(path, "w") as f:
-        f.write("s3cret\n")
-    os.chmod(path, mode)
-    return path
 
 
 @test
@@ -1453,25 +1072,6 @@ def idle_follower_sleeps(state):
                     break
             assert quiet
             sender.stop()
-
-
-def main():
-    wanted = sys.argv[1:]
-    tests = [t for t in TESTS if not wanted or t.__name__ in wanted]
-    failed = 0
-    print(f"1..{len(tests)}", flush=True)
-    for i, t in enumerate(tests, 1):
-        name = t.__name__
-        with tempfile.TemporaryDirectory() as d:
-            try:
-                skip = t(State(d))
-                print(f"ok {i} {name}" + (f" # {skip}" if skip else ""), flush=True)
-            except Exception:
-                failed += 1
-                print(f"not ok {i} {name}")
-                for line in traceback.format_exc().splitlines():
-                    print("# " + line, flush=True)
-    return failed > 0
 
 
 if __name__ == "__main__":
