@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/io.h"
@@ -67,10 +68,12 @@ struct carrier *carrier_free(struct carrier *c)
 	return NULL;
 }
 
-static void read_password_fd(int fd, char **ret)
+/* *ret stays NULL where the file is empty. -errno. */
+static int read_password_fd(int fd, char **ret)
 {
 	char text[PASSWORD_MAX];
 	ssize_t n = read(fd, text, sizeof(text) - 1);
+	int r = n < 0 ? -errno : 0;
 
 	while (n > 0 && (text[n - 1] == '\n' || text[n - 1] == '\r'))
 		n--;
@@ -79,27 +82,30 @@ static void read_password_fd(int fd, char **ret)
 		*ret = strdup(text);
 	}
 	explicit_bzero(text, sizeof(text));
+	return r;
 }
 
 /* The password in the file at @path. Where there is none, *reason says why. */
 static char *read_password_file(const char *path, bool private, char *reason, size_t size)
 {
 	AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	int r = fd < 0 ? -errno : 0;
 	char *password = NULL;
 	struct stat st;
 
-	if (fd < 0 || fstat(fd, &st) < 0) {
-		(void)snprintf(reason, size, "the password in %s cannot be read: %s", path,
-			       strerror(errno));
-		return NULL;
-	}
-	if (private && (st.st_mode & 007)) {
+	if (r == 0 && fstat(fd, &st) < 0)
+		r = -errno;
+	if (r == 0 && private && (st.st_mode & 007)) {
 		(void)snprintf(reason, size, "%s may be read by others (mode %04o); chmod o-rwx it",
 			       path, (unsigned)(st.st_mode & 07777));
 		return NULL;
 	}
-	read_password_fd(fd, &password);
-	if (!password)
+	if (r == 0)
+		r = read_password_fd(fd, &password);
+	if (r < 0)
+		(void)snprintf(reason, size, "the password in %s cannot be read by uid %u: %s",
+			       path, (unsigned)geteuid(), strerror(-r));
+	else if (!password)
 		(void)snprintf(reason, size, "%s holds no password", path);
 	return password;
 }
@@ -126,7 +132,8 @@ static char *read_credential(char *reason, size_t size)
 	if (!password)
 		(void)snprintf(
 			reason, size,
-			"User= is set, but neither PasswordFile= nor the credential " CREDENTIAL);
+			"User= is set, but there is no password: neither PasswordFile= nor the "
+			"credential " CREDENTIAL);
 	return password;
 }
 

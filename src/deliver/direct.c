@@ -27,7 +27,7 @@ static bool alive(void *userdata)
 	return !signals_stop();
 }
 
-/* Sends a composed mail. */
+/* Sends a composed mail; logs what keeps it from anybody. */
 static int send(struct outgoing *o, const struct config_destination *dest,
 		struct compose_host *host, struct transport_result *result)
 {
@@ -41,9 +41,11 @@ static int send(struct outgoing *o, const struct config_destination *dest,
 	}
 	outcome = carrier_send(c, o, &hooks, result);
 	(void)carrier_free(c);
-	return outcome == CARRIER_DONE && outgoing_count(o, OUTGOING_ACCEPTED) == o->n_rcpts
-		       ? 0
-		       : EX_TEMPFAIL;
+	if (outcome != CARRIER_DONE)
+		log_error("%s: %s%s", dest->name[0] ? dest->name : "[Mail]", result->text,
+			  o->in_doubt ? " (the server may have taken it)" : "");
+	/* Whom a server refused is logged already. */
+	return outgoing_count(o, OUTGOING_ACCEPTED) == o->n_rcpts ? 0 : EX_TEMPFAIL;
 }
 
 static struct outgoing *mail_to(const struct config_destination *dest)
@@ -72,13 +74,11 @@ static int test_one(const struct config *config, const struct config_destination
 		log_error("no mail can be made: %s", strerror(-r));
 		return 1;
 	}
-	if (send(o, dest, host, &result) == 0) {
-		for (size_t i = 0; i < o->n_rcpts; i++)
+	r = send(o, dest, host, &result);
+	for (size_t i = 0; i < o->n_rcpts; i++)
+		if (o->rcpts[i].state == OUTGOING_ACCEPTED)
 			(void)printf("%s: %s\n", o->rcpts[i].addr, result.text);
-		return 0;
-	}
-	log_error("%s: %s", dest->name[0] ? dest->name : "[Mail]", result.text);
-	return 1;
+	return r == 0 ? 0 : 1;
 }
 
 int direct_test(const struct config *config)
@@ -142,8 +142,6 @@ static int send_class(const struct config *config, const struct config_destinati
 	r = send(o, dest, host, &result);
 	if (r == 0)
 		log_info("mail %s accepted: %s", o->message_id, result.text);
-	else
-		log_error("%s", result.text);
 	return r;
 }
 

@@ -203,6 +203,21 @@ static bool attend(struct child *c, struct slice *body, const struct transport_m
 	}
 }
 
+/* What an exit status says, after sysexits.h. */
+static const char *meaning(int status)
+{
+	switch (status) {
+	case EX_NOUSER:
+		return " (EX_NOUSER: see To=)";
+	case EX_TEMPFAIL:
+		return " (EX_TEMPFAIL)";
+	case EX_NOPERM:
+		return " (EX_NOPERM: see EnvelopeFrom=)";
+	default:
+		return " (see its log)";
+	}
+}
+
 static void judge(const char *path, const struct child *c, struct slice left, bool by_itself,
 		  int status, struct transport_result *ret)
 {
@@ -215,14 +230,14 @@ static void judge(const char *path, const struct child *c, struct slice left, bo
 	ret->outcome = left.n == 0 && (!by_itself || WIFSIGNALED(status)) ? TRANSPORT_IN_DOUBT
 									  : TRANSPORT_DEFERRED;
 	if (!by_itself)
-		(void)snprintf(ret->text, sizeof(ret->text), "%s did not end in time", path);
+		(void)snprintf(ret->text, sizeof(ret->text),
+			       "%s did not end in time (see its log, and Timeout=)", path);
 	else if (WIFSIGNALED(status))
 		(void)snprintf(ret->text, sizeof(ret->text), "%s was ended by signal %d", path,
 			       WTERMSIG(status));
 	else
 		(void)snprintf(ret->text, sizeof(ret->text), "%s gave exit status %d%s%s%s", path,
-			       WEXITSTATUS(status),
-			       WEXITSTATUS(status) == EX_TEMPFAIL ? " (EX_TEMPFAIL)" : "",
+			       WEXITSTATUS(status), meaning(WEXITSTATUS(status)),
 			       c->last[0] ? ": " : "", c->last);
 }
 
@@ -244,7 +259,8 @@ void sendmail_send(const char *path, uint64_t timeout_usec, const struct transpo
 	if (r == 0)
 		r = spawn(path, mail, &c);
 	if (r < 0) {
-		(void)snprintf(ret->text, sizeof(ret->text), "%s: %s", path, strerror(-r));
+		(void)snprintf(ret->text, sizeof(ret->text), "%s cannot be run: %s (see Server=)",
+			       path, strerror(-r));
 		return;
 	}
 	deadline = now_usec();

@@ -21,26 +21,15 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/timetext.h"
+#include "deliver/advice.h"
 
 #define CONNECT_TIMEOUT_SEC 30L
-
-enum phase {
-	PHASE_CONNECT = 0,
-	PHASE_EHLO,
-	PHASE_STARTTLS,
-	PHASE_AUTH,
-	PHASE_MAIL,
-	PHASE_RCPT,
-	PHASE_DATA,
-	PHASE_BODY,
-	PHASE_OTHER,
-};
 
 struct smtp_session {
 	const struct smtp_options *options;
 	CURL *curl;
 	const struct transport_mail *mail;
-	enum phase phase;
+	enum smtp_phase phase;
 	bool authenticated;   /* AUTH went out on this connection */
 	bool unauthenticated; /* stopped, since it did not */
 	int before_data_error;
@@ -50,6 +39,7 @@ struct smtp_session {
 	bool reply_ended;
 	bool quitting; /* QUIT went out */
 	char reply[256];
+	char ehlo_refusal[128]; /* the reply to EHLO after which libcurl said HELO */
 	char error[CURL_ERROR_SIZE];
 };
 
@@ -74,6 +64,9 @@ static void command_sent(struct smtp_session *s, const char *p, size_t n)
 	s->quitting = starts_with(p, n, "QUIT");
 	if (s->quitting)
 		return;
+	if (starts_with(p, n, "HELO") && s->code >= 400)
+		(void)snprintf(s->ehlo_refusal, sizeof(s->ehlo_refusal), "%.*s",
+			       (int)sizeof(s->ehlo_refusal) - 1, s->reply);
 	s->code = 0;
 	s->reply[0] = '\0';
 	s->reply_ended = false;
@@ -356,41 +349,21 @@ static const char *const phase_names[] = {
 	[PHASE_DATA] = "DATA",		[PHASE_BODY] = "the mail", [PHASE_OTHER] = "the dialogue",
 };
 
-/* What an administrator can do about it, where that can be said. */
-static const char *advice(CURLcode r, const struct smtp_session *s)
-{
-	switch (r) {
-	case CURLE_COULDNT_RESOLVE_HOST:
-		return "the host name in Server= cannot be resolved";
-	case CURLE_COULDNT_CONNECT:
-		return "is the mail server running, and the port in Server= right?";
-	case CURLE_USE_SSL_FAILED:
-		return "the server offers no STARTTLS, which Tls= or User= requires";
-	case CURLE_PEER_FAILED_VERIFICATION:
-		return "the server's certificate is not trusted: see CaFile= and PinnedKey=";
-	case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
-		return "the server's key is not that of PinnedKey=";
-	case CURLE_SSL_CACERT_BADFILE:
-		return "CaFile= cannot be read";
-	case CURLE_SSL_CERTPROBLEM:
-		return "ClientCert= or ClientKey= cannot be used";
-	case CURLE_LOGIN_DENIED:
-		return s->code >= 400
-			       ? "see User= and PasswordFile="
-			       : "the server offers no mechanism that can be used: see Auth=";
-	default:
-		return NULL;
-	}
-}
-
 static void describe(const struct smtp_session *s, CURLcode r, struct transport_result *ret)
 {
-	const char *why = s->error[0] ? s->error : curl_easy_strerror(r), *what = advice(r, s);
+	const char *why = s->error[0] ? s->error : curl_easy_strerror(r),
+		   *what = advice(r, s->phase, s->code);
 	const char *url = s->options->server->url;
 
-	if (s->unauthenticated)
+	if (s->ehlo_refusal[0] && (s->unauthenticated || r == CURLE_USE_SSL_FAILED))
 		(void)snprintf(ret->text, sizeof(ret->text),
-			       "%s: the server offers no AUTH, and User= is set: nothing was sent",
+			       "%s: at EHLO the server said: %s (and so offers no %s, which is "
+			       "wanted: see EhloName=)",
+			       url, s->ehlo_refusal, s->unauthenticated ? "AUTH" : "STARTTLS");
+	else if (s->unauthenticated)
+		(void)snprintf(ret->text, sizeof(ret->text),
+			       "%s: at EHLO: the server offers no AUTH, and User= is set: nothing "
+			       "was sent (is this the right server or port, or User= not needed?)",
 			       url);
 	else if (s->before_data_error != 0)
 		(void)snprintf(ret->text, sizeof(ret->text), "%s: not sent: %s", url,
@@ -468,7 +441,7 @@ void smtp_send(struct smtp_session *s, const struct transport_mail *mail,
 		s->offset = s->rcpts = 0;
 		s->reply_ended = s->quitting = s->unauthenticated = false;
 		s->before_data_error = 0;
-		s->reply[0] = s->error[0] = '\0';
+		s->reply[0] = s->ehlo_refusal[0] = s->error[0] = '\0';
 		if (r == CURLE_OK)
 			r = set_all(s, rcpts);
 		if (r == CURLE_OK && attempt > 0)
