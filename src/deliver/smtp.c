@@ -24,6 +24,7 @@
 #include "deliver/advice.h"
 
 #define CONNECT_TIMEOUT_SEC 30L
+#define QUIT_TIMEOUT_SEC    1L
 
 struct smtp_session {
 	const struct smtp_options *options;
@@ -60,10 +61,15 @@ static int shown(const char *p, size_t n)
 
 static void command_sent(struct smtp_session *s, const char *p, size_t n)
 {
-	/* libcurl says it by itself after a failure: what failed came before. */
+	/*
+	 * libcurl says it by itself after a failure, and waits for the answer once more for as long
+	 * as for any other. What failed came before, and nobody needs the answer.
+	 */
 	s->quitting = starts_with(p, n, "QUIT");
-	if (s->quitting)
+	if (s->quitting) {
+		(void)curl_easy_setopt(s->curl, CURLOPT_FTP_RESPONSE_TIMEOUT, QUIT_TIMEOUT_SEC);
 		return;
+	}
 	if (starts_with(p, n, "HELO") && s->code >= 400)
 		(void)snprintf(s->ehlo_refusal, sizeof(s->ehlo_refusal), "%.*s",
 			       (int)sizeof(s->ehlo_refusal) - 1, s->reply);
