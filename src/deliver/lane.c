@@ -328,8 +328,12 @@ static int before_data(void *userdata)
 
 	if (!w->o->in_doubt && w->t->unsaved[w->name] != w->o)
 		r = outgoing_doubt(w->s->dirfd, w->file, true);
-	w->o->in_doubt = r == 0;
-	return r;
+	/* Only where the process dies now, and the configuration changes, are other bytes sent. */
+	if (r < 0)
+		log_crit("%s cannot be written: %s; the mail is sent all the same", w->file,
+			 strerror(-r));
+	w->o->in_doubt = true;
+	return 0;
 }
 
 static bool alive(void *userdata)
