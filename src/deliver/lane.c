@@ -349,8 +349,8 @@ static enum lane_step refused(struct work *w, const struct transport_result *res
 	int r;
 
 	if (w->foreign) {
-		settle_deferred(w, result);
-		return LANE_IDLE;
+		settle_foreign(w, result);
+		return LANE_AGAIN;
 	}
 	if (w->o->style == MESSAGE_FULL) {
 		log_warning("mail %s was refused, and goes again without log lines: %s",

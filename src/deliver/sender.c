@@ -23,6 +23,7 @@
 #include "base/number.h"
 #include "base/timetext.h"
 #include "deliver/lane.h"
+#include "deliver/leftovers.h"
 #include "deliver/schedule.h"
 
 #define STEPS_MAX 1000 /* of a lane in one run; the next run goes on */
@@ -98,7 +99,7 @@ static uint64_t first_of_ledger(int dirfd)
 	return seq;
 }
 
-static int load_delivery(struct sender *s)
+static int load_delivery(struct sender *s, const struct config *config)
 {
 	struct error err;
 	int r;
@@ -124,6 +125,7 @@ static int load_delivery(struct sender *s)
 	log_crit("it is kept as " DELIVERY_FILE
 		 ".damaged; all alerts of the current ledger are "
 		 "mailed, some perhaps again");
+	leftovers_disown(s, config);
 	if (renameat(s->dirfd, DELIVERY_FILE, s->dirfd, DELIVERY_FILE ".damaged") < 0)
 		log_error(DELIVERY_FILE ": %s", strerror(errno));
 	s->restart_seq = first_of_ledger(s->dirfd);
@@ -282,11 +284,13 @@ int sender_open(struct sender *s, int dirfd, struct config *config)
 	r = outgoing_prepare(dirfd);
 	if (r < 0) /* a full disk: mails go from memory then */
 		log_crit(OUTGOING_DIR ": %s", strerror(-r));
-	r = load_delivery(s);
+	r = load_delivery(s, config);
 	if (r == 0)
 		r = sender_reload(s, config);
 	if (r < 0)
 		(void)config_free(config);
+	else
+		leftovers_tell(s);
 	return r;
 }
 

@@ -231,6 +231,21 @@ void settle_aside(struct work *w, enum delivery_state state, const struct transp
 	work_drop(w);
 }
 
+void settle_foreign(struct work *w, const struct transport_result *result)
+{
+	char aside[OUTGOING_NAME_MAX + 16];
+
+	(void)snprintf(aside, sizeof(aside), "%s.refused", w->file);
+	log_crit("mail %s with alerts of an earlier ledger was refused, and is kept as %s: %s",
+		 w->o->message_id, aside, result->text);
+	if (renameat(w->s->dirfd, w->file, w->s->dirfd, aside) < 0)
+		log_error("%s: %s", aside, strerror(errno));
+	(void)snprintf(w->dest->failure, sizeof(w->dest->failure), "%s", result->text);
+	advance(w);
+	sender_save(w->s);
+	work_drop(w);
+}
+
 void settle_forgotten(struct work *w)
 {
 	uint64_t tries, waited;

@@ -28,5 +28,8 @@ void settle_done(struct work *w, const struct transport_result *result);
 void settle_deferred(struct work *w, const struct transport_result *result);
 /* Its alerts become exceptions, so that others overtake them; w->o is dropped. */
 void settle_aside(struct work *w, enum delivery_state state, const struct transport_result *result);
+/* Refused, and of another ledger, so that it cannot be made anew: is kept aside; w->o is dropped.
+ */
+void settle_foreign(struct work *w, const struct transport_result *result);
 /* Nobody is to get it any more; w->o is dropped. */
 void settle_forgotten(struct work *w);

@@ -50,7 +50,7 @@ class State:
             return ""
 
     def pass_time(self, seconds):
-        """As if that much time had passed since what "delivery" tells; less than 0: a clock set back."""
+        """As if so much time had passed since what "delivery" tells; below 0: a clock set back."""
         step = int(seconds * 1000000)
         columns = {"LANE": (3, 5, 6), "EXCEPTION": (6, 7), "REPEAT": (1,)}
         lines = []
@@ -157,7 +157,8 @@ class Process:
         wait_for(lambda: re.search(text, self.log()), f"log has {text!r}:\n{self.log()}")
 
 
-Lane = collections.namedtuple("Lane", "mark serial last_mail_usec tries last_try_usec next_try_usec")
+Lane = collections.namedtuple(
+    "Lane", "mark serial last_mail_usec tries last_try_usec next_try_usec")
 
 
 def lanes(state):

@@ -47,7 +47,8 @@ class Server:
     """One thread a connection. hook(verb, argument, session) may give a reply of its own, or
     "close", or a function of the socket that may; bytes go out as they are. Verb is "GREETING" at
     first, "HANDSHAKE" before that of TLS, "CREDENTIALS" at the end of AUTH, "BODY" before the mail
-    is read, and "." after it, with the mail as the argument. A slow server sends each byte by itself."""
+    is read, and "." after it, with the mail as the argument. A slow server sends each byte by
+    itself."""
 
     def __init__(self, hook=None, tls=None, starttls=None, auth=(), port=0, slow=False):
         self.hook, self.tls, self.starttls, self.auth = hook, tls, starttls, auth
