@@ -61,8 +61,23 @@ int log_max_level(void)
 }
 
 /*
+ * Whether the character of @n bytes shows nothing, or turns the text after it around (Unicode
+ * Standard Annex 9): U+061C, U+200B-200F, U+2028-202E, U+2060-206F, U+FEFF, U+E0000-E0FFF.
+ */
+static bool hides(const unsigned char *s, size_t n)
+{
+	if (n == 3 && s[0] == 0xe2)
+		return s[1] == 0x80
+			       ? (s[2] >= 0x8b && s[2] <= 0x8f) || (s[2] >= 0xa8 && s[2] <= 0xae)
+			       : s[1] == 0x81 && s[2] >= 0xa0 && s[2] <= 0xaf;
+	return (n == 2 && s[0] == 0xd8 && s[1] == 0x9c) ||
+	       (n == 3 && s[0] == 0xef && s[1] == 0xbb && s[2] == 0xbf) ||
+	       (n == 4 && s[0] == 0xf3 && s[1] == 0xa0);
+}
+
+/*
  * Length of the well-formed UTF-8 character at @s if it may be shown; 0 for a control character,
- * also one of U+0080-009F, which terminals obey like ESC, and for what is not UTF-8.
+ * also one of U+0080-009F, which terminals obey like ESC, one that hides, and what is not UTF-8.
  */
 static size_t shown(const unsigned char *s)
 {
@@ -77,7 +92,7 @@ static size_t shown(const unsigned char *s)
 	    (s[0] == 0xed && s[1] > 0x9f) || (s[0] == 0xf0 && s[1] < 0x90) ||
 	    (s[0] == 0xf4 && s[1] > 0x8f))
 		return 0;
-	return n;
+	return hides(s, n) ? 0 : n;
 }
 
 /* Escapes what of @text is not shown. Cuts at @size, between characters. */

@@ -27,7 +27,7 @@ SAID = {"GREETING": "the greeting|connecting", "EHLO in TLS": "EHLO", "HANDSHAKE
         "CREDENTIALS": "AUTH", "BODY": "the mail", ".": "the mail"}
 POSITIVE = {"GREETING": "220", "STARTTLS": "220", "CREDENTIALS": "235", "DATA": "354",
             "QUIT": "221"}
-SPOILT = b"550 a\0b\rc\x1b]0;owned\x07 \xe2\x80\xae\xc2\x9bd " + b"%s%n\r\n"
+SPOILT = b"550 a\rc\x1b]0;owned\x07 \xe2\x80\xae\xc2\x9bd %s%n \0b\r\n"
 
 
 def hang(sock):
@@ -186,6 +186,16 @@ def run_cell(stage, name, seconds):
         equal(exceptions(state), [])
         equal(state.outgoing(), [])
         assert "\nFAILURE" not in state.delivery()
+
+
+@test
+def a_server_that_sends_byte_by_byte(state):
+    _, (tls, ca), password = authority()
+    with Server(starttls=tls, auth=["PLAIN"], slow=True) as server:
+        state.config(server, extra=f"CaFile={ca}\nUser=bell\nPasswordFile={password}\n")
+        state.add(2)
+        state.once()
+        equal([(m.tls, m.login) for m in server.mails], [(True, ("PLAIN", "bell", "s3cret"))])
 
 
 def try_cell(cell):
