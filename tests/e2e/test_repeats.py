@@ -12,8 +12,9 @@ import tempfile
 import zlib
 
 import tap
+from deliver_scene import State, marks, users
+from mail_server import DEADLINE, Server, wait_for
 from tap import case, expect, expect_equal, main
-from test_deliver import DEADLINE, Server, State, marks, users, wait_for
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 
