@@ -359,7 +359,6 @@ static int open_files(struct chain *c, const struct source_options *options, str
 		if (!c->following && c->n == 0)
 			return SOURCE_E_UNREADABLE;
 		c->missing_usec = chain_now(c);
-		c->missing_told = c->n == 0;
 	}
 	return 0;
 }

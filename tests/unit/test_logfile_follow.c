@@ -368,7 +368,6 @@ static void a_file_and_its_directories_may_come_later(void **state)
 	(void)snprintf(t->log, sizeof(t->log), "%s/a/b/auth.log", t->dir);
 	start(t, NULL, true);
 	assert_reads(t, "");
-	assert_quiet(t);
 	assert_int_equal(mkdir(name(t, "a"), 0755), 0);
 	assert_told(t, "");
 	assert_int_equal(mkdir(name(t, "a/b"), 0755), 0);
@@ -437,6 +436,22 @@ static void a_missing_file_is_a_gap_after_a_minute(void **state)
 	write_login(t->log, "u3");
 	assert_told(t, "u3");
 	assert_quiet(t);
+}
+
+static void a_file_that_never_was_there_is_a_gap_too(void **state)
+{
+	struct place_of_test *t = *state;
+
+	start(t, NULL, true);
+	assert_reads(t, "");
+	clock_step = 59;
+	assert_int_equal(source_process(t->source), 0);
+	assert_reads(t, "");
+	clock_step = 61;
+	assert_int_equal(source_process(t->source), 0);
+	assert_reads(t, "GAP");
+	write_login(t->log, "u1");
+	assert_told(t, "u1");
 }
 
 static int make_directory(const char *path)
@@ -603,6 +618,7 @@ int main(void)
 		TEST(directories_made_all_at_once_are_found),
 		TEST(a_position_without_a_file_begins_with_the_file),
 		TEST(a_missing_file_is_a_gap_after_a_minute),
+		TEST(a_file_that_never_was_there_is_a_gap_too),
 		TEST(a_gap_says_when_and_why),
 		TEST(the_old_file_is_read_while_the_path_is_missing),
 	};
