@@ -281,22 +281,21 @@ static int judge_parsed(struct judge *j, const struct record *r, enum login_read
 	struct alert *a = &ret->alert;
 	int k;
 
-	*ret = (struct judged){
-		.alert = {.kind = ALERT_LOGIN,
-			  .time_usec = r->realtime_usec,
-			  .noted_usec = now_usec,
-			  .position = r->position,
-			  .source = r->source,
-			  .host = r->host,
-			  .program = r->program,
-			  .comm = r->comm,
-			  .pid_known = r->pid_known,
-			  .pid = r->pid,
-			  .uid_known = r->uid_known,
-			  .uid = r->uid,
-			  .trusted = r->trusted,
-			  .count = r->count,
-			  .message = r->message}};
+	*ret = (struct judged){.alert = {.kind = ALERT_LOGIN,
+					 .time_usec = r->realtime_usec,
+					 .noted_usec = now_usec,
+					 .position = r->position,
+					 .source = r->source,
+					 .host = r->host,
+					 .program = r->program,
+					 .comm = r->comm,
+					 .pid_known = r->pid_known,
+					 .pid = r->pid,
+					 .uid_known = r->uid_known,
+					 .uid = r->uid,
+					 .trusted = r->trusted,
+					 .count = r->count,
+					 .message = r->message}};
 	if (r->identity.n > 0) {
 		make_id(j, r->identity);
 		a->id = (struct slice){j->id, HASH128_HEX - 1};

@@ -167,9 +167,9 @@ static int open_journal(struct session *s, const struct source_options *given, c
 		resume_by_time(s, &so, resume);
 		/* As a position without a cursor: what the journal lacks since then is a gap. */
 		if (!so.from_end) {
-			(void)snprintf(
-				s->resume, sizeof(s->resume),
-				"journal time=0 until=%" PRIu64 " cursor=", session_position_usec(resume));
+			(void)snprintf(s->resume, sizeof(s->resume),
+				       "journal time=0 until=%" PRIu64 " cursor=",
+				       session_position_usec(resume));
 			so.resume = s->resume;
 		}
 	}

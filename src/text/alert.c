@@ -79,11 +79,8 @@ static const struct field fields[] = {
 };
 
 static const char *const kind_names[ALERT_KINDS] = {
-	[ALERT_LOGIN] = "login",
-	[ALERT_FORGED] = "forged",
-	[ALERT_GAP] = "gap",
-	[ALERT_INSTANCE] = "instance",
-	[ALERT_HEARTBEAT] = "heartbeat",
+	[ALERT_LOGIN] = "login",       [ALERT_FORGED] = "forged",	[ALERT_GAP] = "gap",
+	[ALERT_INSTANCE] = "instance", [ALERT_HEARTBEAT] = "heartbeat",
 };
 
 const char *alert_kind_name(enum alert_kind kind)
