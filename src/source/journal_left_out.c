@@ -177,7 +177,7 @@ int left_out_find(struct left_out_told *told, char *const *paths, const char *di
 		  uint64_t looked_usec, struct left_out *ret)
 {
 	struct look l = {.told = told, .looked_usec = looked_usec, .ret = ret};
-	size_t descriptors;
+	size_t descriptors = 0;
 	int r = list_open(NULL, &descriptors);
 
 	if (r < 0 || (descriptors == told->descriptors &&
