@@ -41,7 +41,7 @@ static void print_safe(struct slice s)
 {
 	struct buffer text AUTO_BUFFER = BUFFER_INIT(65536);
 
-	if (display_append(&text, s) == 0)
+	if (display_append(&text, s) == 0 && text.len > 0)
 		(void)fwrite(text.data, 1, text.len, stdout);
 }
 
