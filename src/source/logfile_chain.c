@@ -173,9 +173,11 @@ void chain_set_gap(struct chain *c, const struct place *p, uint64_t from_usec, u
 	g->from_usec = from_usec;
 	g->to_usec = to_usec;
 	(void)snprintf(g->reason, sizeof(g->reason), "%s", reason);
-	(void)snprintf(g->identity, sizeof(g->identity), "gap:%llu:%016llx%016llx:%llu",
+	/* With its begin: what is missing at the same place again is another gap. */
+	(void)snprintf(g->identity, sizeof(g->identity), "gap:%llu:%016llx%016llx:%llu:%llu",
 		       (unsigned long long)p->ino, (unsigned long long)p->fingerprint.high,
-		       (unsigned long long)p->fingerprint.low, (unsigned long long)p->offset);
+		       (unsigned long long)p->fingerprint.low, (unsigned long long)p->offset,
+		       (unsigned long long)from_usec);
 }
 
 /* Whether there is one to be told; the one before it was. */

@@ -128,7 +128,11 @@ static inline void set_written(const char *path, time_t sec)
 static inline struct source_options options_of(const char *resume, bool follow)
 {
 	return (struct source_options){
-		.programs = test_programs, .resume = resume, .follow = follow, .now_usec = NOW};
+		.programs = test_programs,
+		.resume = resume,
+		.follow = follow,
+		.now_usec = NOW + (uint64_t)clock_step * USEC_PER_SEC,
+	};
 }
 
 static inline void open_log(struct place_of_test *t, const struct source_options *options)
