@@ -389,8 +389,12 @@ int chain_next(struct chain *c, enum lines_want want, struct line *ret)
 		}
 		if (r != 0)
 			return r;
-		/* Nobody tells who does not follow. */
-		if (!c->following && !c->lines.stream && c->n > 0) {
+		/*
+		 * Nobody tells who does not follow; and since the last look the file that is now
+		 * left for the next one may have been truncated, and renamed only then.
+		 */
+		if ((!c->following || (last && next_is_written(c))) && !c->lines.stream &&
+		    c->n > 0) {
 			r = chain_verify(c);
 			if (r < 0)
 				return r;

@@ -443,6 +443,25 @@ static void a_missing_file_is_a_gap_after_a_minute(void **state)
 	assert_quiet(t);
 }
 
+/* As copytruncate and a rename right behind it, after the look at the file and before that at the
+ * path. */
+static void a_file_that_is_truncated_before_it_is_left_is_looked_at_again(void **state)
+{
+	struct place_of_test *t = *state;
+
+	write_login(t->log, "u1-and-more");
+	start(t, NULL, true);
+	assert_reads(t, "u1-and-more");
+	assert_int_equal(rename(t->log, name(t, "auth.log.1")), 0);
+	write_text(t->log, "");
+	assert_told(t, "");
+	assert_int_equal(truncate(name(t, "auth.log.1"), 0), 0);
+	write_login(name(t, "auth.log.1"), "u2");
+	write_login(t->log, "u3");
+	assert_reads(t, "GAP u2 u3");
+	assert_told(t, "");
+}
+
 static void a_file_that_never_was_there_is_a_gap_too(void **state)
 {
 	struct place_of_test *t = *state;
@@ -639,6 +658,7 @@ int main(void)
 		TEST(a_position_without_a_file_begins_with_the_file),
 		TEST(a_missing_file_is_a_gap_after_a_minute),
 		TEST(a_file_that_never_was_there_is_a_gap_too),
+		TEST(a_file_that_is_truncated_before_it_is_left_is_looked_at_again),
 		TEST(a_gap_says_when_and_why),
 		TEST(the_old_file_is_read_while_the_path_is_missing),
 	};
