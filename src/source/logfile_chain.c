@@ -370,7 +370,7 @@ int chain_next(struct chain *c, enum lines_want want, struct line *ret)
 	int r;
 
 	for (;;) {
-		bool last;
+		bool ends, leaves, rest;
 
 		if (c->check && !c->lines.stream) {
 			r = check(c);
@@ -379,8 +379,11 @@ int chain_next(struct chain *c, enum lines_want want, struct line *ret)
 		}
 		if (next_gap(c))
 			return CHAIN_GAP;
-		last = !c->following || c->lines.stream || c->lines.piped || c->closing;
-		r = lines_next(&c->lines, want, last, ret);
+		ends = !c->following || c->lines.stream || c->lines.piped;
+		leaves = ends || c->closing;
+		/* The end of a line may still be on its way to a file that is only left. */
+		rest = ends || (leaves && (c->queue[0].dead || c->queue[0].final));
+		r = lines_next(&c->lines, want, rest, ret);
 		if (r == LINES_READ) {
 			r = take_read(c);
 			if (r != 0)
@@ -393,7 +396,7 @@ int chain_next(struct chain *c, enum lines_want want, struct line *ret)
 		 * Nobody tells who does not follow; and since the last look the file that is now
 		 * left for the next one may have been truncated, and renamed only then.
 		 */
-		if ((!c->following || (last && next_is_written(c))) && !c->lines.stream &&
+		if ((!c->following || (leaves && next_is_written(c))) && !c->lines.stream &&
 		    c->n > 0) {
 			r = chain_verify(c);
 			if (r < 0)
@@ -406,7 +409,7 @@ int chain_next(struct chain *c, enum lines_want want, struct line *ret)
 		if (!next_is_written(c))
 			return 0;
 		/* What was written to the old file meanwhile was written before this look. */
-		if (last)
+		if (leaves)
 			chain_shift(c, !c->queue[0].dead && !c->lines.piped);
 		else
 			c->closing = true;

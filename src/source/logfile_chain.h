@@ -40,6 +40,7 @@ struct segment {
 	/* Of one that was left. */
 	uint64_t seen_offset; /* up to which its bytes were seen, if not all taken */
 	uint64_t until_usec;  /* when it is closed; of chain_now() */
+	bool final;	      /* what it ends with is a line, though nobody ended it */
 };
 
 struct chain_gap {

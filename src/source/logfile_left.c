@@ -2,8 +2,9 @@
  * Files that were left for the next one. A daemon goes on with the old file until it is told to
  * open the new one, and of several writers one may be slower than the others. So the last files
  * that were left are watched for a minute after they were last written, and what still comes there
- * is read. Their inode and begin are known for longer: a file that was read is not read again under
- * another name, nor is a copy of it.
+ * is read. A line without its end is one only after a second: write(2) is not at once, where it
+ * goes over the end of a page. Their inode and begin are known for longer: a file that was read is
+ * not read again under another name, nor is a copy of it.
  */
 #include <sys/stat.h>
 #include <unistd.h>
@@ -12,6 +13,7 @@
 #include "source/logfile_chain.h"
 
 #define STAY_USEC (60 * USEC_PER_SEC)
+#define REST_USEC USEC_PER_SEC /* for the end of a line that was being written */
 
 static void close_left(struct chain *c, struct segment *s)
 {
@@ -32,7 +34,8 @@ void chain_leave(struct chain *c, struct segment s)
 			close_left(c, &c->left[0]);
 		drop(c, 0);
 	}
-	s.until_usec = chain_now(c) + STAY_USEC;
+	s.until_usec =
+		chain_now(c) + (s.offset < s.seen_offset && !s.final ? REST_USEC : STAY_USEC);
 	if (!c->following)
 		close_left(c, &s);
 	c->left[c->n_left++] = s;
@@ -80,9 +83,15 @@ int chain_look_at_left(struct chain *c)
 		if (s->fd < 0 || fstat(s->fd, &st) < 0)
 			continue;
 		if ((uint64_t)st.st_size <= s->seen_offset) {
-			if (now >= s->until_usec)
+			if (now < s->until_usec)
+				continue;
+			if (s->offset == s->seen_offset || s->final) {
 				close_left(c, s);
-			continue;
+				continue;
+			}
+			s->final = true;
+		} else {
+			s->final = false;
 		}
 		if (!is_worth(c, s))
 			continue;

@@ -462,6 +462,32 @@ static void a_file_that_is_truncated_before_it_is_left_is_looked_at_again(void *
 	assert_told(t, "");
 }
 
+static void a_line_in_a_file_that_was_left_may_still_be_on_its_way(void **state)
+{
+	struct place_of_test *t = *state;
+	char line[200], *old = name(t, "auth.log.1");
+
+	write_login(t->log, "u1");
+	start(t, NULL, true);
+	assert_reads(t, "u1");
+	assert_int_equal(rename(t->log, old), 0);
+	(void)login_line(line, sizeof(line), "u2-of-two-parts");
+	write_bytes(old, line, 70);
+	write_login(t->log, "u3");
+	assert_told(t, "u3");
+	write_text(old, line + 70);
+	assert_told(t, "u2-of-two-parts");
+
+	/* And one whose end never comes. */
+	(void)login_line(line, sizeof(line), "u4");
+	write_bytes(old, line, strlen(line) - 1);
+	assert_told(t, "");
+	clock_step += 2;
+	assert_int_equal(source_process(t->source), 0);
+	assert_reads(t, "u4");
+	assert_quiet(t);
+}
+
 static void a_file_that_never_was_there_is_a_gap_too(void **state)
 {
 	struct place_of_test *t = *state;
@@ -658,6 +684,7 @@ int main(void)
 		TEST(a_position_without_a_file_begins_with_the_file),
 		TEST(a_missing_file_is_a_gap_after_a_minute),
 		TEST(a_file_that_never_was_there_is_a_gap_too),
+		TEST(a_line_in_a_file_that_was_left_may_still_be_on_its_way),
 		TEST(a_file_that_is_truncated_before_it_is_left_is_looked_at_again),
 		TEST(a_gap_says_when_and_why),
 		TEST(the_old_file_is_read_while_the_path_is_missing),
