@@ -8,6 +8,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/number.h"
+
 void buffer_done(struct buffer *b)
 {
 	free(b->data);
@@ -43,14 +45,9 @@ int buffer_reserve(struct buffer *b, size_t n)
 
 int buffer_append_u64(struct buffer *b, uint64_t v)
 {
-	char digits[20];
-	size_t at = sizeof(digits);
+	char digits[NUMBER_U64_MAX];
 
-	do {
-		digits[--at] = (char)('0' + v % 10);
-		v /= 10;
-	} while (v > 0);
-	return buffer_append(b, digits + at, sizeof(digits) - at);
+	return buffer_append(b, digits, (size_t)(number_put_u64(digits, v) - digits));
 }
 
 int buffer_printf(struct buffer *b, const char *format, ...)

@@ -36,3 +36,16 @@ int number_parse_hex(struct slice s, uint64_t max, uint64_t *ret)
 {
 	return parse(s, 16, max, ret);
 }
+
+char *number_put_u64(char *at, uint64_t v)
+{
+	char digits[2 * NUMBER_U64_MAX] = {0};
+	size_t begin = NUMBER_U64_MAX;
+
+	do {
+		digits[--begin] = (char)('0' + v % 10);
+		v /= 10;
+	} while (v > 0);
+	memcpy(at, digits + begin, NUMBER_U64_MAX);
+	return at + NUMBER_U64_MAX - begin;
+}

@@ -90,11 +90,12 @@ static int explain_line(struct explain *e, struct slice line)
 				.trusted = true,
 				.identity = line,
 				.source = SLICE_LITERAL("explain")};
+	struct syslog_clock clock = {.now_usec = clock_now()};
 	struct syslog_line said;
 	struct judged judged = {.judgement = JUDGED_NOTHING};
 	int r = 0, k;
 
-	k = syslog_line_read(line, (const char *const *)c->programs.items, clock_now(), &said);
+	k = syslog_line_read(line, (const char *const *)c->programs.items, &clock, &said);
 	if (k == 0) {
 		record.message = said.header.message;
 		record.host = said.header.host;

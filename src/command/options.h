@@ -43,6 +43,12 @@ struct options {
 	char **arguments; /* NULL-terminated, of main() */
 };
 
+/* Whether records are read from standard input. */
+static inline bool options_standard_input(const struct options *o)
+{
+	return o->log_file && strcmp(o->log_file, "-") == 0;
+}
+
 /*
  * Reads the command line. 0 and *ret, to be given back by options_done(); or the exit status that
  * main() ends with (after --help, --version, or a mistake, which is told), plus one, so that it

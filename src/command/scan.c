@@ -20,11 +20,6 @@
 #include "store/ledger.h"
 #include "store/position.h"
 
-static bool from_standard_input(const struct options *o)
-{
-	return o->log_file && strcmp(o->log_file, "-") == 0;
-}
-
 /* The position, without a right to write there; a state that is not there is none. */
 static int peek_position(const struct options *o, struct buffer *ret)
 {
@@ -73,7 +68,7 @@ static int dry_run(struct session *s)
 	struct judged judged;
 	int r = STATUS_DONE;
 
-	if (!o->since_usec && !from_standard_input(o))
+	if (!o->since_usec && !options_standard_input(o))
 		r = peek_position(o, &position);
 	if (r == STATUS_DONE)
 		r = session_open_source(s, &so, position.len ? position.data : NULL);
@@ -112,7 +107,7 @@ static int dry_run(struct session *s)
 
 static void tell_first_start(const struct session *s, bool first)
 {
-	if (!first || s->options->since_usec || from_standard_input(s->options))
+	if (!first || s->options->since_usec || options_standard_input(s->options))
 		return;
 	log_notice(
 		"first scan: it begins at the end of %s; what was logged before is not "
@@ -127,7 +122,7 @@ static int read_all(struct session *s, struct intake *in)
 	const char *position = NULL;
 	int r = STATUS_DONE;
 
-	if (!o->since_usec && !from_standard_input(o)) {
+	if (!o->since_usec && !options_standard_input(o)) {
 		r = intake_position(in, &position);
 		so.from_end = true;
 	}
@@ -144,7 +139,7 @@ static int read_all(struct session *s, struct intake *in)
 		return STATUS_FAILED;
 	}
 	/* What follows a watch that ended, or was killed, must not say that all is well. */
-	if (!o->no_deliver && !from_standard_input(o))
+	if (!o->no_deliver && !options_standard_input(o))
 		intake_heartbeat(in, INTAKE_FINAL);
 	return STATUS_DONE;
 }

@@ -15,8 +15,8 @@
 #include "text/display.h"
 #include "text/export.h"
 
-#define ROW_MAX	     ((size_t)1 << 20)
-#define OUTPUT_BLOCK 65536 /* bytes written at once */
+#define ROW_MAX	     ((size_t)4 << 20) /* also of text that is all to be escaped */
+#define OUTPUT_BLOCK (256 << 10)       /* bytes written at once: a file then has large folios */
 
 enum {
 	WIDTH_TIME = 19,
@@ -35,6 +35,8 @@ struct table {
 	struct buffer row;
 };
 
+static char block[OUTPUT_BLOCK]; /* stdout's: outlives the table */
+
 struct table *table_new(const struct options *options, enum table_host host)
 {
 	struct table *t = calloc(1, sizeof(*t));
@@ -47,8 +49,9 @@ struct table *table_new(const struct options *options, enum table_host host)
 	t->quiet = options->quiet;
 	t->row.max = ROW_MAX;
 	t->terminal = isatty(STDOUT_FILENO);
-	if (!t->terminal)
-		(void)setvbuf(stdout, NULL, _IOFBF, OUTPUT_BLOCK);
+	/* Who still writes to standard input does not wait for rows for so long. */
+	if (!t->terminal && !options_standard_input(options))
+		(void)setvbuf(stdout, block, _IOFBF, OUTPUT_BLOCK);
 	t->colour = t->terminal && !getenv("NO_COLOR");
 	if (t->terminal && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0)
 		t->columns = size.ws_col;

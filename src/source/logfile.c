@@ -33,23 +33,23 @@ struct logfile {
 	struct line line;
 	struct syslog_line said;
 
-	bool ended;	     /* by until_usec: line is the first that is not given */
-	uint64_t year_usec;  /* what years are inferred from, ... */
-	uint64_t year_reads; /* ... and the read it was asked for */
-	struct buffer login; /* the last line that was given, where the next may repeat it */
-	uint64_t login_end;  /* its end_offset, ... */
-	unsigned login_in;   /* ... in this segment; of chain.begun */
+	bool ended;		   /* by until_usec: line is the first that is not given */
+	struct syslog_clock clock; /* what times are read by, ... */
+	uint64_t clock_reads;	   /* ... and the read it was set for */
+	struct buffer login;	   /* the last line that was given, where the next may repeat it */
+	uint64_t login_end;	   /* its end_offset, ... */
+	unsigned login_in;	   /* ... in this segment; of chain.begun */
 	struct buffer position, identity, name;
 };
 
 /* Reads a line as a record of one of the programs that may be a login. */
 static bool understand(struct logfile *f, struct slice line)
 {
-	if (f->year_reads != f->chain.lines.reads) {
-		f->year_reads = f->chain.lines.reads;
-		f->year_usec = chain_written_usec(&f->chain);
+	if (f->clock_reads != f->chain.lines.reads) {
+		f->clock_reads = f->chain.lines.reads;
+		f->clock = (struct syslog_clock){.now_usec = chain_written_usec(&f->chain)};
 	}
-	return syslog_line_read(line, f->programs, f->year_usec, &f->said) == 0;
+	return syslog_line_read(line, f->programs, &f->clock, &f->said) == 0;
 }
 
 /* Reads what follows a line that a full disk cut off. */
@@ -331,7 +331,7 @@ int logfile_open_block(const char *path, const struct source_options *options, s
 		.nameless = options->nameless,
 		.identity = BUFFER_INIT(256),
 		.name = BUFFER_INIT(8192),
-		.year_reads = UINT64_MAX,
+		.clock_reads = UINT64_MAX,
 	};
 	r = chain_open(&f->chain, path, options, block, err);
 	if (r == 0 && options->resume)

@@ -74,9 +74,15 @@ static size_t find_stem(const struct lines *l, size_t at)
 {
 	while (l->complete - at >= STRIDE + STEM_SIZE && !stride_has_stem(l->data + at))
 		at += STRIDE;
-	for (; l->complete - at >= STEM_SIZE; at++)
-		if (memcmp(l->data + at, STEM, STEM_SIZE) == 0)
+	for (; l->complete - at >= STEM_SIZE; at++) {
+		const char *p = memchr(l->data + at, STEM[0], l->complete - at - 1);
+
+		if (!p)
+			break;
+		at = (size_t)(p - l->data);
+		if (p[1] == STEM[1])
 			return at;
+	}
 	return NO_HIT;
 }
 

@@ -12,6 +12,7 @@ static uint64_t begin_usec(const struct chain *c)
 {
 	const struct segment *s = &c->queue[0];
 	struct slice text = {s->head.bytes, s->head.n};
+	struct syslog_clock clock = {.now_usec = chain_written_usec(c)};
 	struct syslog_header header;
 
 	if (c->n == 0)
@@ -22,8 +23,7 @@ static uint64_t begin_usec(const struct chain *c)
 		const char *newline = memchr(text.p, '\n', text.n);
 		struct slice line = {text.p, newline ? (size_t)(newline - text.p) : text.n};
 
-		if (syslog_header_parse(line, chain_written_usec(c), &header) == 0 &&
-		    header.realtime_usec > 0)
+		if (syslog_header_parse(line, &clock, &header) == 0 && header.realtime_usec > 0)
 			return header.realtime_usec;
 		text = slice_from(text, line.n + (newline ? 1 : 0));
 	}

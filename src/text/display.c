@@ -1,7 +1,7 @@
 /*
  * One decoder (Unicode 15, table 3-7: shortest forms only, no surrogates) cuts text into characters
- * and ill-formed runs, and one sorted table says which characters never pass. Both writers differ
- * only in what they put in place of what is stopped. Runs that pass are appended as a whole.
+ * and ill-formed runs, and one sorted table says which characters never pass. The writers differ in
+ * what they put in place of what is stopped. Runs that pass are copied as a whole.
  */
 #include "text/display.h"
 
@@ -121,9 +121,8 @@ size_t display_decode(struct slice s, uint32_t *ret)
 	return n;
 }
 
-typedef int (*substitute)(struct buffer *ret, uint32_t c, struct slice bytes);
-
-static int display_substitute(struct buffer *ret, uint32_t c, struct slice bytes)
+/* What must not pass, as it is shown instead. */
+static int append_stopped(struct buffer *ret, uint32_t c, struct slice bytes)
 {
 	int r = 0;
 
@@ -134,24 +133,10 @@ static int display_substitute(struct buffer *ret, uint32_t c, struct slice bytes
 	return r;
 }
 
-static int json_substitute(struct buffer *ret, uint32_t c, struct slice bytes)
-{
-	(void)bytes;
-	if (c == '"' || c == '\\')
-		return buffer_printf(ret, "\\%c", (char)c);
-	if (c == DISPLAY_INVALID)
-		return buffer_append_str(ret, "\xef\xbf\xbd");
-	if (c >= 0x10000)
-		return buffer_printf(ret, "\\u%04x\\u%04x",
-				     (unsigned)(0xd800 + ((c - 0x10000) >> 10)),
-				     (unsigned)(0xdc00 + ((c - 0x10000) & 0x3ff)));
-	return buffer_printf(ret, "\\u%04x", (unsigned)c);
-}
-
 /* What is neither stopped nor quoted, nor a part of a longer character. */
 static bool is_plain(unsigned char c)
 {
-	return (c >= 0x20) & (c < 0x7f) & (c != '"') & (c != '\\');
+	return ((signed char)c >= 0x20) & (c != 0x7f) & (c != '"') & (c != '\\');
 }
 
 #define STRIDE 32 /* bytes looked at together: without a branch, so that it becomes vectors */
@@ -183,54 +168,93 @@ static size_t plain_end(struct slice s, size_t at)
 	return at;
 }
 
-/* Appends @s with @put in place of what does not pass, and of '"' and '\' where @quoting. */
-static int append_passing(struct buffer *ret, struct slice s, substitute put, bool quoting)
+int display_append(struct buffer *ret, struct slice s)
 {
-	size_t run = 0, at = 0;
-	int r;
+	size_t before = ret->len, run = 0, at = 0;
+	int r = 0;
 
-	while ((at = plain_end(s, at)) < s.n) {
+	while (r == 0 && (at = plain_end(s, at)) < s.n) {
 		uint32_t c;
 		size_t n = display_decode(slice_from(s, at), &c);
 
-		if (c != DISPLAY_INVALID && passes(c) && !(quoting && (c == '"' || c == '\\'))) {
-			at += n;
-			continue;
+		if (c == DISPLAY_INVALID || !passes(c)) {
+			r = buffer_append(ret, s.p + run, at - run);
+			if (r == 0)
+				r = append_stopped(ret, c, (struct slice){s.p + at, n});
+			run = at + n;
 		}
-		r = buffer_append(ret, s.p + run, at - run);
-		if (r < 0)
-			return r;
-		r = put(ret, c, (struct slice){s.p + at, n});
-		if (r < 0)
-			return r;
 		at += n;
-		run = at;
 	}
-	return s.n > run ? buffer_append(ret, s.p + run, s.n - run) : 0;
-}
-
-int display_append(struct buffer *ret, struct slice s)
-{
-	size_t before = ret->len;
-	int r = append_passing(ret, s, display_substitute, false);
-
+	if (r == 0)
+		r = buffer_append(ret, s.p + run, s.n - run);
 	if (r < 0)
 		ret->len = before;
 	return r;
 }
 
-int display_append_json(struct buffer *ret, struct slice s)
+static char *put(char *at, const char *p, size_t n)
 {
-	size_t before = ret->len;
-	int r = buffer_append_char(ret, '"');
+	memcpy(at, p, n);
+	return at + n;
+}
 
-	if (r == 0)
-		r = append_passing(ret, s, json_substitute, true);
-	if (r == 0)
-		r = buffer_append_char(ret, '"');
-	if (r < 0)
-		ret->len = before;
-	return r;
+/* "\uHHHH" */
+static char *put_escape(char *at, uint32_t unit)
+{
+	*at++ = '\\';
+	*at++ = 'u';
+	for (int shift = 12; shift >= 0; shift -= 4)
+		*at++ = "0123456789abcdef"[unit >> shift & 15];
+	return at;
+}
+
+/* One character, or ill-formed run, that is not plain. */
+static char *put_json_character(char *at, uint32_t c, struct slice bytes)
+{
+	if (c == DISPLAY_INVALID)
+		return put(at, "\xef\xbf\xbd", 3);
+	if (c == '"' || c == '\\') {
+		*at++ = '\\';
+		*at++ = (char)c;
+		return at;
+	}
+	if (passes(c))
+		return put(at, bytes.p, bytes.n);
+	if (c < 0x10000)
+		return put_escape(at, c);
+	at = put_escape(at, 0xd800 + ((c - 0x10000) >> 10));
+	return put_escape(at, 0xdc00 + ((c - 0x10000) & 0x3ff));
+}
+
+char *display_put_json(char *at, struct slice s)
+{
+	*at++ = '"';
+	while (s.n > 0) {
+		char last[STRIDE];
+		const char *p = s.p;
+		size_t n = s.n < STRIDE ? s.n : STRIDE;
+		uint32_t c;
+
+		if (n < STRIDE) {
+			memset(last, ' ', STRIDE);
+			memcpy(last, s.p, n);
+			p = last;
+		}
+		if (!stride_is_plain(p)) {
+			for (n = 0; is_plain((unsigned char)p[n]); n++)
+				continue;
+		}
+		memcpy(at, p, STRIDE);
+		at += n;
+		s = slice_from(s, n);
+		if (s.n == 0 || is_plain((unsigned char)s.p[0]))
+			continue;
+		n = display_decode(s, &c);
+		at = put_json_character(at, c, (struct slice){s.p, n});
+		s = slice_from(s, n);
+	}
+	*at++ = '"';
+	return at;
 }
 
 size_t display_width(struct slice s)

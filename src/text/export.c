@@ -6,16 +6,28 @@
 
 #include <stdio.h>
 
+#include "base/number.h"
 #include "base/timetext.h"
 #include "text/display.h"
 
 enum type { TYPE_TEXT, TYPE_NUMBER, TYPE_BOOL, TYPE_TIME };
 
-struct value {
-	const char *key;     /* of the JSON object */
+struct name {
+	char json[24];	     /* as it is written, with what stands before and behind it */
+	size_t json_n;	     /* its length */
 	const char *journal; /* of the export block */
+};
+
+#define NAME(key, journal)                                                                         \
+	__extension__({                                                                            \
+		static const struct name n = {",\"" key "\":", sizeof(",\"" key "\":") - 1,        \
+					      journal};                                            \
+		&n;                                                                                \
+	})
+
+struct value {
+	const struct name *name;
 	enum type type;
-	bool known;
 	struct slice text;
 	uint64_t number;
 };
@@ -27,16 +39,17 @@ struct row {
 	size_t n;
 };
 
-static void add_text(struct row *row, const char *key, const char *journal, struct slice text)
+static void add_text(struct row *row, const struct name *name, struct slice text)
 {
-	row->values[row->n++] = (struct value){key, journal, TYPE_TEXT, text.p != NULL, text, 0};
+	if (text.p)
+		row->values[row->n++] = (struct value){name, TYPE_TEXT, text, 0};
 }
 
-static void add_number(struct row *row, const char *key, const char *journal, enum type type,
-		       bool known, uint64_t number)
+static void add_number(struct row *row, const struct name *name, enum type type, bool known,
+		       uint64_t number)
 {
-	row->values[row->n++] =
-		(struct value){key, journal, type, known, {NULL, 0}, known ? number : 0};
+	if (known)
+		row->values[row->n++] = (struct value){name, type, {NULL, 0}, number};
 }
 
 static void fill_row(const struct alert *a, const struct export_verdict *v, struct slice rule,
@@ -49,30 +62,31 @@ static void fill_row(const struct alert *a, const struct export_verdict *v, stru
 	if (v)
 		verdict = slice_of(v->allowed ? "allowed" : "alert");
 	row->n = 0;
-	add_number(row, "time", "__REALTIME_TIMESTAMP", TYPE_TIME, a->time_usec != 0, a->time_usec);
-	add_text(row, "host", "_HOSTNAME", a->host);
-	add_text(row, "program", "SYSLOG_IDENTIFIER", a->program);
-	add_number(row, "pid", "_PID", TYPE_NUMBER, a->pid_known, a->pid);
-	add_number(row, "uid", "_UID", TYPE_NUMBER, a->uid_known, a->uid);
-	add_text(row, "method", "LOGINBELL_METHOD", a->method);
-	add_text(row, "user", "LOGINBELL_USER", a->user);
-	add_text(row, "addr", "LOGINBELL_ADDR", a->addr);
-	add_number(row, "port", "LOGINBELL_PORT", TYPE_NUMBER, a->port_known, a->port);
-	add_text(row, "key_type", "LOGINBELL_KEY_TYPE", a->key_type);
-	add_text(row, "fingerprint", "LOGINBELL_FINGERPRINT", a->fingerprint);
-	add_text(row, "cert_id", "LOGINBELL_CERT_ID", a->cert_id);
+	add_number(row, NAME("time", "__REALTIME_TIMESTAMP"), TYPE_TIME, a->time_usec != 0,
+		   a->time_usec);
+	add_text(row, NAME("host", "_HOSTNAME"), a->host);
+	add_text(row, NAME("program", "SYSLOG_IDENTIFIER"), a->program);
+	add_number(row, NAME("pid", "_PID"), TYPE_NUMBER, a->pid_known, a->pid);
+	add_number(row, NAME("uid", "_UID"), TYPE_NUMBER, a->uid_known, a->uid);
+	add_text(row, NAME("method", "LOGINBELL_METHOD"), a->method);
+	add_text(row, NAME("user", "LOGINBELL_USER"), a->user);
+	add_text(row, NAME("addr", "LOGINBELL_ADDR"), a->addr);
+	add_number(row, NAME("port", "LOGINBELL_PORT"), TYPE_NUMBER, a->port_known, a->port);
+	add_text(row, NAME("key_type", "LOGINBELL_KEY_TYPE"), a->key_type);
+	add_text(row, NAME("fingerprint", "LOGINBELL_FINGERPRINT"), a->fingerprint);
+	add_text(row, NAME("cert_id", "LOGINBELL_CERT_ID"), a->cert_id);
 	/* Text: 64 bits are more than a JSON reader keeps of a number. */
-	add_text(row, "cert_serial", "LOGINBELL_CERT_SERIAL", a->cert_serial);
-	add_text(row, "ca_fingerprint", "LOGINBELL_CA_FINGERPRINT", a->ca_fingerprint);
-	add_text(row, "extra", "LOGINBELL_EXTRA", a->extra);
-	add_text(row, "kind", "LOGINBELL_KIND", slice_of(alert_kind_name(a->kind)));
-	add_text(row, "verdict", "LOGINBELL_VERDICT", verdict);
-	add_text(row, "rule", "LOGINBELL_RULE", rule);
-	add_number(row, "trusted", "LOGINBELL_TRUSTED", TYPE_BOOL, claim, a->trusted);
-	add_number(row, "ambiguous", "LOGINBELL_AMBIGUOUS", TYPE_BOOL, claim, a->ambiguous);
-	add_number(row, "count", "LOGINBELL_COUNT", TYPE_NUMBER, a->count > 1, a->count);
-	add_text(row, "message", "MESSAGE", a->message);
-	add_text(row, "position", "__CURSOR", a->position);
+	add_text(row, NAME("cert_serial", "LOGINBELL_CERT_SERIAL"), a->cert_serial);
+	add_text(row, NAME("ca_fingerprint", "LOGINBELL_CA_FINGERPRINT"), a->ca_fingerprint);
+	add_text(row, NAME("extra", "LOGINBELL_EXTRA"), a->extra);
+	add_text(row, NAME("kind", "LOGINBELL_KIND"), slice_of(alert_kind_name(a->kind)));
+	add_text(row, NAME("verdict", "LOGINBELL_VERDICT"), verdict);
+	add_text(row, NAME("rule", "LOGINBELL_RULE"), rule);
+	add_number(row, NAME("trusted", "LOGINBELL_TRUSTED"), TYPE_BOOL, claim, a->trusted);
+	add_number(row, NAME("ambiguous", "LOGINBELL_AMBIGUOUS"), TYPE_BOOL, claim, a->ambiguous);
+	add_number(row, NAME("count", "LOGINBELL_COUNT"), TYPE_NUMBER, a->count > 1, a->count);
+	add_text(row, NAME("message", "MESSAGE"), a->message);
+	add_text(row, NAME("position", "__CURSOR"), a->position);
 }
 
 /* "FILE:LINE" in @storage; absent where no rule decided. */
@@ -93,45 +107,55 @@ static int rule_text(const struct export_verdict *v, struct buffer *storage, str
 	return r;
 }
 
-static int json_value(const struct value *value, struct buffer *ret)
+static char *put_text(char *at, const char *text)
+{
+	size_t n = strlen(text);
+
+	memcpy(at, text, n);
+	return at + n;
+}
+
+static char *put_json_value(char *at, const struct value *value)
 {
 	char time[TIMETEXT_MAX];
 
 	switch (value->type) {
 	case TYPE_TEXT:
-		return display_append_json(ret, value->text);
+		return display_put_json(at, value->text);
 	case TYPE_NUMBER:
-		return buffer_append_u64(ret, value->number);
+		return number_put_u64(at, value->number);
 	case TYPE_BOOL:
-		return buffer_append_str(ret, value->number ? "true" : "false");
+		return put_text(at, value->number ? "true" : "false");
 	case TYPE_TIME:
-		return display_append_json(ret, slice_of(timetext_rfc3339(value->number, time)));
+		return display_put_json(at, slice_of(timetext_rfc3339(value->number, time)));
 	}
-	return 0;
+	return at;
 }
 
+/* Room is made once for all that a row can take. */
 static int json_row(const struct row *row, struct buffer *ret)
 {
-	const char *before = "{\"";
+	size_t most = sizeof("}\n");
+	char *at;
 	int r;
 
+	for (size_t i = 0; i < row->n; i++)
+		most += sizeof(row->values[i].name->json) + TIMETEXT_MAX +
+			DISPLAY_JSON_MAX(row->values[i].text.n);
+	r = buffer_reserve(ret, most);
+	if (r < 0)
+		return r;
+	at = ret->data + ret->len;
 	for (size_t i = 0; i < row->n; i++) {
 		const struct value *value = &row->values[i];
 
-		if (!value->known)
-			continue;
-		r = buffer_append_str(ret, before);
-		if (r == 0)
-			r = buffer_append_str(ret, value->key);
-		if (r == 0)
-			r = buffer_append_str(ret, "\":");
-		if (r == 0)
-			r = json_value(value, ret);
-		if (r < 0)
-			return r;
-		before = ",\"";
+		memcpy(at, value->name->json, sizeof(value->name->json));
+		at = put_json_value(at + value->name->json_n, value);
 	}
-	return buffer_append_str(ret, "}\n");
+	ret->data[ret->len] = '{'; /* no comma before the first */
+	at = put_text(at, "}\n");
+	ret->len = (size_t)(at - ret->data);
+	return 0;
 }
 
 /* As journald decides it: text is valid UTF-8 without controls other than tab. */
@@ -173,12 +197,10 @@ static int journal_row(const struct row *row, struct buffer *ret)
 	for (size_t i = 0; i < row->n; i++) {
 		const struct value *value = &row->values[i];
 
-		if (!value->known)
-			continue;
 		if (value->type == TYPE_TEXT)
-			r = journal_text(value->journal, value->text, ret);
+			r = journal_text(value->name->journal, value->text, ret);
 		else
-			r = buffer_printf(ret, "%s=%llu\n", value->journal,
+			r = buffer_printf(ret, "%s=%llu\n", value->name->journal,
 					  (unsigned long long)value->number);
 		if (r < 0)
 			return r;

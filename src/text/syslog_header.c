@@ -156,12 +156,12 @@ static bool take_structured_data(struct slice *s)
 }
 
 /* All behind "<PRI>1 ". */
-static bool read_rfc5424(struct slice s, struct syslog_header *h)
+static bool read_rfc5424(struct slice s, struct syslog_clock *clock, struct syslog_header *h)
 {
 	uint64_t v;
 
 	if (!slice_take(&s, "- ") &&
-	    (!syslog_time_take_rfc3339(&s, &h->realtime_usec) || !slice_take(&s, " ")))
+	    (!syslog_time_take_rfc3339(&s, clock, &h->realtime_usec) || !slice_take(&s, " ")))
 		return false;
 	h->host = take_value(&s);
 	h->program = take_value(&s);
@@ -205,7 +205,7 @@ static void skip_socklog(struct slice *s)
 		*s = rest;
 }
 
-int syslog_header_parse(struct slice line, uint64_t now_usec, struct syslog_header *ret)
+int syslog_header_parse(struct slice line, struct syslog_clock *clock, struct syslog_header *ret)
 {
 	struct syslog_header h = {0};
 	struct slice s = line;
@@ -217,9 +217,9 @@ int syslog_header_parse(struct slice line, uint64_t now_usec, struct syslog_head
 	skip_priority(&s);
 	skip_socklog(&s);
 	if (slice_take(&s, "1 ")) {
-		if (!read_rfc5424(s, &h))
+		if (!read_rfc5424(s, clock, &h))
 			return SYSLOG_HEADER_E_NONE;
-	} else if (!syslog_time_take(&s, now_usec, &h.realtime_usec) || !read_words(s, &h)) {
+	} else if (!syslog_time_take(&s, clock, &h.realtime_usec) || !read_words(s, &h)) {
 		return SYSLOG_HEADER_E_NONE;
 	}
 	*ret = h;

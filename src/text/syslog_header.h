@@ -15,6 +15,16 @@ struct syslog_header {
 	struct slice message;	/* all behind the header */
 };
 
+/* What a time is read by that lacks its year, or its zone. All but now_usec begins as 0. */
+struct syslog_clock {
+	uint64_t now_usec; /* since the epoch */
+
+	/* The day of a local time that was read last: the next one is mostly of the same. */
+	int64_t day; /* since the epoch, as if it were UTC */
+	long offset; /* of the local zone, seconds east of UTC */
+	bool day_known, one_offset;
+};
+
 enum syslog_header_e {
 	SYSLOG_HEADER_E_NONE = 1, /* no header of a known form */
 };
@@ -28,10 +38,10 @@ enum syslog_header_e {
  * behind the host, a year before the month), socklog ("auth.info: " before it, and svlogd's time),
  * metalog ("Nov  3 04:05:06 [prog] "), and what journalctl prints with -o short, short-*, and
  * with-unit (there @program is the unit: "ssh.service"). A "<PRI>" before any of them is skipped,
- * so is Solaris' "[ID 800047 auth.notice] " behind them. @now_usec serves to infer the year of
+ * so is Solaris' "[ID 800047 auth.notice] " behind them. @clock serves to infer the year of
  * RFC 3164, which is never later than a day from now. Times without a zone are local
  * (localtime_r(3); who changes TZ calls tzset(3)); a zone by name is known if it is UTC or the
  * local one, else the time is not; nor is it where the month is in another language.
  * 0 or SYSLOG_HEADER_E_NONE.
  */
-int syslog_header_parse(struct slice line, uint64_t now_usec, struct syslog_header *ret);
+int syslog_header_parse(struct slice line, struct syslog_clock *clock, struct syslog_header *ret);

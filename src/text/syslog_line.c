@@ -181,13 +181,13 @@ bool syslog_line_repeats(struct slice line, uint64_t *ret)
 	return true;
 }
 
-int syslog_line_read(struct slice line, const char *const *programs, uint64_t now_usec,
+int syslog_line_read(struct slice line, const char *const *programs, struct syslog_clock *clock,
 		     struct syslog_line *ret)
 {
 	struct syslog_line l = {.repeated = 0};
 	struct slice message;
 
-	if (syslog_header_parse(line, now_usec, &l.header) != 0) {
+	if (syslog_header_parse(line, clock, &l.header) != 0) {
 		if (!guess(line, programs, &l.header))
 			return SYSLOG_LINE_E_NONE;
 		*ret = l;

@@ -17,10 +17,10 @@ enum syslog_line_e {
 
 /*
  * Reads @line (without its newline) as a record of one of @programs (ends with NULL); a line that
- * names no program, or a unit instead of it, is one of them. @now_usec as in syslog_header_parse().
+ * names no program, or a unit instead of it, is one of them. @clock as in syslog_header_parse().
  * 0 or SYSLOG_LINE_E_*.
  */
-int syslog_line_read(struct slice line, const char *const *programs, uint64_t now_usec,
+int syslog_line_read(struct slice line, const char *const *programs, struct syslog_clock *clock,
 		     struct syslog_line *ret);
 
 /* Whether a line only says that the one before it came again; *ret: how often. */

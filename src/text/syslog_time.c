@@ -28,16 +28,21 @@ static bool is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
-/* Takes exactly @n digits, that are at most @max. */
+/* Takes exactly @n digits, at most 9, of a number that is at most @max. */
 static bool take_digits(struct slice *s, size_t n, unsigned max, unsigned *ret)
 {
-	uint64_t v;
+	unsigned v = 0;
 
-	if (s->n < n || number_parse_u64((struct slice){s->p, n}, max, &v) != 0)
+	if (s->n < n)
 		return false;
+	for (size_t i = 0; i < n; i++) {
+		if (!is_digit(s->p[i]))
+			return false;
+		v = v * 10 + (unsigned)(s->p[i] - '0');
+	}
 	*s = slice_from(*s, n);
-	*ret = (unsigned)v;
-	return true;
+	*ret = v;
+	return v <= max;
 }
 
 static bool take_fraction(struct slice *s, unsigned *ret_usec)
@@ -144,19 +149,35 @@ static long local_offset(int64_t seconds, char zone[16])
 	return tm.tm_gmtoff;
 }
 
+/* Whether the local zone has one offset all through a day, as on nearly all days; and which. */
+static bool offset_of_day(int64_t day, struct syslog_clock *clock, long *ret)
+{
+	char name[16];
+
+	if (!clock->day_known || clock->day != day) {
+		clock->day = day;
+		clock->day_known = true;
+		clock->offset = local_offset((day - 1) * SEC_PER_DAY, name);
+		clock->one_offset = clock->offset == local_offset((day + 2) * SEC_PER_DAY, name);
+	}
+	*ret = clock->offset;
+	return clock->one_offset;
+}
+
 /*
  * Seconds since the epoch of a local time; where @zone is not absent, only if the local zone then
  * had that name. 0 if not.
  */
-static int64_t local_seconds(const struct civil *c, struct slice zone)
+static int64_t local_seconds(const struct civil *c, struct slice zone, struct syslog_clock *clock)
 {
 	int64_t as_utc = civil_seconds(c), t;
 	char name[16];
-	long offsets[2] = {local_offset(as_utc - SEC_PER_DAY, name),
-			   local_offset(as_utc + SEC_PER_DAY, name)};
+	long offsets[2];
 
-	if (offsets[0] == offsets[1] && !zone.p) /* as on nearly all days */
+	if (!zone.p && offset_of_day(as_utc / SEC_PER_DAY, clock, &offsets[0]))
 		return as_utc - offsets[0];
+	offsets[0] = local_offset(as_utc - SEC_PER_DAY, name);
+	offsets[1] = local_offset(as_utc + SEC_PER_DAY, name);
 	for (size_t i = 0; i < ARRAY_SIZE(offsets); i++) {
 		t = as_utc - offsets[i];
 		if (local_offset(t, name) == offsets[i] && (!zone.p || slice_eq_str(zone, name)))
@@ -190,7 +211,7 @@ static bool take_offset(struct slice *s, int64_t *ret_seconds)
 	return true;
 }
 
-bool syslog_time_take_rfc3339(struct slice *s, uint64_t *ret)
+bool syslog_time_take_rfc3339(struct slice *s, struct syslog_clock *clock, uint64_t *ret)
 {
 	struct civil c = {0};
 	int64_t offset;
@@ -203,7 +224,7 @@ bool syslog_time_take_rfc3339(struct slice *s, uint64_t *ret)
 			return false;
 		*ret = to_usec(civil_seconds(&c) - offset, &c);
 	} else {
-		*ret = to_usec(local_seconds(&c, (struct slice){0}), &c);
+		*ret = to_usec(local_seconds(&c, (struct slice){0}, clock), &c);
 	}
 	return true;
 }
@@ -223,7 +244,7 @@ static bool is_zone_name(struct slice word)
  * "[Mon ]2026-11-23 04:05:06 ZONE" (journalctl -o short-full); the zone is a name or an offset,
  * that may also follow at once ("04:05:06+01:00"), or there is none.
  */
-static bool take_full(struct slice *s, uint64_t *ret)
+static bool take_full(struct slice *s, struct syslog_clock *clock, uint64_t *ret)
 {
 	struct slice rest, zone, number;
 	struct civil c = {0};
@@ -247,9 +268,9 @@ static bool take_full(struct slice *s, uint64_t *ret)
 	else if (take_offset(&number, &offset) && number.n == 0)
 		*ret = to_usec(civil_seconds(&c) - offset, &c);
 	else if (is_zone_name(zone))
-		*ret = to_usec(local_seconds(&c, zone), &c);
+		*ret = to_usec(local_seconds(&c, zone, clock), &c);
 	else {
-		*ret = to_usec(local_seconds(&c, (struct slice){0}), &c);
+		*ret = to_usec(local_seconds(&c, (struct slice){0}, clock), &c);
 		*s = rest;
 	}
 	return true;
@@ -259,9 +280,9 @@ static bool take_full(struct slice *s, uint64_t *ret)
  * The time of a header without a year: the latest that is not more than a day from now, since a
  * clock may be a little ahead, but no log tells of the future.
  */
-static uint64_t infer_year(struct civil *c, uint64_t now_usec)
+static uint64_t infer_year(struct civil *c, struct syslog_clock *clock)
 {
-	int64_t limit = (int64_t)(now_usec / USEC_PER_SEC) + SEC_PER_DAY;
+	int64_t limit = (int64_t)(clock->now_usec / USEC_PER_SEC) + SEC_PER_DAY;
 
 	/*
 	 * By the mean length of a year it may already be the next one, and in a zone the one behind
@@ -273,7 +294,7 @@ static uint64_t infer_year(struct civil *c, uint64_t now_usec)
 
 		if (!is_date(c) || civil_seconds(c) > limit + SEC_PER_DAY)
 			continue;
-		seconds = local_seconds(c, (struct slice){0});
+		seconds = local_seconds(c, (struct slice){0}, clock);
 		if (seconds <= limit)
 			return to_usec(seconds, c);
 	}
@@ -328,7 +349,7 @@ static bool take_unix(struct slice *s, uint64_t *ret)
 }
 
 /* "2026 Nov  3 04:05:06 " (syslog-ng's FULLDATE). */
-static bool take_year_first(struct slice *s, uint64_t *ret)
+static bool take_year_first(struct slice *s, struct syslog_clock *clock, uint64_t *ret)
 {
 	struct civil c = {0};
 	unsigned year;
@@ -339,7 +360,7 @@ static bool take_year_first(struct slice *s, uint64_t *ret)
 	c.year = year;
 	if (!is_date(&c))
 		return false;
-	*ret = to_usec(local_seconds(&c, (struct slice){0}), &c);
+	*ret = to_usec(local_seconds(&c, (struct slice){0}, clock), &c);
 	return true;
 }
 
@@ -360,7 +381,7 @@ static bool take_foreign_month(struct slice *s)
 	       slice_take(s, " ");
 }
 
-static bool take_known(struct slice *s, uint64_t now_usec, uint64_t *ret)
+static bool take_known(struct slice *s, struct syslog_clock *clock, uint64_t *ret)
 {
 	struct civil c = {0};
 	struct slice year;
@@ -370,15 +391,15 @@ static bool take_known(struct slice *s, uint64_t now_usec, uint64_t *ret)
 		return take_monotonic(s);
 	if (s->n > 10 && is_digit(s->p[0])) {
 		if (s->p[4] == ' ')
-			return take_year_first(s, ret);
+			return take_year_first(s, clock, ret);
 		if (s->p[4] != '-')
 			return take_unix(s, ret);
 		if (s->p[10] == 'T')
-			return syslog_time_take_rfc3339(s, ret) && slice_take(s, " ");
-		return take_full(s, ret);
+			return syslog_time_take_rfc3339(s, clock, ret) && slice_take(s, " ");
+		return take_full(s, clock, ret);
 	}
 	if (take_weekday(s) && s->n > 0 && is_digit(s->p[0]))
-		return take_full(s, ret);
+		return take_full(s, clock, ret);
 	if (!take_month_day_clock(s, &c) || !slice_take(s, " "))
 		return false;
 	year = *s;
@@ -388,22 +409,22 @@ static bool take_known(struct slice *s, uint64_t now_usec, uint64_t *ret)
 		*s = year;
 		if (!is_date(&c))
 			return false;
-		*ret = to_usec(local_seconds(&c, (struct slice){0}), &c);
+		*ret = to_usec(local_seconds(&c, (struct slice){0}, clock), &c);
 		/* logread -t: the time once more. */
 		if (take_monotonic(&year))
 			*s = year;
 		return true;
 	}
-	*ret = infer_year(&c, now_usec);
+	*ret = infer_year(&c, clock);
 	return true;
 }
 
-bool syslog_time_take(struct slice *s, uint64_t now_usec, uint64_t *ret)
+bool syslog_time_take(struct slice *s, struct syslog_clock *clock, uint64_t *ret)
 {
 	struct slice begin = *s;
 
 	*ret = 0;
-	if (take_known(s, now_usec, ret))
+	if (take_known(s, clock, ret))
 		return true;
 	*s = begin;
 	*ret = 0;

@@ -24,12 +24,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const char *const programs[] = {"sshd", "dropbear", NULL};
 	struct slice line = {(const char *)data, size};
+	struct syslog_clock clock = {.now_usec = NOW};
 	struct syslog_line l;
 	uint64_t again = 0;
 
 	if (syslog_line_repeats(line, &again))
 		require(again <= 1000000000);
-	if (syslog_line_read(line, programs, NOW, &l) != 0)
+	if (syslog_line_read(line, programs, &clock, &l) != 0)
 		return 0;
 	require(login_candidate(l.header.message));
 	require(l.repeated <= 1000000000);

@@ -21,10 +21,13 @@ static void assert_shows(struct slice s, const char *expected)
 
 static void assert_json(struct slice s, const char *expected)
 {
-	AUTO_BUFFER struct buffer b = BUFFER_INIT(1 << 16);
+	AUTO_FREE char *text = malloc(DISPLAY_JSON_MAX(s.n)); /* not more, for the sanitizer */
+	size_t n;
 
-	assert_int_equal(display_append_json(&b, s), 0);
-	assert_string_equal(buffer_cstr(&b), expected);
+	assert_non_null(text);
+	n = (size_t)(display_put_json(text, s) - text);
+	assert_int_equal(n, strlen(expected));
+	assert_memory_equal(text, expected, n);
 }
 
 static void text_passes_as_it_is(void **state)
@@ -207,7 +210,6 @@ static void a_full_buffer_is_left_as_it_was(void **state)
 	(void)state;
 	assert_int_equal(buffer_append_str(&b, "ab"), 0);
 	assert_int_equal(display_append(&b, slice_of("cd\nefg")), -E2BIG);
-	assert_int_equal(display_append_json(&b, slice_of("cdefg")), -E2BIG);
 	assert_string_equal(buffer_cstr(&b), "ab");
 	assert_int_equal(display_append(&b, slice_of("cd\n")), 0);
 	assert_string_equal(buffer_cstr(&b), "abcd\\x0A");

@@ -7,6 +7,8 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 
 #include "base/cleanup.h"
 #include "base/number.h"
@@ -77,10 +79,25 @@ static void number_ends_with_the_slice(void **state)
 	assert_true(v == 12);
 }
 
+static void digits_are_written(void **state)
+{
+	static const uint64_t numbers[] = {0, 9, 10, 4711, 1795406706123456, UINT64_MAX};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
+		char text[NUMBER_U64_MAX], expected[NUMBER_U64_MAX + 1];
+		size_t n = (size_t)(number_put_u64(text, numbers[i]) - text);
+
+		assert_int_equal(sprintf(expected, "%" PRIu64, numbers[i]), n);
+		assert_memory_equal(text, expected, n);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(decimal_is_taken_up_to_the_maximum),
+		cmocka_unit_test(digits_are_written),
 		cmocka_unit_test(hex_is_taken_up_to_the_maximum),
 		cmocka_unit_test(anything_but_digits_is_refused),
 		cmocka_unit_test(number_ends_with_the_slice),

@@ -12,7 +12,7 @@ static void check_case(void **state)
 	struct slice line = case_get(c, "line", 0), now = case_get(c, "now", 0), tz, want;
 	char text[TIMETEXT_MAX], zone[64];
 	struct syslog_header h, before;
-	uint64_t now_usec = 0;
+	struct syslog_clock clock = {0};
 	int r;
 
 	tz = case_get(c, "tz", 0);
@@ -21,11 +21,11 @@ static void check_case(void **state)
 	tzset();
 	if (!now.p)
 		now = slice_of("2026-11-23T12:00:00Z");
-	assert_int_equal(timetext_parse(now, 0, &now_usec), 0);
+	assert_int_equal(timetext_parse(now, 0, &clock.now_usec), 0);
 
 	memset(&h, 0x5a, sizeof(h));
 	before = h;
-	r = syslog_header_parse(line, now_usec, &h);
+	r = syslog_header_parse(line, &clock, &h);
 	if (case_is(c, "reading", "none")) {
 		assert_int_equal(r, SYSLOG_HEADER_E_NONE);
 		assert_memory_equal(&h, &before, sizeof(h));
@@ -47,10 +47,12 @@ static void check_case(void **state)
 
 static void absent_line_has_no_header(void **state)
 {
+	struct syslog_clock clock = {0};
 	struct syslog_header h;
 
 	(void)state;
-	assert_int_equal(syslog_header_parse((struct slice){NULL, 0}, 0, &h), SYSLOG_HEADER_E_NONE);
+	assert_int_equal(syslog_header_parse((struct slice){NULL, 0}, &clock, &h),
+			 SYSLOG_HEADER_E_NONE);
 }
 
 /* On the heap and of the exact length, so that the sanitizer sees a step beyond the end. */
@@ -71,12 +73,13 @@ static void every_beginning_of_a_line_is_read_within_its_end(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
 		for (size_t n = 0; n <= strlen(lines[i]); n++) {
 			AUTO_FREE char *copy = malloc(n ? n : 1);
+			struct syslog_clock clock = {.now_usec = 1795406706000000};
 			struct syslog_header h;
 			int r;
 
 			assert_non_null(copy);
 			memcpy(copy, lines[i], n);
-			r = syslog_header_parse((struct slice){copy, n}, 1795406706000000, &h);
+			r = syslog_header_parse((struct slice){copy, n}, &clock, &h);
 			if (n < 20)
 				assert_int_equal(r, SYSLOG_HEADER_E_NONE);
 			if (n == strlen(lines[i])) {
@@ -88,10 +91,44 @@ static void every_beginning_of_a_line_is_read_within_its_end(void **state)
 	}
 }
 
+/* A clock knows the offset of the day before; each of these zones has its own way to change it. */
+static void lines_that_share_a_clock_have_the_times_of_lines_alone(void **state)
+{
+	static const char *const zones[] = {"Europe/Berlin",	   "America/New_York",
+					    "Australia/Lord_Howe", "Pacific/Apia",
+					    "Africa/Casablanca",   "UTC"};
+	const uint64_t now_usec = 1795406706000000;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(zones); i++) {
+		struct syslog_clock shared = {.now_usec = now_usec};
+
+		assert_int_equal(setenv("TZ", zones[i], 1), 0);
+		tzset();
+		for (uint64_t back = 400 * USEC_PER_DAY; back > 0; back -= 10 * USEC_PER_MIN) {
+			struct syslog_clock alone = {.now_usec = now_usec};
+			struct syslog_header a, b;
+			char line[TIMETEXT_MAX + 16];
+			struct slice s = {line, 0};
+
+			/* As the local time has it, whether there is such an hour or not. */
+			(void)timetext_rfc3339(now_usec - back, line);
+			s.n = strlen(line) - 1;
+			s.n += (size_t)sprintf(line + s.n, " web1 sshd: a");
+			assert_int_equal(syslog_header_parse(s, &shared, &a), 0);
+			assert_int_equal(syslog_header_parse(s, &alone, &b), 0);
+			assert_true(a.realtime_usec == b.realtime_usec);
+			assert_true(a.realtime_usec + USEC_PER_DAY > now_usec - back &&
+				    a.realtime_usec < now_usec - back + USEC_PER_DAY);
+		}
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(absent_line_has_no_header),
+		cmocka_unit_test(lines_that_share_a_clock_have_the_times_of_lines_alone),
 		cmocka_unit_test(every_beginning_of_a_line_is_read_within_its_end),
 	};
 	struct case_file file;

@@ -23,8 +23,9 @@ static void check_case(void **state)
 	struct test_case *c = *state;
 	struct slice line = case_get(c, "line", 0), reading = case_get(c, "reading", 0);
 	struct syslog_line l = {.repeated = 0};
+	struct syslog_clock clock = {.now_usec = NOW};
 	uint64_t again = 0;
-	int r = syslog_line_read(line, programs, NOW, &l);
+	int r = syslog_line_read(line, programs, &clock, &l);
 
 	case_assert_slice("reading",
 			  r == 0		       ? (struct slice){NULL, 0}

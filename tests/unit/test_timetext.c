@@ -359,9 +359,26 @@ static void duration_refuses_what_is_none(void **state)
 	assert_span("99999999999999999999", -ERANGE, 0);
 }
 
+/* The calendar is our own there. */
+static void rfc3339_has_the_days_of_gmtime(void **state)
+{
+	(void)state;
+	for (time_t day = 0; day < 400 * 366; day++) {
+		time_t second = day * 86400 + day % 86400;
+		char text[TIMETEXT_MAX], expected[TIMETEXT_MAX];
+		struct tm tm;
+
+		assert_non_null(gmtime_r(&second, &tm));
+		assert_true(strftime(expected, sizeof(expected), "%Y-%m-%dT%H:%M:%S.000000Z", &tm));
+		assert_string_equal(timetext_rfc3339((uint64_t)second * USEC_PER_SEC, text),
+				    expected);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(rfc3339_has_the_days_of_gmtime),
 		cmocka_unit_test(parse_takes_every_form),
 		cmocka_unit_test(parse_refuses_what_is_no_time),
 		cmocka_unit_test(parse_needs_no_nul_behind),
