@@ -322,6 +322,8 @@ static int check(struct chain *c)
 	c->check = false;
 	c->looked_usec = chain_now(c);
 	watch_again(c);
+	if (c->n > 0 && c->follow.poll)
+		chain_reopen(c);
 	if (c->n > 0)
 		r = chain_verify(c);
 	if (r >= 0)

@@ -131,6 +131,13 @@ const char *chain_polls(const struct chain *c);
 /* Opens what the path names. -errno, with *err set where not NULL. */
 int chain_open_path(const struct chain *c, struct place_file *ret, struct error *err);
 
+/*
+ * Opens the last file anew where the path still has its number. Where changes are not told, what is
+ * known of an open file may be old: a network file system asks when one is opened. And some of
+ * FUSE give a new file the number of the one that had its name before; its begin then tells.
+ */
+void chain_reopen(struct chain *c);
+
 /* ---- logfile_chain.c ---- */
 
 uint64_t chain_usec_of(const struct timespec *t);

@@ -94,6 +94,19 @@ int chain_open_path(const struct chain *c, struct place_file *ret, struct error 
 	return 0;
 }
 
+void chain_reopen(struct chain *c)
+{
+	const struct segment *s = &c->queue[c->n - 1];
+	struct place_file now;
+	struct stat st;
+
+	if (chain_open_path(c, &now, NULL) < 0)
+		return;
+	if (fstat(s->fd, &st) == 0 && st.st_dev == now.st.st_dev && st.st_ino == now.st.st_ino)
+		(void)dup3(now.fd, s->fd, O_CLOEXEC);
+	(void)close(now.fd);
+}
+
 static void set_gap_of_lost(struct chain *c, const struct place *p)
 {
 	char reason[512];

@@ -23,7 +23,7 @@ PR_SET_PDEATHSIG = 1
 CAP_NET_ADMIN = 12
 
 WORK = "/run/test"
-DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
+DEVICES = ("null", "fuse", "zero", "full", "random", "urandom", "tty")
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
