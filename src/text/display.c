@@ -139,30 +139,26 @@ static bool is_plain(unsigned char c)
 	return ((signed char)c >= 0x20) & (c != 0x7f) & (c != '"') & (c != '\\');
 }
 
-#define STRIDE 32 /* bytes looked at together: without a branch, so that it becomes vectors */
+#define STRIDE 16 /* bytes that are looked at together */
+
+typedef signed char stride __attribute__((vector_size(STRIDE)));
 
 static bool stride_is_plain(const char *p)
 {
-	unsigned char plain = 1;
+	uint64_t halves[2];
+	stride bytes, odd;
 
-	for (size_t i = 0; i < STRIDE; i++)
-		plain &= is_plain((unsigned char)p[i]);
-	return plain;
+	memcpy(&bytes, p, STRIDE);
+	odd = (bytes < 0x20) | (bytes == 0x7f) | (bytes == '"') | (bytes == '\\');
+	memcpy(halves, &odd, STRIDE);
+	return (halves[0] | halves[1]) == 0;
 }
 
 /* The end of what is plain in @s from @at on: most of all text. */
 static size_t plain_end(struct slice s, size_t at)
 {
-	char last[STRIDE];
-
 	while (s.n - at >= STRIDE && stride_is_plain(s.p + at))
 		at += STRIDE;
-	if (at < s.n && s.n - at < STRIDE) {
-		memset(last, ' ', STRIDE);
-		memcpy(last, s.p + at, s.n - at);
-		if (stride_is_plain(last))
-			return s.n;
-	}
 	while (at < s.n && is_plain((unsigned char)s.p[at]))
 		at++;
 	return at;
@@ -228,30 +224,28 @@ static char *put_json_character(char *at, uint32_t c, struct slice bytes)
 
 char *display_put_json(char *at, struct slice s)
 {
+	const char *p = s.p, *end = p + s.n;
+
 	*at++ = '"';
-	while (s.n > 0) {
-		char last[STRIDE];
-		const char *p = s.p;
-		size_t n = s.n < STRIDE ? s.n : STRIDE;
+	while (p < end) {
+		size_t n;
 		uint32_t c;
 
-		if (n < STRIDE) {
-			memset(last, ' ', STRIDE);
-			memcpy(last, s.p, n);
-			p = last;
+		for (; end - p >= STRIDE && stride_is_plain(p); p += STRIDE)
+			at = put(at, p, STRIDE);
+		/* The last bytes, with some that stand there already. */
+		if (end - p < STRIDE && p - s.p >= STRIDE && stride_is_plain(end - STRIDE)) {
+			(void)put(at - STRIDE + (end - p), end - STRIDE, STRIDE);
+			at += end - p;
+			break;
 		}
-		if (!stride_is_plain(p)) {
-			for (n = 0; is_plain((unsigned char)p[n]); n++)
-				continue;
-		}
-		memcpy(at, p, STRIDE);
-		at += n;
-		s = slice_from(s, n);
-		if (s.n == 0 || is_plain((unsigned char)s.p[0]))
-			continue;
-		n = display_decode(s, &c);
-		at = put_json_character(at, c, (struct slice){s.p, n});
-		s = slice_from(s, n);
+		while (p < end && is_plain((unsigned char)*p))
+			*at++ = *p++;
+		if (p == end)
+			break;
+		n = display_decode((struct slice){p, (size_t)(end - p)}, &c);
+		at = put_json_character(at, c, (struct slice){p, n});
+		p += n;
 	}
 	*at++ = '"';
 	return at;

@@ -28,10 +28,10 @@ int display_append(struct buffer *ret, struct slice s);
  * Writes @s as a JSON string with its quotes (RFC 8259), and gives the end: invalid UTF-8 becomes
  * U+FFFD, controls "\u00HH". Not made safe for a terminal beyond that: a JSON reader wants the name
  * as it is; but the characters that display_append() stops are written as \u escapes, so that the
- * text is. @at has room for DISPLAY_JSON_MAX(s.n) bytes; what is behind the end is undefined.
+ * text is. @at has room for DISPLAY_JSON_MAX(s.n) bytes.
  */
 char *display_put_json(char *at, struct slice s);
-#define DISPLAY_JSON_MAX(n) (6 * (n) + 2 + 32)
+#define DISPLAY_JSON_MAX(n) (6 * (n) + 2)
 
 /*
  * Columns of @s on a terminal, @s being what display_append() made: one per character, two for

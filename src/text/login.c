@@ -154,7 +154,7 @@ static size_t find(struct slice s, size_t from, const char *words)
 		if (!p)
 			break;
 		at = (size_t)(p - s.p);
-		if (memcmp(p, words, n) == 0)
+		if (p[1] == words[1] && memcmp(p, words, n) == 0)
 			return at;
 	}
 	return SIZE_MAX;
