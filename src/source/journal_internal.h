@@ -7,6 +7,7 @@
 #include "base/buffer.h"
 #include "source/journal_boots.h"
 #include "source/journal_left_out.h"
+#include "source/journal_machine.h"
 #include "source/journal_position.h"
 #include "source/journal_roots.h"
 #include "source/source.h"
@@ -37,6 +38,7 @@ struct journal {
 
 	int epoll_fd; /* of what wait_fd() gives: journal, roots and connections; -1: none */
 	struct journal_roots roots;
+	struct journal_machine machine;
 	int connection_fd;	  /* connection_watch(); -1: none */
 	uint64_t look_until_usec; /* look often until then; CLOCK_MONOTONIC */
 
@@ -56,6 +58,12 @@ struct journal {
 static inline bool journal_is_local(const struct journal *s)
 {
 	return !s->directory && !s->paths;
+}
+
+/* The directory that is read; NULL: paths, or wherever sd_journal_open(3) looks. */
+static inline const char *journal_directory(const struct journal *s)
+{
+	return s->directory || !*s->machine.directory ? s->directory : s->machine.directory;
 }
 
 static inline bool journal_reads_apart(const struct journal *s)

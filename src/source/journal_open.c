@@ -103,6 +103,7 @@ uint64_t journal_now_usec(void)
 /* The order matters: taking the fd late leaks deleted files (systemd issue 14695). */
 int journal_open_again(struct journal *s)
 {
+	const char *directory = journal_directory(s);
 	int r;
 
 	sd_journal_close(s->j);
@@ -119,8 +120,8 @@ int journal_open_again(struct journal *s)
 	if (s->paths)
 		r = sd_journal_open_files(&s->j, (const char **)s->paths, 0);
 	else
-		r = s->directory ? sd_journal_open_directory(&s->j, s->directory, 0)
-				 : sd_journal_open(&s->j, SD_JOURNAL_LOCAL_ONLY);
+		r = directory ? sd_journal_open_directory(&s->j, directory, 0)
+			      : sd_journal_open(&s->j, SD_JOURNAL_LOCAL_ONLY);
 	if (r < 0)
 		return r;
 	r = journal_add_matches(s);
@@ -300,15 +301,11 @@ static int give(struct journal *s, const struct source_options *options, const c
 int journal_open(const char *directory, const struct source_options *options, struct source **ret,
 		 struct error *err)
 {
-	struct journal *s;
+	struct journal *s = journal_new(options);
 	int r;
 
 	raise_file_limit();
 	journal_fault_guard();
-	r = journal_access_check(directory, err);
-	if (r != 0)
-		return r;
-	s = journal_new(options);
 	if (s && directory)
 		s->directory = strdup(directory);
 	if (!s || (directory && !s->directory)) {
@@ -317,7 +314,17 @@ int journal_open(const char *directory, const struct source_options *options, st
 		return -ENOMEM;
 	}
 	s->follow = options->follow;
-	s->connection_fd = s->follow && !directory ? connection_watch() : -1;
+	if (s->follow && !directory) {
+		journal_machine_look(&s->machine);
+		if (s->machine.moved)
+			journal_machine_follow(&s->machine);
+		s->connection_fd = connection_watch();
+	}
+	r = journal_access_check(journal_directory(s), err);
+	if (r != 0) {
+		(void)source_free(&s->source);
+		return r;
+	}
 	return give(s, options, directory, ret, err);
 }
 

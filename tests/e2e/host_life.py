@@ -210,4 +210,38 @@ def under_another_machine_id_what_was_not_read_is_a_gap_and_the_rest_is_told(sce
     scene.told(scene.login())
     found = gaps(scene)[gaps_before:]
     expect_equal(len(found), 1)
+    expect_in("since the machine ID changed", " ".join(harness.body(found[0]).split()))
     expect_equal([scene.times_told(port) for port in (read, unread, before)], [1, 0, 1])
+
+
+def set_machine_id(host, text):
+    host.run("sh", "-c", "cat >/etc/machine-id", input=text)
+
+
+@case
+def a_machine_id_that_changes_while_it_follows_costs_no_login(scene):
+    host = scene.host
+    gaps_before = len(gaps(scene))
+    first, pid = host.read("/etc/machine-id"), scene.pid(READER)
+    ports = [scene.login()]
+    # To another one, to one more after a reload, and back to where a journal is already.
+    for number, text in enumerate((*(host.run("systemd-id128", "new").stdout for _ in "12"), first)):
+        set_machine_id(host, text)
+        ports.append(scene.login())
+        scene.told(ports[-1])  # journald does not know yet
+        if number == 1:
+            host.run("systemctl", "reload", READER)
+        host.run("systemctl", "restart", "systemd-journald")
+        ports.append(scene.login())
+        host.run("journalctl", "--sync")
+        scene.told(ports[-1])
+        if number == 1:
+            host.run("systemctl", "reload", READER)
+            ports.append(scene.login())
+            scene.told(ports[-1])
+    expect_equal(scene.pid(READER), pid)
+    host.run("systemctl", "restart", READER)
+    ports.append(scene.login())
+    scene.told(ports[-1])
+    expect_equal([scene.times_told(port) for port in ports], [1] * len(ports))
+    expect_equal(len(gaps(scene)), gaps_before)
