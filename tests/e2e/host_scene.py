@@ -51,10 +51,10 @@ class Scene:
         with self.host.network():
             return mailbox.start()
 
-    def login(self, address=ELSEWHERE, then="", **how):
+    def login(self, address=ELSEWHERE, then="", host=None, **how):
         """A login that no other is like, and what its session does then. Gives its port."""
         while True:
-            port = self.host.ssh(address, SAY_PORT + then, **how).split()[0]
+            port = (host or self.host).ssh(address, SAY_PORT + then, **how).split()[0]
             if port not in self._ports:
                 self._ports.add(port)
                 return port

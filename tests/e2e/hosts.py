@@ -32,7 +32,7 @@ import tap
 MIRROR = os.environ.get("LOGINBELL_TEST_MIRROR", "http://deb.debian.org/debian")
 PACKAGES = """systemd systemd-sysv dbus openssh-server openssh-client iproute2 ca-certificates
     python3 gzip xz-utils zstd gcc libc6-dev meson ninja-build pkg-config libsystemd-dev
-    libpcre2-dev libcurl4-openssl-dev postfix sudo""".split()
+    libpcre2-dev libcurl4-openssl-dev postfix sudo systemd-journal-remote""".split()
 NEEDED = ("debootstrap", "systemd-nspawn", "nsenter", "unshare")
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SCRATCH = "/run/loginbell-hosts"  # of the program's own mount namespace
@@ -156,8 +156,9 @@ class Host:
 
     _count = 0
 
-    def __init__(self, release):
+    def __init__(self, release, hostname="web1"):
         Host._count += 1
+        self.hostname = hostname
         self.name = f"{release}-{os.urandom(3).hex()}-{Host._count}"
         self.root, _ = overlay(self.name, *installed(release))
         self._nspawn = None
@@ -165,7 +166,7 @@ class Host:
         self._prepare()
 
     def _prepare(self):
-        self.write("/etc/hostname", "web1\n")
+        self.write("/etc/hostname", f"{self.hostname}\n")
         self.write("/etc/hosts", "127.0.0.1 localhost\n::1 localhost\n")
         os.makedirs(f"{self.root}/root/.ssh", 0o700, exist_ok=True)
         self.key = f"{SCRATCH}/{self.name}/key"
@@ -189,9 +190,9 @@ class Host:
         """Returns when its systemd is there; little else is."""
         with open(f"{SCRATCH}/{self.name}/console", "ab") as console:
             self._nspawn = subprocess.Popen(
-                ["systemd-nspawn", "-q", "-D", self.root, "-M", self.name, "--hostname=web1",
-                 "--private-network", "-b", "--console=pipe", "--register=no", "--keep-unit",
-                 "--link-journal=no", f"--bind-ro={SOURCE}:/src"],
+                ["systemd-nspawn", "-q", "-D", self.root, "-M", self.name,
+                 f"--hostname={self.hostname}", "--private-network", "-b", "--console=pipe",
+                 "--register=no", "--keep-unit", "--link-journal=no", f"--bind-ro={SOURCE}:/src"],
                 stdin=subprocess.DEVNULL, stdout=console, stderr=console,
                 preexec_fn=lambda: join(CGROUP + self.name))
         children = f"/proc/{self._nspawn.pid}/task/{self._nspawn.pid}/children"
@@ -199,6 +200,20 @@ class Host:
         for address in ADDRESSES:
             self.run("ip", "address", "add", address, "dev", "lo",
                      *(["nodad"] if ":" in address else []))
+
+    def connect(self, other, own_address, other_address):
+        """A cable to another host that runs, with an address at each end."""
+        ends = (self, f"to{other.hostname}", own_address), (other, f"to{self.hostname}",
+                                                            other_address)
+        self._ip("link", "add", ends[0][1], "type", "veth", "peer", "name", ends[1][1],
+                 "netns", other.init)
+        for (host, name, address), (_, _, peer) in (ends, ends[::-1]):
+            host._ip("address", "add", address, "peer", peer, "dev", name)
+            host._ip("link", "set", name, "up")
+
+    def _ip(self, *command):
+        """In the host's network, but with the numbers that processes have here."""
+        harness.run("nsenter", "-t", self.init, "-n", "ip", *command)
 
     def await_boot(self):
         """Returns when all that starts at boot has started."""

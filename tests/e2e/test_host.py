@@ -12,6 +12,7 @@ import hosts
 import host_service
 import host_intruder
 import host_life
+import host_fleet
 import tap
 from host_scene import READER, SENDER, Scene
 
