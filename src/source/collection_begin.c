@@ -4,7 +4,8 @@
  * again.
  *
  * Where a lane is to begin elsewhere than at its head it is opened there once, and its place is
- * noted at once: the position says so before anything was read.
+ * noted at once: the position says so before anything was read. Where it cannot be opened the time
+ * is noted, so that when it can, what lies before is not told as new.
  */
 #include "source/collection_begin.h"
 
@@ -30,6 +31,8 @@ static void note_begin(struct lanes *ls, const struct source_options *begin)
 			r = lane_note_place(l);
 			lane_close(l);
 		}
+		if (l->place.len == 0 && l->partial)
+			l->since_usec = begin->from_end ? begin->now_usec : begin->since_usec;
 	}
 }
 

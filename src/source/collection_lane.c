@@ -161,7 +161,7 @@ void lane_open(struct lane *l, const struct source_options *options,
 	o.follow = false;
 	if (!begin) {
 		o.resume = l->place.len > 0 ? buffer_cstr(&l->place) : NULL;
-		o.since_usec = 0;
+		o.since_usec = l->place.len > 0 ? 0 : l->since_usec;
 		o.from_end = false;
 	}
 	l->changed = l->partial = false;

@@ -16,6 +16,7 @@ struct lane {
 	char **files; /* paths, NULL-terminated; NULL: none */
 	size_t n_files;
 	struct buffer place; /* a position of the journal, behind all that was given; empty: head */
+	uint64_t since_usec; /* place is empty: begins at this time, the sender's; 0: at the head */
 
 	struct source *source; /* NULL: closed */
 	bool unread;	       /* there may be more than was given */

@@ -1,11 +1,13 @@
 /*
  * Lengths, so that neither names nor cursors need escaping. A lane of which nothing was read yet is
- * named as well, with an empty place: its host is not new.
+ * named as well, with an empty place: its host is not new. One that could not be read where it was
+ * to begin has a place without a cursor, of that time alone.
  */
 #include "source/collection_position.h"
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "base/number.h"
 #include "source/journal_position.h"
@@ -31,10 +33,18 @@ int collection_position_format(const struct lanes *ls, uint64_t until_usec, stru
 
 	for (size_t i = 0; i < ls->n && r == 0; i++) {
 		const struct lane *l = ls->all[i];
+		struct slice place = buffer_slice(&l->place);
+		char since[96];
 
-		r = buffer_printf(ret, " %zu:%s %zu:", strlen(l->name), l->name, l->place.len);
+		if (place.n == 0 && l->since_usec) {
+			(void)snprintf(since, sizeof(since),
+				       "journal time=%" PRIu64 " until=%" PRIu64 " cursor=",
+				       l->since_usec, l->since_usec);
+			place = slice_of(since);
+		}
+		r = buffer_printf(ret, " %zu:%s %zu:", strlen(l->name), l->name, place.n);
 		if (r == 0)
-			r = buffer_append_slice(ret, buffer_slice(&l->place));
+			r = buffer_append_slice(ret, place);
 	}
 	return r;
 }
@@ -85,7 +95,7 @@ static int give_place(struct lanes *ls, struct slice name, struct slice place, u
 		      size_t *known, struct error *err)
 {
 	char text[LANE_NAME_MAX];
-	struct journal_position p;
+	struct journal_position p = {.cursor = ""};
 	const char *slash;
 	struct slice stem;
 	struct lane *l;
@@ -107,7 +117,8 @@ static int give_place(struct lanes *ls, struct slice name, struct slice place, u
 	*known += l->n_files > 0;
 	l->lost = true;
 	buffer_clear(&l->place);
-	return buffer_append_slice(&l->place, place);
+	l->since_usec = *p.cursor ? 0 : p.time_usec;
+	return l->since_usec ? 0 : buffer_append_slice(&l->place, place);
 }
 
 int collection_position_parse(struct lanes *ls, struct slice text, uint64_t forget_usec,

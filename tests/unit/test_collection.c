@@ -644,6 +644,32 @@ static void a_bad_file_is_tried_again_while_following(void **state)
 	(void)source_free(s);
 }
 
+/* What is older than the first start is not new, whenever it can be read. */
+static void a_file_that_is_mended_after_the_first_start_is_read_from_then(void **state)
+{
+	struct fixture *f = *state;
+	struct source *s;
+	char *position;
+
+	login_on(f, "web1", 1, "a");
+	login_on(f, "web3", 2, "old");
+	write_garbage(f, "remote-web2.journal");
+	move(f, "remote-web3.journal", "web3");
+	write_garbage(f, "remote-web3.journal");
+	s = open_source(f, (struct source_options){.from_end = true});
+	position = position_of(s);
+	(void)source_free(s);
+	move(f, "web3", "remote-web3.journal");
+	expect_from(f, &position, "web2:UNREADABLE");
+	login_on(f, "web3", 3, "b"); /* its clock is behind */
+	drop(f, "remote-web2.journal");
+	login_on(f, "web2", 10, "older");
+	login_on(f, "web2", 86400, "c");
+	expect_from(f, &position, "web3:b web2:c");
+	expect_from(f, &position, "");
+	free(position);
+}
+
 static void a_directory_that_goes_away_is_an_error(void **state)
 {
 	struct fixture *f = *state;
@@ -835,6 +861,7 @@ int main(void)
 		CASE(a_host_that_is_gone_for_a_season_is_forgotten),
 		CASE(a_file_that_is_no_journal_holds_up_nobody_and_is_told_once),
 		CASE(a_bad_file_is_tried_again_while_following),
+		CASE(a_file_that_is_mended_after_the_first_start_is_read_from_then),
 		CASE(a_directory_that_goes_away_is_an_error),
 		CASE(a_position_of_the_journal_is_taken_up_by_its_time),
 		CASE(a_position_of_another_directory_is_taken_up_by_its_time),
