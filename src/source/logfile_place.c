@@ -24,6 +24,7 @@
 
 #include "base/number.h"
 #include "base/timetext.h"
+#include "source/logfile_name.h"
 
 #define LOOKS	    10	  /* at a directory that changes */
 #define COARSE_USEC 20000 /* two ticks of the slowest kernel */
@@ -259,18 +260,6 @@ bool place_matches(const struct place *p, const struct place_file *file)
 	       place_head_of(file, &head) == 0 && begins_so(p, &head);
 }
 
-/* "auth.log.1", "auth.log-20261123", "auth-20261123.log", and these compressed, of "auth.log". */
-static bool is_rotation(const char *name, const char *base)
-{
-	const char *dot = strrchr(base, '.');
-	size_t n = strlen(base), stem = dot && dot > base ? (size_t)(dot - base) : n;
-
-	if (strncmp(name, base, n) == 0)
-		return name[n] != '\0' && strchr(".-_", name[n]);
-	return strncmp(name, base, stem) == 0 && name[stem] != '\0' && strchr(".-_", name[stem]) &&
-	       stem < n && strstr(name + stem, base + stem);
-}
-
 /* Opens what is in a directory: only regular files, and no links, since both names would count. */
 static int open_name(DIR *dir, const char *name, struct place_file *ret)
 {
@@ -370,7 +359,7 @@ static int find(DIR *d, const struct place *p, enum place_what what, struct plac
 	*ret_changed = false;
 	while ((e = readdir(d))) {
 		struct place_file file;
-		bool same, taken, rotation = is_rotation(e->d_name, base);
+		bool same, taken, rotation = logfile_name_is_rotation(e->d_name, base);
 
 		if ((what == PLACE_PACKED && !rotation) || open_entry(d, e, &file, ret_changed) < 0)
 			continue;
@@ -433,6 +422,13 @@ bool place_is_before(const struct timespec *written, const struct timespec *sinc
 	return !same_second && compare_times(written, since) < 0;
 }
 
+bool place_is_older(const struct place_file *a, const struct place_file *b)
+{
+	int order = compare_times(&a->st.st_mtim, &b->st.st_mtim);
+
+	return order ? order < 0 : a->number > b->number;
+}
+
 /* What can be told without a look into the file. */
 static bool is_left_out(const struct place_except *except, const struct stat *st)
 {
@@ -463,14 +459,14 @@ static int insert(struct place_file ret[], int n, const struct place_file *file,
 
 	if (n == PLACE_ROTATIONS_MAX) {
 		*ret_more = true;
-		if (compare_times(&file->st.st_mtim, &ret[0].st.st_mtim) < 0) {
+		if (place_is_older(file, &ret[0])) {
 			(void)close(file->fd);
 			return n;
 		}
 		(void)close(ret[0].fd);
 		memmove(ret, ret + 1, (size_t)--n * sizeof(*ret));
 	}
-	for (at = n; at > 0 && compare_times(&file->st.st_mtim, &ret[at - 1].st.st_mtim) < 0; at--)
+	for (at = n; at > 0 && place_is_older(file, &ret[at - 1]); at--)
 		ret[at] = ret[at - 1];
 	ret[at] = *file;
 	return n + 1;
@@ -486,8 +482,10 @@ static int list_rotations(DIR *d, const char *base, const struct timespec *since
 	while ((e = readdir(d))) {
 		struct place_file file;
 
-		if (!is_rotation(e->d_name, base) || open_entry(d, e, &file, ret_changed) < 0)
+		if (!logfile_name_is_rotation(e->d_name, base) ||
+		    open_entry(d, e, &file, ret_changed) < 0)
 			continue;
+		file.number = logfile_name_number(e->d_name, base);
 		if (place_is_before(&file.st.st_mtim, since) || is_left_out(except, &file.st)) {
 			(void)close(file.fd);
 			continue;

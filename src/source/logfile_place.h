@@ -56,6 +56,7 @@ int place_parse(struct slice text, struct place *ret, struct error *err);
 struct place_file {
 	int fd;
 	struct stat st;
+	unsigned number; /* logfile_name_number(), of place_rotations() */
 	enum packing packing;
 	struct place_head head; /* of what it unpacks to; unused where packing is PACKING_NONE */
 	int fault;		/* as of unpack_end(): why head is not whole */
@@ -101,6 +102,9 @@ struct timespec place_written_since(uint64_t usec);
 
 /* A time in whole seconds stands for all of its second: not every way of compressing keeps more. */
 bool place_is_before(const struct timespec *written, const struct timespec *since);
+
+/* By the last write, or, within one tick of a file's coarse clock, by the name. */
+bool place_is_older(const struct place_file *a, const struct place_file *b);
 
 #define PLACE_ROTATIONS_MAX 200
 

@@ -106,7 +106,7 @@ static bool add(struct rotations *l, const struct place_file *file)
 		(void)close(file->fd);
 		return false;
 	}
-	for (at = l->n++; at > 0 && is_later(&l->files[at - 1].st.st_mtim, &file->st.st_mtim); at--)
+	for (at = l->n++; at > 0 && place_is_older(file, &l->files[at - 1]); at--)
 		l->files[at] = l->files[at - 1];
 	l->files[at] = *file;
 	return true;

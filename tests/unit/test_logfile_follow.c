@@ -322,6 +322,30 @@ static void rotations_beside_what_a_link_names_are_read(void **state)
 	assert_quiet(t);
 }
 
+/* As fast as the clock of files does not tell, or in a directory that was copied. */
+static void rotations_of_the_same_moment_are_read_by_their_numbers(void **state)
+{
+	struct place_of_test *t = *state;
+	struct timespec written[2];
+
+	write_login(t->log, "u1");
+	start(t, NULL, true);
+	assert_reads(t, "u1");
+	(void)clock_gettime(CLOCK_REALTIME, &written[0]);
+	written[1] = written[0];
+	for (unsigned i = 2; i < 8; i++) {
+		char user[8], to[128];
+
+		(void)snprintf(to, sizeof(to), "%s.%u", t->log, 14 - i);
+		assert_int_equal(rename(t->log, to), 0);
+		assert_int_equal(utimensat(AT_FDCWD, to, written, 0), 0);
+		(void)snprintf(user, sizeof(user), "u%u", i);
+		write_login(t->log, user);
+	}
+	assert_told(t, "u2 u3 u4 u5 u6 u7");
+	assert_quiet(t);
+}
+
 static void a_line_being_written_survives_a_truncation(void **state)
 {
 	struct place_of_test *t = *state;
@@ -675,6 +699,7 @@ int main(void)
 		TEST(an_edited_file_tells_no_login_again),
 		TEST(a_file_with_two_names_is_read_once),
 		TEST(rotations_beside_what_a_link_names_are_read),
+		TEST(rotations_of_the_same_moment_are_read_by_their_numbers),
 		TEST(what_is_no_file_is_waited_out),
 		TEST(where_inotify_is_used_up_the_file_is_looked_at),
 		TEST(a_line_being_written_survives_a_truncation),
