@@ -25,6 +25,9 @@ static bool agrees(const struct chain *c, const struct place_head *head)
 	struct slice fresh = lines_fresh(&c->lines, &from);
 	size_t n;
 
+	/* A file that is shorter by now holds none of them. */
+	if (head->n < sizeof(head->bytes) && head->n < from + fresh.n)
+		return false;
 	if (from >= head->n)
 		return true;
 	n = head->n - (size_t)from;
