@@ -312,24 +312,13 @@ static void watch_again(struct chain *c)
 		c->queue[i].watch = follow_file(&c->follow, c->queue[i].fd);
 }
 
-/* Looks at what became of the file and the path, and queues what is to be read next. */
-static int check(struct chain *c)
+/* Queues what the path names, where that is another file now. */
+static int look_at_path(struct chain *c)
 {
 	struct place_file now;
 	struct error err = {0};
 	int r = 0;
 
-	c->check = false;
-	c->looked_usec = chain_now(c);
-	watch_again(c);
-	if (c->n > 0 && c->follow.poll)
-		chain_reopen(c);
-	if (c->n > 0)
-		r = chain_verify(c);
-	if (r >= 0)
-		r = chain_look_at_left(c);
-	if (r < 0)
-		return r;
 	if (c->n == 0 || !chain_path_names(c, &c->queue[c->n - 1])) {
 		r = chain_open_path(c, &now, &err);
 		if (r < 0) {
@@ -341,6 +330,24 @@ static int check(struct chain *c)
 	c->missing_usec = 0;
 	c->missing_told = false;
 	return r;
+}
+
+/* Looks at what became of the file and the path, and queues what is to be read next. */
+static int check(struct chain *c)
+{
+	int r = 0;
+
+	c->check = false;
+	c->looked_usec = chain_now(c);
+	watch_again(c);
+	if (c->n > 0 && c->follow.poll)
+		chain_reopen(c);
+	if (c->n > 0)
+		r = chain_verify(c);
+	if (r >= 0)
+		r = look_at_path(c);
+	/* Only now: one of those that were left may be a copy of what the path names. */
+	return r < 0 ? r : chain_look_at_left(c);
 }
 
 /* Whether the second segment's writer left the first one. */

@@ -206,6 +206,9 @@ bool chain_begins_alike(const struct place_head *a, const struct place_head *b);
 /* Whether a file is in the queue or was left, or is a copy of one that is. @st may be NULL. */
 bool chain_knows(const struct chain *c, const struct stat *st, const struct place_head *head);
 
+/* Whether a file in the queue begins with @head by now. */
+bool chain_holds_now(const struct chain *c, const struct place_head *head);
+
 /* Whether there are rotations that were last written before @since. */
 bool chain_has_older(const struct chain *c, const struct timespec *since);
 

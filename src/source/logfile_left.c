@@ -64,7 +64,7 @@ static bool is_worth(struct chain *c, struct segment *s)
 	if (place_head_read(s->fd, &head) < 0 || head.n < PLACE_COPY_MIN)
 		return false;
 	s->head = none;
-	if (chain_knows(c, NULL, &head)) {
+	if (chain_knows(c, NULL, &head) || chain_holds_now(c, &head)) {
 		close_left(c, s);
 		return false;
 	}
@@ -93,10 +93,10 @@ int chain_look_at_left(struct chain *c)
 		} else {
 			s->final = false;
 		}
-		if (!is_worth(c, s))
-			continue;
 		/* The line that is in the buffer cannot be read again. */
 		if (c->n > 0 && c->queue[0].dead)
+			continue;
+		if (!is_worth(c, s))
 			continue;
 		again = *s;
 		drop(c, i);

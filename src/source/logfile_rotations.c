@@ -249,6 +249,11 @@ bool chain_knows(const struct chain *c, const struct stat *st, const struct plac
 	return is_one_of(c->queue, c->n, st, head) || is_one_of(c->left, c->n_left, st, head);
 }
 
+bool chain_holds_now(const struct chain *c, const struct place_head *head)
+{
+	return is_of_one(c->queue, c->n, head);
+}
+
 /* What the path names now: not even the inode of another one is left where that is nothing. */
 static void look_at_path(const struct chain *c, struct chain_path *ret)
 {
@@ -297,7 +302,8 @@ static bool is_same(const struct stat *st, uint64_t dev, uint64_t ino)
 
 /*
  * Whether a file is in the queue, or was read, or is a copy of one that is, also half a copy. One
- * that holds next to nothing may become a copy, or a slow writer may still come to write to it.
+ * that holds next to nothing may become a copy, or a slow writer may still come to write to it. One
+ * that has grown since it was listed may be a copy of what the path held only after the look at it.
  */
 static enum what judge(const struct chain *c, const struct place_file *file,
 		       const struct chain_path *path, const struct place_file *now)
@@ -312,8 +318,10 @@ static enum what judge(const struct chain *c, const struct place_file *file,
 	if (chain_begins_alike(&head, &path->head) || chain_knows(c, &file->st, &head) ||
 	    was_compressed(c, file, now))
 		return KNOWN;
-	return file->packing == PACKING_NONE && head.n < PLACE_COPY_MIN &&
-			       place_head_grew(&head, &path->head)
+	if (file->packing != PACKING_NONE)
+		return NEW;
+	return (uint64_t)file->st.st_size < head.n ||
+			       (head.n < PLACE_COPY_MIN && place_head_grew(&head, &path->head))
 		       ? UNCLEAR
 		       : NEW;
 }

@@ -183,6 +183,44 @@ static void assert_each_once(struct place_of_test *t, const struct step *steps, 
 	}
 }
 
+/*
+ * The path comes to name a file of which a copy is made, while the reader is still at the one
+ * before: the copy was read, and then the file.
+ */
+static void a_copy_that_is_made_while_the_path_changes_is_read_once(void **state)
+{
+	static const struct step steps[] = {
+		{COPY, "auth.log", "auth.log.1"},
+		{TRUNCATE, "auth.log", NULL},
+		{WRITE, "auth.log", "u2"},
+		{RENAME, "auth.log.1", "auth.log.2"},
+		{RENAME, "auth.log", "auth.log.1"},
+		{WRITE, "auth.log", "u3"},
+		{RENAME, "auth.log.2", "auth.log.3"},
+		{RENAME, "auth.log.1", "auth.log.2"},
+		{CREATE, "auth.log.1", NULL},
+		{COPY, "auth.log", "auth.log.1"},
+		{TRUNCATE, "auth.log", NULL},
+		{WRITE, "auth.log", "u4"},
+		{END, NULL, NULL},
+	};
+
+	assert_each_once(*state, steps, "u1", 4);
+}
+
+/* Its copy is begun while it is empty, and the reader still at the file before. */
+static void a_copy_of_the_next_file_is_read_once(void **state)
+{
+	static const struct step steps[] = {
+		{RENAME, "auth.log", "auth.log.2"}, {CREATE, "auth.log", NULL},
+		{CREATE, "auth.log.1", NULL},	    {WRITE, "auth.log", "u2"},
+		{COPY, "auth.log", "auth.log.1"},   {TRUNCATE, "auth.log", NULL},
+		{WRITE, "auth.log", "u3"},	    {END, NULL, NULL},
+	};
+
+	assert_each_once(*state, steps, "u1", 3);
+}
+
 /* Its bytes were believed though it held nothing when they were compared, and the copy read too. */
 static void a_file_that_is_truncated_right_after_it_was_read_is_read_once(void **state)
 {
@@ -202,6 +240,8 @@ static void a_file_that_is_truncated_right_after_it_was_read_is_read_once(void *
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(a_copy_that_is_made_while_the_path_changes_is_read_once),
+		TEST(a_copy_of_the_next_file_is_read_once),
 		TEST(a_file_that_is_truncated_right_after_it_was_read_is_read_once),
 	};
 
