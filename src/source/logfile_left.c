@@ -96,8 +96,11 @@ int chain_look_at_left(struct chain *c)
 		/* The line that is in the buffer cannot be read again. */
 		if (c->n > 0 && c->queue[0].dead)
 			continue;
-		if (!is_worth(c, s))
+		if (!is_worth(c, s)) {
+			if (s->fd >= 0 && now >= s->until_usec)
+				close_left(c, s);
 			continue;
+		}
 		again = *s;
 		drop(c, i);
 		c->finished -= again.offset < c->finished ? again.offset : c->finished;
