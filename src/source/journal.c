@@ -39,6 +39,12 @@ static struct journal *journal_of(struct source *s)
 	return (struct journal *)s;
 }
 
+/* Whose entry was given last. */
+static struct sd_journal *current(const struct journal *s)
+{
+	return s->taken ? s->taken->file.j : s->j;
+}
+
 /* ---- reading ---- */
 
 /* Opens anew at the place that was reached. */
@@ -53,10 +59,33 @@ static int begin_again(struct journal *s)
 	return r < 0 ? r : journal_begin_pass(s);
 }
 
+/* What was read means nothing. That a file was taken away, and so is not whole, was told. */
+static int get_over_fault(struct journal *s)
+{
+	if (!s->taken)
+		return begin_again(s);
+	journal_fault_forget();
+	journal_active_drop(&s->active, s->taken);
+	s->taken = NULL;
+	return 0;
+}
+
+/* The place is kept up, as it cannot be had any more of an entry whose file has gone. */
+static int process(struct journal *s)
+{
+	int r;
+
+	if (!s->pending && s->gone_over > 0)
+		(void)journal_remember_current(s);
+	r = sd_journal_process(s->j);
+	journal_active_look(&s->active, &s->last, journal_steady_usec());
+	return r;
+}
+
 /* Takes up again after an error of sd_journal: files may have gone (systemd issue 36247). */
 static int recover(struct journal *s)
 {
-	int r = sd_journal_process(s->j);
+	int r = process(s);
 
 	if (r >= 0)
 		r = sd_journal_next(s->j);
@@ -90,8 +119,9 @@ static int step(struct journal *s)
 	if (++s->since_process >= PROCESS_EVERY) {
 		s->since_process = 0;
 		if (s->follow)
-			(void)sd_journal_process(s->j);
-		(void)journal_remember_current(s);
+			(void)process(s);
+		else
+			(void)journal_remember_current(s);
 	}
 	for (;;) {
 		if (s->pending) {
@@ -131,11 +161,25 @@ static int give_unreadable(struct journal *s, struct record *ret)
 	return 1;
 }
 
+/* That a file was taken away from under journald, or that it has none. */
+static bool give_active(struct journal *s, struct record *ret)
+{
+	if (journal_taken_untold(s))
+		s->taken_away = true;
+	else if (journal_active_missing_due(&s->active) <= journal_steady_usec())
+		s->missing = s->active.missing_told = true;
+	else
+		return false;
+	s->gap_from_usec = s->gap_to_usec = 0;
+	*ret = (struct record){.kind = RECORD_GAP};
+	return true;
+}
+
 /* At the end: what sd_journal left out might have held logins. */
 static int give_left_out(struct journal *s, struct record *ret)
 {
-	int r = left_out_find(&s->left_out_told, s->paths, journal_directory(s), s->looked_usec,
-			      &s->left_out);
+	int r = left_out_find(&s->left_out_told, s->paths, journal_directory(s), &s->active,
+			      s->looked_usec, &s->left_out);
 
 	if (r <= 0)
 		return r == -EACCES ? r : 0;
@@ -149,6 +193,8 @@ static int journal_next(struct source *source, struct record *ret)
 	struct journal *s = journal_of(source);
 
 	s->left_out.path[0] = '\0';
+	s->taken_away = s->missing = false;
+	s->taken = NULL;
 	if (s->gap) {
 		s->gap = false;
 		*ret = (struct record){.kind = RECORD_GAP};
@@ -160,13 +206,20 @@ static int journal_next(struct source *source, struct record *ret)
 		struct slice message;
 		const void *data;
 		size_t size;
-		int r = step(s);
+		int r;
 
+		s->taken = NULL;
+		r = step(s);
+		if (r == 0 && give_active(s, ret))
+			return 1;
+		if (r == 0)
+			r = journal_taken_next(s);
 		if (r == 0)
 			return give_left_out(s, ret);
 		if (r < 0)
 			return r;
-		s->gone_over++;
+		if (!s->taken)
+			s->gone_over++;
 		if (s->until_usec) {
 			uint64_t usec;
 
@@ -179,9 +232,9 @@ static int journal_next(struct source *source, struct record *ret)
 				return 0;
 			}
 		}
-		r = sd_journal_get_data(s->j, "MESSAGE", &data, &size);
+		r = sd_journal_get_data(current(s), "MESSAGE", &data, &size);
 		if (journal_fault_seen()) {
-			r = begin_again(s);
+			r = get_over_fault(s);
 			if (r < 0)
 				return r;
 			continue;
@@ -207,6 +260,10 @@ static int journal_next(struct source *source, struct record *ret)
 static int identify_gap(struct journal *s, struct record *r)
 {
 	buffer_clear(&s->identity);
+	if (s->taken_away)
+		return journal_taken_identify(s);
+	if (s->missing)
+		return buffer_printf(&s->identity, "gap missing %s", s->last.cursor);
 	if (s->left_out.path[0])
 		return buffer_printf(&s->identity, "gap damaged %" PRIu64 " %" PRIu64,
 				     s->left_out.inode, s->left_out.born_usec);
@@ -222,7 +279,19 @@ static int details_of_gap(struct journal *s, struct record *r)
 	r->from_usec = s->gap_from_usec;
 	r->source = SLICE_LITERAL("journal");
 	r->trusted = r->authenticated = true;
-	if (s->left_out.path[0]) {
+	if (s->taken_away) {
+		k = journal_taken_describe(s);
+		r->realtime_usec = journal_now_usec();
+		r->reason = buffer_slice(&s->details);
+	} else if (s->missing) {
+		buffer_clear(&s->details);
+		k = buffer_printf(&s->details,
+				  "there is no %s, to which journald writes: logins are not seen "
+				  "until there is one",
+				  s->active.homes[0]);
+		r->realtime_usec = journal_now_usec();
+		r->reason = buffer_slice(&s->details);
+	} else if (s->left_out.path[0]) {
 		buffer_clear(&s->details);
 		k = buffer_printf(&s->details,
 				  "the journal file %s is damaged: logins that it holds may be "
@@ -238,7 +307,7 @@ static int details_of_gap(struct journal *s, struct record *r)
 		r->reason = SLICE_LITERAL(
 			"a journal entry could not be read: it may have been "
 			"a login");
-	if (!r->realtime_usec && sd_journal_get_realtime_usec(s->j, &r->realtime_usec) < 0)
+	if (!r->realtime_usec && sd_journal_get_realtime_usec(current(s), &r->realtime_usec) < 0)
 		r->realtime_usec = s->end_usec;
 	if (k == 0)
 		k = identify_gap(s, r);
@@ -249,23 +318,24 @@ static int details_of_gap(struct journal *s, struct record *r)
 static int journal_details(struct source *source, struct record *r)
 {
 	struct journal *s = journal_of(source);
-	const struct journal_position *place;
+	struct journal_position *place = s->taken ? &s->taken->place : journal_place(s);
 	int k;
 
 	if (r->kind == RECORD_GAP)
 		return details_of_gap(s, r);
 	buffer_clear(&s->position);
 	buffer_clear(&s->identity);
-	k = journal_record_fill(s->j, s->programs, &s->details, r);
+	k = journal_record_fill(current(s), s->programs, &s->details, r);
 	if (k >= 0)
-		k = journal_remember_current(s);
+		k = journal_remember(current(s), place);
 	if (journal_fault_seen()) {
-		k = begin_again(s);
+		k = get_over_fault(s);
 		return k < 0 ? k : -EAGAIN;
 	}
 	if (k < 0)
 		return k;
-	place = journal_place(s);
+	if (s->taken)
+		place->boots = s->last.boots;
 	k = journal_position_format(place, 0, &s->position);
 	if (k >= 0)
 		k = journal_cursor_identity(slice_of(place->cursor), &s->identity);
@@ -278,14 +348,6 @@ static int journal_details(struct source *source, struct record *r)
 }
 
 /* ---- waiting ---- */
-
-static uint64_t monotonic_usec(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * USEC_PER_SEC + (uint64_t)now.tv_nsec / 1000;
-}
 
 /* A catch-up is over: its mappings are given back by opening anew where it ended. */
 static int give_mappings_back(struct journal *s)
@@ -303,7 +365,7 @@ static int give_mappings_back(struct journal *s)
 static int journal_wait_fd(struct source *source, short *ret_events, uint64_t *ret_timeout_usec)
 {
 	struct journal *s = journal_of(source);
-	uint64_t due, now = monotonic_usec();
+	uint64_t due, now = journal_steady_usec();
 	int r;
 
 	*ret_events = POLLIN;
@@ -318,6 +380,9 @@ static int journal_wait_fd(struct source *source, short *ret_events, uint64_t *r
 	if (r < 0)
 		return r;
 	if (r > 0 && due != UINT64_MAX && *ret_timeout_usec)
+		*ret_timeout_usec = due > now ? due - now : 0;
+	due = journal_active_missing_due(&s->active);
+	if (due != UINT64_MAX && *ret_timeout_usec > (due > now ? due - now : 0))
 		*ret_timeout_usec = due > now ? due - now : 0;
 	if (now<s->look_until_usec && * ret_timeout_usec> LOOK_EVERY_USEC)
 		*ret_timeout_usec = LOOK_EVERY_USEC;
@@ -357,6 +422,7 @@ static int follow_machine(struct journal *s)
 	if (sd_journal_get_cutoff_realtime_usec(s->j, &begin, &end) > 0)
 		s->last.until_usec = end;
 	journal_machine_follow(&s->machine);
+	journal_active_begin(&s->active, s->machine.directory);
 	return follow_roots(s);
 }
 
@@ -366,13 +432,15 @@ static int journal_process(struct source *source)
 	int r;
 
 	if (s->connection_fd >= 0 && connection_happened(s->connection_fd))
-		s->look_until_usec = monotonic_usec() + LOOK_USEC;
+		s->look_until_usec = journal_steady_usec() + LOOK_USEC;
 	if (s->machine.moved)
 		return follow_machine(s);
 	if (s->roots.fd >= 0 && journal_roots_changed(&s->roots))
 		return follow_roots(s);
+	if (s->active.n_taken > 0)
+		journal_active_process(&s->active);
 	s->looked_usec = journal_now_usec();
-	r = sd_journal_process(s->j);
+	r = process(s);
 	if (journal_fault_seen())
 		r = begin_again(s);
 	else if (r == SD_JOURNAL_INVALIDATE)
@@ -433,6 +501,7 @@ static void journal_free(struct source *source)
 		(void)close(s->connection_fd);
 	if (s->roots.fd >= 0)
 		(void)close(s->roots.fd);
+	journal_active_done(&s->active);
 	left_out_done(&s->left_out_told);
 	free(s->directory);
 	free(s->paths);

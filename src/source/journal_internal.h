@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "base/buffer.h"
+#include "source/journal_active.h"
 #include "source/journal_boots.h"
 #include "source/journal_left_out.h"
 #include "source/journal_machine.h"
@@ -29,7 +30,11 @@ struct journal {
 	uint64_t gap_from_usec, gap_to_usec;
 	struct left_out left_out; /* the gap that was given is of it; path "": it is not */
 	struct left_out_told left_out_told;
-	uint64_t looked_usec;	       /* when files were looked for last; CLOCK_REALTIME */
+	struct journal_active active; /* of this machine's journal, where that is followed */
+	struct taken_file *taken;     /* what was given is of it; NULL: it is not */
+	bool taken_away;	      /* the gap that was given is that it was taken away */
+	bool missing;	      /* the gap that was given is that journald writes to no file */
+	uint64_t looked_usec; /* when files were looked for last; CLOCK_REALTIME */
 	uint64_t begin_usec, end_usec; /* what the journal holds, for progress() */
 	uint64_t gone_over;	       /* entries since the journal was opened */
 	uint64_t since_usec;	       /* where reading began, while no entry was read */
@@ -78,17 +83,21 @@ static inline struct journal_position *journal_place(struct journal *s)
 
 /* ---- journal_open.c ---- */
 
-/* CLOCK_REALTIME. */
+/* CLOCK_REALTIME; CLOCK_MONOTONIC. */
 uint64_t journal_now_usec(void);
+uint64_t journal_steady_usec(void);
 
 /* Opens, or opens anew, at no place yet. -errno. */
 int journal_open_again(struct journal *s);
 
-/* The matches of the pass that is read now. -errno. */
-int journal_add_matches(struct journal *s);
+/* Gives @j the matches of the pass that is read now. -errno. */
+int journal_add_matches(const struct journal *s, struct sd_journal *j);
 
 /* The place becomes that of the current entry. -errno, as where there is none. */
 int journal_remember_current(struct journal *s);
+
+/* @place becomes that of the current entry of @j. -errno, as where there is none. */
+int journal_remember(struct sd_journal *j, struct journal_position *place);
 
 /* Goes behind the place. -errno. */
 int journal_go_to_place(struct journal *s);
@@ -106,6 +115,19 @@ int journal_begin_pass(struct journal *s);
 
 /* The end of a pass was reached: 1 if another one begins, 0 if it was the last, -errno. */
 int journal_next_pass(struct journal *s);
+
+/* ---- journal_taken.c ---- */
+
+/* Whether it is still to be told that a file was taken away: then s->taken is set. */
+bool journal_taken_untold(struct journal *s);
+
+/* The next entry of files that were taken away: 1 and s->taken is set; 0 where there is none now.
+ */
+int journal_taken_next(struct journal *s);
+
+/* That s->taken was taken away, into s->identity and s->details. -errno. */
+int journal_taken_identify(struct journal *s);
+int journal_taken_describe(struct journal *s);
 
 /* ---- journal.c ---- */
 

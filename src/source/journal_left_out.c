@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/number.h"
 #include "base/timetext.h"
 #include "source/journal_access.h"
 
@@ -48,17 +49,19 @@ static bool is_told(const struct left_out_told *told, uint64_t inode)
 }
 
 /* What is open, and how many that are; without a look at each where @ret is NULL. */
-static int list_open(struct stat **ret, size_t *ret_n)
+static int list_open(const struct journal_active *active, struct stat **ret, size_t *ret_n)
 {
 	DIR *dir = opendir("/proc/self/fd");
 	struct dirent *entry;
 	size_t n = 0, room = 0;
+	uint64_t fd;
 	struct stat *list = NULL;
 
 	if (!dir)
 		return -errno;
 	while ((entry = readdir(dir))) {
-		if (entry->d_name[0] == '.')
+		if (number_parse_u64(slice_of(entry->d_name), INT_MAX, &fd) < 0 ||
+		    journal_active_holds(active, (int)fd))
 			continue;
 		if (ret && n == room) {
 			struct stat *more;
@@ -174,16 +177,16 @@ static int look_everywhere(struct look *l, char *const *paths, const char *direc
 }
 
 int left_out_find(struct left_out_told *told, char *const *paths, const char *directory,
-		  uint64_t looked_usec, struct left_out *ret)
+		  const struct journal_active *active, uint64_t looked_usec, struct left_out *ret)
 {
 	struct look l = {.told = told, .looked_usec = looked_usec, .ret = ret};
 	size_t descriptors = 0;
-	int r = list_open(NULL, &descriptors);
+	int r = list_open(active, NULL, &descriptors);
 
 	if (r < 0 || (descriptors == told->descriptors &&
 		      looked_usec - told->looked_usec < LOOK_USEC)) /* or the clock was set back */
 		return r;
-	r = list_open(&l.open, &l.n_open);
+	r = list_open(active, &l.open, &l.n_open);
 	if (r == 0)
 		r = look_everywhere(&l, paths, directory);
 	free(l.open);

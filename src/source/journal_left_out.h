@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "source/journal_active.h"
+
 struct left_out {
 	char path[PATH_MAX];
 	uint64_t inode, born_usec; /* which file it is, however it is renamed */
@@ -22,10 +24,11 @@ struct left_out_told {
  * Looks for a journal file that holds something, is not open in this process, and was not told:
  * of @paths, NULL-terminated, or below @directory, or of this machine where both are NULL; one that
  * was made after @looked_usec, when sd_journal looked for files, or shortly before, does not count.
+ * What only @active holds is not open.
  * 1 and *ret; 0: none; -EACCES: it may not be read; -errno. As long as as many files are open as
  * when there was none, it looks once a second at most.
  */
 int left_out_find(struct left_out_told *told, char *const *paths, const char *directory,
-		  uint64_t looked_usec, struct left_out *ret);
+		  const struct journal_active *active, uint64_t looked_usec, struct left_out *ret);
 
 void left_out_done(struct left_out_told *told);

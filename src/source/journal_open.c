@@ -41,28 +41,28 @@ static const char *boot_of(const struct journal *s)
 
 /* (_COMM of the programs) or (SYSLOG_IDENTIFIER of the programs) or (journald's drop notice);
  * and (the boot). */
-int journal_add_matches(struct journal *s)
+int journal_add_matches(const struct journal *s, struct sd_journal *j)
 {
 	static const char *const fields[] = {"_COMM", "SYSLOG_IDENTIFIER"};
 	int r;
 
 	for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
 		for (const char *const *p = s->programs; *p; p++) {
-			r = add_match(s->j, fields[i], *p);
+			r = add_match(j, fields[i], *p);
 			if (r < 0)
 				return r;
 		}
-		r = sd_journal_add_disjunction(s->j);
+		r = sd_journal_add_disjunction(j);
 		if (r < 0)
 			return r;
 	}
-	r = add_match(s->j, "MESSAGE_ID", JOURNAL_MESSAGE_ID_DROPPED);
+	r = add_match(j, "MESSAGE_ID", JOURNAL_MESSAGE_ID_DROPPED);
 	if (r >= 0)
-		r = add_match(s->j, "_TRANSPORT", "driver");
+		r = add_match(j, "_TRANSPORT", "driver");
 	if (r < 0 || !*boot_of(s))
 		return r;
-	r = sd_journal_add_conjunction(s->j);
-	return r < 0 ? r : add_match(s->j, "_BOOT_ID", boot_of(s));
+	r = sd_journal_add_conjunction(j);
+	return r < 0 ? r : add_match(j, "_BOOT_ID", boot_of(s));
 }
 
 static int epoll_add(int epoll_fd, int fd, int events)
@@ -89,6 +89,8 @@ static int make_wait_fd(struct journal *s)
 		r = epoll_add(s->epoll_fd, s->roots.fd, EPOLLIN);
 	if (r == 0 && s->connection_fd >= 0)
 		r = epoll_add(s->epoll_fd, s->connection_fd, EPOLLIN);
+	if (r == 0 && s->active.fd >= 0)
+		r = epoll_add(s->epoll_fd, s->active.fd, EPOLLIN);
 	return r;
 }
 
@@ -97,6 +99,14 @@ uint64_t journal_now_usec(void)
 	struct timespec now;
 
 	(void)clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * USEC_PER_SEC + (uint64_t)now.tv_nsec / 1000;
+}
+
+uint64_t journal_steady_usec(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
 	return (uint64_t)now.tv_sec * USEC_PER_SEC + (uint64_t)now.tv_nsec / 1000;
 }
 
@@ -116,6 +126,7 @@ int journal_open_again(struct journal *s)
 		if (r < 0)
 			return r;
 	}
+	journal_active_look(&s->active, &s->last, journal_steady_usec());
 	s->looked_usec = journal_now_usec();
 	if (s->paths)
 		r = sd_journal_open_files(&s->j, (const char **)s->paths, 0);
@@ -124,7 +135,7 @@ int journal_open_again(struct journal *s)
 			      : sd_journal_open(&s->j, SD_JOURNAL_LOCAL_ONLY);
 	if (r < 0)
 		return r;
-	r = journal_add_matches(s);
+	r = journal_add_matches(s, s->j);
 	if (r < 0)
 		return r;
 	if (s->follow) {
@@ -139,17 +150,16 @@ int journal_open_again(struct journal *s)
 
 /* ---- places ---- */
 
-int journal_remember_current(struct journal *s)
+int journal_remember(struct sd_journal *j, struct journal_position *place)
 {
 	AUTO_FREE char *cursor = NULL;
-	struct journal_position *place = journal_place(s);
 	uint64_t usec;
 	int r;
 
-	r = sd_journal_get_cursor(s->j, &cursor);
+	r = sd_journal_get_cursor(j, &cursor);
 	if (r < 0)
 		return r;
-	r = sd_journal_get_realtime_usec(s->j, &usec);
+	r = sd_journal_get_realtime_usec(j, &usec);
 	if (r < 0)
 		return r;
 	if (journal_fault_seen())
@@ -159,6 +169,11 @@ int journal_remember_current(struct journal *s)
 	memcpy(place->cursor, cursor, strlen(cursor) + 1);
 	place->time_usec = usec;
 	return 0;
+}
+
+int journal_remember_current(struct journal *s)
+{
+	return journal_remember(s->j, journal_place(s));
 }
 
 int journal_go_to_place(struct journal *s)
@@ -257,6 +272,7 @@ static struct journal *journal_new(const struct source_options *options)
 	s->since_usec = options->since_usec;
 	s->until_usec = options->until_usec;
 	s->epoll_fd = s->connection_fd = s->roots.fd = -1;
+	journal_active_init(&s->active);
 	s->details.max = JOURNAL_DETAILS_MAX;
 	s->position.max = s->identity.max = JOURNAL_POSITION_MAX;
 	s->boots_text.max = JOURNAL_POSITION_MAX;
@@ -319,6 +335,7 @@ int journal_open(const char *directory, const struct source_options *options, st
 		if (s->machine.moved)
 			journal_machine_follow(&s->machine);
 		s->connection_fd = connection_watch();
+		journal_active_begin(&s->active, s->machine.directory);
 	}
 	r = journal_access_check(journal_directory(s), err);
 	if (r != 0) {

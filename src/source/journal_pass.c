@@ -76,7 +76,7 @@ int journal_begin_pass(struct journal *s)
 	int r;
 
 	sd_journal_flush_matches(s->j);
-	r = journal_add_matches(s);
+	r = journal_add_matches(s, s->j);
 	if (r < 0)
 		return r;
 	s->pending = false;

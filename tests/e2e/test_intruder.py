@@ -34,6 +34,10 @@ def login(host):
     return host.login("root", ELSEWHERE, command=PORT).strip()
 
 
+def deletions_told(host):
+    return host.ledger().count("system.journal was deleted")
+
+
 def delete_journal(host):
     for path in host.journal_files():
         os.unlink(path)
@@ -94,13 +98,14 @@ def the_journal_s_files_deleted(host):
         host.mailbox.wait_for(lambda m: port in " ".join(body(m).split()), "the login's mail")
         renew_journal(host)
         expect_equal(watch.stop(), 0)
+    expect_equal(deletions_told(host), TRIES)
     say("journal deleted", len(ports & ports_told(host)), TRIES)
     expect_equal(ports_told(host), ports)
 
 
 @case
 def the_journal_s_files_deleted_before_the_reader_had_time_to_look(host):
-    """It has them mapped, and reads what is in there before it lets them go."""
+    """It reads on in there, also what journald has not yet written when they are deleted."""
     fresh(host)
     ports = set()
     for _ in range(TRIES):
@@ -111,6 +116,7 @@ def the_journal_s_files_deleted_before_the_reader_had_time_to_look(host):
         watch.send(signal.SIGCONT)
         renew_journal(host)
         expect_equal(watch.stop(), 0)
+    expect_equal(deletions_told(host), TRIES)
     say("journal deleted before it was read", len(ports & ports_told(host)), TRIES)
     expect_equal(ports_told(host), ports)
 

@@ -8,6 +8,7 @@ import random
 import re
 import shutil
 import signal
+import socket
 import time
 
 import harness
@@ -210,6 +211,124 @@ def a_login_in_files_that_are_deleted_is_told(host):
         scene.await_told()
 
 
+def archived():
+    return [p for p in files() if "@" in p]
+
+
+def active():
+    return f"{STORED}/{machine_id()}/system.journal"
+
+
+@case
+def what_journald_writes_into_a_deleted_file_is_told(host):
+    """It looks every five seconds whether its file still has a name."""
+    with Scene(host) as scene:
+        for number in range(1, 4):
+            scene.login()
+            scene.await_told()
+            for path in files():
+                os.unlink(path)
+            scene.login()
+            scene.await_told()
+            scene.await_gap(f"{active()} was deleted")
+            expect_equal(len(scene.told("gap")), number)
+            host.rotate_journal()
+        scene.login()
+        scene.await_told()
+        expect_equal(len(scene.told("gap")), 3)
+
+
+@case
+def what_journald_writes_into_a_deleted_file_that_had_grown_is_told(host):
+    """libsystemd reads such a file no further than it was when it last looked at its size."""
+    with Scene(host) as scene:
+        size = os.path.getsize(active())
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as log:
+            log.connect("/dev/log")
+            number = 0
+            while os.path.getsize(active()) == size:
+                log.send(b"<38>noise: %d %s" % (number, os.urandom(200).hex().encode()))
+                number += 1
+        host.journal_sync()
+        scene.login()
+        scene.await_told()
+        os.unlink(active())
+        scene.login()
+        scene.await_told()
+        scene.await_gap(f"{active()} was deleted")
+
+
+@case
+def what_journald_writes_into_a_file_that_was_moved_away_is_told(host):
+    """It does not notice that before it rotates."""
+    with Scene(host) as scene:
+        for path in (active(), os.path.dirname(active()), STORED):
+            away = f"/var/log/away{len(scene.ports)}"
+            scene.login()
+            scene.await_told()
+            os.rename(path, away)
+            for _ in range(2):
+                scene.login()
+                scene.await_told(path)
+            scene.await_gap(f"{active()} was moved to {away}")
+            host.make_journal_root()
+            os.makedirs(os.path.dirname(active()), exist_ok=True)
+            shutil.chown(os.path.dirname(active()), "root", "systemd-journal")
+            os.chmod(os.path.dirname(active()), 0o2755)
+            host.rotate_journal()
+            scene.login()
+            scene.await_told(path)
+        expect_equal(len(scene.told("gap")), 3)
+        for path in glob.glob("/var/log/away*"):
+            remove(path) if os.path.isdir(path) else os.unlink(path)
+
+
+@case
+def a_file_that_was_moved_away_and_back_is_told_once(host):
+    with Scene(host) as scene:
+        for _ in range(2):
+            scene.login()
+            scene.await_told()
+            os.rename(active(), "/var/log/away")
+            scene.login()
+            scene.await_told()
+            os.rename("/var/log/away", active())
+            scene.login()
+            scene.await_told()
+        scene.await_gap("moved to /var/log/away")
+
+
+@case
+def a_file_that_was_moved_away_while_nobody_read_is_told(host):
+    with Scene(host) as scene:
+        scene.login()
+        scene.await_told()
+        host.rotate_journal()
+        scene.watch.stop(signal.SIGKILL)
+        os.rename(active(), "/var/log/away")
+        scene.again()
+        scene.await_gap(f"there is no {active()}")
+        host.rotate_journal()
+        scene.login()
+        scene.await_told()
+        os.unlink("/var/log/away")
+
+
+@case
+def rotation_and_vacuum_are_no_gap_for_who_follows(host):
+    with Scene(host) as scene:
+        for _ in range(4):
+            scene.login()
+            host.rotate_journal()
+            scene.login()
+            scene.await_told()
+            run("journalctl", "--vacuum-files=1")
+            scene.login()
+            scene.await_told()
+        expect_equal(len(archived()), 0, "archived files that vacuum left")
+        expect_equal(scene.told("gap"), [])
+
+
 @case
 def what_was_rotated_while_nobody_read_is_read_once(host):
     with Scene(host) as scene:
@@ -386,6 +505,20 @@ def a_follower_gets_over_truncated_files(host):
         host.start_journald()
         port = scene.login()
         harness.await_true(lambda: port in scene.told(), f"the login\n{scene.watch.log()}")
+
+
+@case
+def a_damaged_file_that_journald_writes_to_is_told(host):
+    with Scene(host) as scene:
+        scene.login()
+        scene.await_told()
+        time.sleep(SETTLED)
+        scene.watch.stop()
+        host.journald.stop()
+        with open(active(), "r+b") as file:
+            file.write(b"\0" * HEADER)
+        scene.again()
+        scene.await_gap(f"{active()} is damaged")
 
 
 @case
