@@ -100,6 +100,28 @@ def services_stopped_killed_or_reloaded_by_the_session_that_is_told(scene):
     expect(all(n == 1 for told in times.values() for n in told), times)
 
 
+@case
+def a_journal_that_the_session_takes_away_silences_no_login(scene):
+    host = scene.host
+    active = "$(ls /var/log/journal/*/system.journal /run/log/journal/*/system.journal)"
+
+    def lost_files():
+        return host.run("sh", "-c", f"ls -l /proc/{scene.pid(READER)}/fd | "
+                        "grep -E 'deleted|/root/away' || :").stdout
+
+    for attack, done in ((f"rm {active}", "was deleted"), (f"mv {active} /root/away", "was moved")):
+        for number in range(1, TRIES + 1):
+            ports = [scene.login(then=attack), scene.login()]
+            for port in ports:
+                scene.told(port)
+            expect_equal([scene.times_told(port) for port in ports], [1, 1], attack)
+            harness.await_true(lambda: len(scene.mailbox.holding(done)) >= number,
+                               f"that it {done}")
+            host.run("journalctl", "--rotate")
+            scene.told(scene.login())
+            harness.await_true(lambda: not lost_files(), "the reader to let go of the file")
+
+
 def as_alice(host, *command, **options):
     return host.run("runuser", "-u", "alice", "--", *command, **options)
 
