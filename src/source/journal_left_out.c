@@ -1,7 +1,8 @@
 /*
  * A file that cannot be opened, or that turns out to be damaged while it is read, is closed by
  * sd_journal, and the entries of the others go on (systemd issue 16740). Nothing tells; but what it
- * reads is open, so a file that is not among this process's descriptors is left out.
+ * reads is open, so a file that is not among this process's descriptors is left out. One whose index
+ * is damaged is open, and nothing is found in it.
  */
 #include "source/journal_left_out.h"
 
@@ -19,6 +20,7 @@
 #include "base/number.h"
 #include "base/timetext.h"
 #include "source/journal_access.h"
+#include "source/journal_index.h"
 
 #define YOUNG_USEC (2 * USEC_PER_SEC) /* journald may not have written its head */
 #define LOOK_USEC  USEC_PER_SEC
@@ -99,17 +101,43 @@ static uint64_t born(const char *path)
 	return (uint64_t)at->tv_sec * USEC_PER_SEC + at->tv_nsec / 1000;
 }
 
+/* 1 where what an open file holds cannot be found; 0; -ENOMEM. */
+static int look_into(struct look *l, const char *path, uint64_t inode, uint64_t born_usec)
+{
+	struct left_out_told *told = l->told;
+	struct left_out_whole *more;
+	int r;
+
+	for (size_t i = 0; i < told->n_whole; i++)
+		if (told->whole[i].inode == inode && told->whole[i].born_usec == born_usec)
+			return 0;
+	r = journal_index_check(path);
+	if (r <= 0)
+		return r == 0 ? 1 : r == -ENOMEM ? r : 0;
+	more = reallocarray(told->whole, told->n_whole + 1, sizeof(*more));
+	if (!more)
+		return -ENOMEM;
+	told->whole = more;
+	more[told->n_whole++] = (struct left_out_whole){inode, born_usec};
+	return 0;
+}
+
 /* 1 where it is one that is left out; 0; -EACCES; -ENOMEM. */
 static int look_at(struct look *l, const char *path)
 {
 	struct stat st;
 	uint64_t *more, usec;
 
-	if (stat(path, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size == 0 || is_open(l, &st) ||
+	if (stat(path, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size == 0 ||
 	    is_told(l->told, st.st_ino))
 		return 0;
 	usec = born(path);
-	if (usec + YOUNG_USEC > l->looked_usec) {
+	if (is_open(l, &st)) {
+		int r = look_into(l, path, st.st_ino, usec);
+
+		if (r <= 0)
+			return r;
+	} else if (usec + YOUNG_USEC > l->looked_usec) {
 		l->young = true;
 		return 0;
 	}
@@ -200,4 +228,5 @@ int left_out_find(struct left_out_told *told, char *const *paths, const char *di
 void left_out_done(struct left_out_told *told)
 {
 	free(told->inodes);
+	free(told->whole);
 }

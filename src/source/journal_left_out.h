@@ -12,8 +12,15 @@ struct left_out {
 	uint64_t inode, born_usec; /* which file it is, however it is renamed */
 };
 
-/* What was told already, and what the last look depended on. */
+/* A file whose index was found whole. */
+struct left_out_whole {
+	uint64_t inode, born_usec;
+};
+
+/* What was told already, what need not be looked at, and what the last look depended on. */
 struct left_out_told {
+	struct left_out_whole *whole;
+	size_t n_whole;
 	uint64_t *inodes;
 	size_t n;
 	size_t descriptors;
@@ -21,7 +28,8 @@ struct left_out_told {
 };
 
 /*
- * Looks for a journal file that holds something, is not open in this process, and was not told:
+ * Looks for a journal file that holds something, is not open in this process or has an index in
+ * which nothing is found (journal_index_check(), once for each file), and was not told:
  * of @paths, NULL-terminated, or below @directory, or of this machine where both are NULL; one that
  * was made after @looked_usec, when sd_journal looked for files, or shortly before, does not count.
  * What only @active holds is not open.
