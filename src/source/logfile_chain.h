@@ -41,6 +41,7 @@ struct segment {
 	uint64_t seen_offset; /* up to which its bytes were seen, if not all taken */
 	uint64_t until_usec;  /* when it is closed; of chain_now() */
 	bool final;	      /* what it ends with is a line, though nobody ended it */
+	bool cut;	      /* it is shorter than what was seen of it */
 };
 
 struct chain_gap {

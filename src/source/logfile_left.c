@@ -5,6 +5,9 @@
  * is read. A line without its end is one only after a second: write(2) is not at once, where it
  * goes over the end of a page. Their inode and begin are known for longer: a file that was read is
  * not read again under another name, nor is a copy of it.
+ *
+ * One that was truncated meanwhile is gone back to as well, for what is in a copy and what was
+ * written since. Where it is empty, and all that was seen of it was read, that is no gap.
  */
 #include <sys/stat.h>
 #include <unistd.h>
@@ -58,7 +61,7 @@ static bool is_worth(struct chain *c, struct segment *s)
 	static const struct place_head none;
 	struct place_head head;
 
-	if (s->head.n >= PLACE_COPY_MIN)
+	if (s->head.n >= PLACE_COPY_MIN || s->seen_offset > 0)
 		return true;
 	/* It was not long enough to tell that it is a copy. */
 	if (place_head_read(s->fd, &head) < 0 || head.n < PLACE_COPY_MIN)
@@ -72,17 +75,28 @@ static bool is_worth(struct chain *c, struct segment *s)
 	return true;
 }
 
+/* Whether it was not truncated and written anew, up to just where it ended. */
+static bool begins_as_before(const struct segment *s)
+{
+	struct place_head head;
+
+	return s->seen_offset == 0 ||
+	       (place_head_read(s->fd, &head) == 0 && place_head_grew(&s->head, &head));
+}
+
 int chain_look_at_left(struct chain *c)
 {
 	uint64_t now = chain_now(c);
 	struct stat st;
+	int r;
 
 	for (size_t i = 0; i < c->n_left; i++) {
 		struct segment *s = &c->left[i], again;
 
 		if (s->fd < 0 || fstat(s->fd, &st) < 0)
 			continue;
-		if ((uint64_t)st.st_size <= s->seen_offset) {
+		s->cut = (uint64_t)st.st_size < s->seen_offset;
+		if ((uint64_t)st.st_size == s->seen_offset && begins_as_before(s)) {
 			if (now < s->until_usec)
 				continue;
 			if (s->offset == s->seen_offset || s->final) {
@@ -90,7 +104,7 @@ int chain_look_at_left(struct chain *c)
 				continue;
 			}
 			s->final = true;
-		} else {
+		} else if (!s->cut) {
 			s->final = false;
 		}
 		/* The line that is in the buffer cannot be read again. */
@@ -104,7 +118,9 @@ int chain_look_at_left(struct chain *c)
 		again = *s;
 		drop(c, i);
 		c->finished -= again.offset < c->finished ? again.offset : c->finished;
-		return chain_return(c, &again);
+		r = chain_return(c, &again);
+		/* It may hold nothing now, so that no reading of it would tell. */
+		return r < 0 ? r : chain_verify(c);
 	}
 	return 0;
 }

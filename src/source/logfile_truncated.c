@@ -52,6 +52,12 @@ static void set_gap(struct chain *c, const struct place *p)
 	chain_set_gap(c, p, c->whole_usec, chain_now(c), reason);
 }
 
+/* Whether all that was seen of one that was left was read too, and nobody writes to it now. */
+static bool was_read(const struct segment *s, const struct stat *st)
+{
+	return s->cut && st->st_size == 0 && (s->offset == s->seen_offset || s->final);
+}
+
 /* A segment begins as its file did when rotations were listed, so that none is missed. */
 static void set_head(struct segment *s, const struct chain_path *path)
 {
@@ -94,7 +100,8 @@ static int queue_truncated(struct chain *c)
 	if (r < 0)
 		return r;
 	at += (size_t)r;
-	if (!copied && !(nameless && at > 1) && !chain_has_unknown(c) &&
+	if (!copied && !was_read(&c->queue[0], &anew.st) && !(nameless && at > 1) &&
+	    !chain_has_unknown(c) &&
 	    !chain_has_copy(c, &c->queue[0].head, chain_usec_of(&anew.st.st_ctim),
 			    CHAIN_COPY_USEC)) {
 		set_gap(c, &lost);
@@ -163,7 +170,7 @@ int chain_verify(struct chain *c)
 	if (c->lines.fresh == 0 && fstat(s->fd, &st) < 0)
 		return -errno;
 	if (!place_head_grew(&s->head, &head) || !agrees(c, &head) ||
-	    (c->lines.fresh == 0 && (uint64_t)st.st_size < c->lines.read_offset)) {
+	    (c->lines.fresh == 0 && (uint64_t)st.st_size < c->lines.read_offset) || s->cut) {
 		lines_unread(&c->lines);
 		r = queue_truncated(c);
 		return r < 0 ? r : 1;

@@ -237,12 +237,25 @@ static void a_file_that_is_truncated_right_after_it_was_read_is_read_once(void *
 	assert_each_once(*state, steps, NULL, 3);
 }
 
+static void a_copy_of_a_file_that_was_left_is_read_once(void **state)
+{
+	static const struct step steps[] = {
+		{RENAME, "auth.log", "auth.log.1"}, {WRITE, "auth.log", "u2"},
+		{WRITE, "auth.log.1", "u3"},	    {COPY, "auth.log.1", "auth.log.2"},
+		{TRUNCATE, "auth.log.1", NULL},	    {WRITE, "auth.log.1", "u4"},
+		{WRITE, "auth.log", "u5"},	    {END, NULL, NULL},
+	};
+
+	assert_each_once(*state, steps, "u1", 5);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_copy_that_is_made_while_the_path_changes_is_read_once),
 		TEST(a_copy_of_the_next_file_is_read_once),
 		TEST(a_file_that_is_truncated_right_after_it_was_read_is_read_once),
+		TEST(a_copy_of_a_file_that_was_left_is_read_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
