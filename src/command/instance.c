@@ -1,8 +1,10 @@
 /* Nothing is kept for this beside the ledger: an end that was told is the last thing it tells. */
 #include "command/instance.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "config.h"
 #include "store/ledger.h"
 
@@ -40,4 +42,19 @@ int instance_stopped(int number, struct buffer *ret)
 	return number ? buffer_printf(ret, NAME " was stopped by signal %d (%s)", number,
 				      strsignal(number))
 		      : buffer_append_str(ret, NAME " ended with its input");
+}
+
+/* SIGKILL and the like are somebody's will; SIGABRT of a watchdog is a slow machine's. */
+const char *instance_crash(void)
+{
+	static const char *const crashes[] = {"SEGV", "BUS", "ILL", "FPE", "ABRT", "SYS"};
+	const char *result = getenv("SERVICE_RESULT"), *status = getenv("EXIT_STATUS");
+
+	if (!result || !status ||
+	    (strcmp(result, "core-dump") != 0 && strcmp(result, "signal") != 0))
+		return NULL;
+	for (size_t i = 0; i < ARRAY_SIZE(crashes); i++)
+		if (strcmp(status, crashes[i]) == 0)
+			return crashes[i];
+	return NULL;
 }

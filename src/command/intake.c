@@ -685,6 +685,20 @@ int intake_stopped(struct intake *in, int number)
 	return r < 0 ? r : tell_instance(in, buffer_slice(&reason));
 }
 
+int intake_crashed(struct intake *in)
+{
+	const char *name = instance_crash();
+
+	if (!name)
+		return 0;
+	return tell_damage(in, DAMAGE_HOURLY, 0,
+			   "the reader crashed (SIG%s): it is started again, and goes on where it "
+			   "was; if it crashes there each time, logins are told no more until what "
+			   "it reads is mended, as a damaged journal file (journalctl --verify) is "
+			   "by moving it away",
+			   name);
+}
+
 /* ---- heartbeat ---- */
 
 uint64_t intake_heartbeat_due(const struct intake *in)

@@ -56,6 +56,9 @@ struct handover *intake_handover(struct intake *in);
 int intake_started(struct intake *in);
 int intake_stopped(struct intake *in, int number);
 
+/* Tells, as a gap, of a crash that this process runs behind (instance_crash()). -errno. */
+int intake_crashed(struct intake *in);
+
 /* When the next heartbeat is due, on clock_steady(). UINT64_MAX: none is, now. */
 uint64_t intake_heartbeat_due(const struct intake *in);
 

@@ -155,7 +155,8 @@ static int scan(struct session *s)
 	r = intake_open(s, &in);
 	if (r != STATUS_DONE)
 		return r;
-	r = read_all(s, in);
+	/* Before it reads what may end it, too. */
+	r = intake_crashed(in) < 0 ? STATUS_FAILED : read_all(s, in);
 	sender = handover_sender(intake_handover(in));
 	if (sender && waitpid(sender, &status, 0) == sender)
 		handover_ended(intake_handover(in), status);

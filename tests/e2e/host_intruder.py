@@ -101,6 +101,16 @@ def services_stopped_killed_or_reloaded_by_the_session_that_is_told(scene):
 
 
 @case
+def a_reader_that_crashes_is_told(scene):
+    """As it does where libsystemd reads what is damaged."""
+    before = scene.pid(READER)
+    scene.host.run("systemctl", "kill", "-s", "SEGV", READER)
+    scene.mailbox.wait_for(lambda m: "SIGSEGV" in harness.body(m), "the crash's mail")
+    harness.await_true(lambda: scene.pid(READER) not in ("0", before), "the next reader")
+    scene.told(scene.login())
+
+
+@case
 def a_journal_that_the_session_takes_away_silences_no_login(scene):
     host = scene.host
     active = "$(ls /var/log/journal/*/system.journal /run/log/journal/*/system.journal)"

@@ -520,6 +520,21 @@ def a_damaged_file_that_journald_writes_to_is_told(host):
 
 
 @case
+def a_reader_that_crashed_is_told_by_the_scan_behind_it(host):
+    with Scene(host) as scene:
+        scene.watch.stop(signal.SIGKILL)
+        for result, status in (("signal", "KILL"), ("watchdog", "ABRT"), ("success", "SEGV")):
+            host.command("scan", "--no-deliver",
+                         env=dict(os.environ, SERVICE_RESULT=result, EXIT_STATUS=status))
+        expect_equal(scene.told("gap"), [])
+        for status in ("SEGV", "BUS"):
+            host.command("scan", "--no-deliver",
+                         env=dict(os.environ, SERVICE_RESULT="core-dump", EXIT_STATUS=status))
+        expect_equal([re.search(r"SIG\w+", reason)[0] for reason in scene.told("gap")],
+                     ["SIGSEGV", "SIGBUS"])
+
+
+@case
 def a_file_that_is_damaged_while_it_is_followed_is_told_once(host):
     with Scene(host) as scene:
         scene.login()
