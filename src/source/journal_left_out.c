@@ -1,8 +1,8 @@
 /*
  * A file that cannot be opened, or that turns out to be damaged while it is read, is closed by
  * sd_journal, and the entries of the others go on (systemd issue 16740). Nothing tells; but what it
- * reads is open, so a file that is not among this process's descriptors is left out. One whose index
- * is damaged is open, and nothing is found in it.
+ * reads is open, so a file that is not among this process's descriptors is left out. One whose
+ * index is damaged is open, and nothing is found in it.
  */
 #include "source/journal_left_out.h"
 
