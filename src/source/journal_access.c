@@ -137,7 +137,10 @@ static int machine_id(char ret[SD_ID128_STRING_MAX], struct error *err)
 	return SOURCE_E_UNREADABLE;
 }
 
-/* Counts the files of @directory, or of this machine's @machine where it is NULL; reads each. */
+/*
+ * Counts the files of @directory, or of this machine's @machine where it is NULL; reads each. A
+ * journald that was started without an ID ("") writes into the roots themselves.
+ */
 static int check_all(const char *directory, const char *machine, unsigned *count, struct error *err)
 {
 	static const char *const roots[] = {"/var/log/journal", "/run/log/journal"};
@@ -149,7 +152,8 @@ static int check_all(const char *directory, const char *machine, unsigned *count
 	for (size_t i = 0; i < ARRAY_SIZE(roots) && !directory && r == 0; i++) {
 		char path[PATH_MAX];
 
-		(void)snprintf(path, sizeof(path), "%s/%s", roots[i], machine);
+		(void)snprintf(path, sizeof(path), "%s%s%s", roots[i], *machine ? "/" : "",
+			       machine);
 		r = check_directory(path, 0, false, count, err);
 	}
 	return r == 0 ? check_limit(*count, directory, err) : r;
@@ -158,14 +162,16 @@ static int check_all(const char *directory, const char *machine, unsigned *count
 int journal_access_check(const char *directory, struct error *err)
 {
 	char machine[SD_ID128_STRING_MAX] = "";
+	struct error without_id;
 	unsigned count;
-	int r = directory ? 0 : machine_id(machine, err);
+	int r, no_id = directory ? 0 : machine_id(machine, &without_id);
 
-	if (r == 0)
-		r = check_all(directory, machine, &count, err);
+	r = check_all(directory, machine, &count, err);
 	if (r != 0 || count > 0)
 		return r;
-	if (directory)
+	if (no_id)
+		*err = without_id;
+	else if (directory)
 		error_set(err, directory, 0, 0, "holds no journal files");
 	else
 		error_set(err, NULL, 0, 0,
@@ -179,9 +185,8 @@ int journal_access_again(const char *directory)
 	char machine[SD_ID128_STRING_MAX] = "";
 	struct error err;
 	unsigned count;
-	int r = directory ? 0 : machine_id(machine, &err);
 
-	if (r == 0)
-		r = check_all(directory, machine, &count, &err);
-	return r == 0 ? 0 : -EACCES;
+	if (!directory)
+		(void)machine_id(machine, &err);
+	return check_all(directory, machine, &count, &err) == 0 ? 0 : -EACCES;
 }

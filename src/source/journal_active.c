@@ -67,11 +67,10 @@ void journal_active_begin(struct journal_active *a, const char *directory)
 		(void)snprintf(machine, sizeof(machine), "%s", slash + 1);
 	else if (sd_id128_get_machine(&id) >= 0)
 		(void)sd_id128_to_string(id, machine);
-	if (!*machine)
-		return;
 	for (size_t i = 0; i < ACTIVE_ROOTS; i++) {
 		close_file(&a->files[i]);
-		(void)snprintf(a->homes[i], sizeof(a->homes[i]), "%s/%s/" NAME, roots[i], machine);
+		(void)snprintf(a->homes[i], sizeof(a->homes[i]), "%s%s%s/" NAME, roots[i],
+			       *machine ? "/" : "", machine);
 	}
 	if (a->fd < 0)
 		a->fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);

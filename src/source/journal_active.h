@@ -49,7 +49,7 @@ void journal_active_init(struct journal_active *a);
 
 /*
  * Holds the files of this machine from the next look on: those in @directory's place, where
- * journald went when the machine ID changed, or "". Without an ID, or inotify(7), none are held.
+ * journald went when the machine ID changed, or "". Without inotify(7) none are held.
  */
 void journal_active_begin(struct journal_active *a, const char *directory);
 void journal_active_done(struct journal_active *a);

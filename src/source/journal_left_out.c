@@ -182,7 +182,7 @@ static int look_below(struct look *l, const char *directory, int depth)
 static int look_everywhere(struct look *l, char *const *paths, const char *directory)
 {
 	static const char *const roots[] = {"/var/log/journal", "/run/log/journal"};
-	char machine[SD_ID128_STRING_MAX], path[PATH_MAX];
+	char machine[SD_ID128_STRING_MAX] = "", path[PATH_MAX];
 	sd_id128_t id;
 	int r = 0;
 
@@ -193,12 +193,11 @@ static int look_everywhere(struct look *l, char *const *paths, const char *direc
 			r = look_at(l, *paths);
 		return r;
 	}
-	r = sd_id128_get_machine(&id);
-	if (r < 0)
-		return r;
-	(void)sd_id128_to_string(id, machine);
+	if (sd_id128_get_machine(&id) >= 0) /* else they are in the roots themselves */
+		(void)sd_id128_to_string(id, machine);
 	for (size_t i = 0; i < ARRAY_SIZE(roots) && r == 0; i++) {
-		(void)snprintf(path, sizeof(path), "%s/%s", roots[i], machine);
+		(void)snprintf(path, sizeof(path), "%s%s%s", roots[i], *machine ? "/" : "",
+			       machine);
 		r = look_below(l, path, 0);
 	}
 	return r;

@@ -245,3 +245,25 @@ def a_machine_id_that_changes_while_it_follows_costs_no_login(scene):
     scene.told(ports[-1])
     expect_equal([scene.times_told(port) for port in ports], [1] * len(ports))
     expect_equal(len(gaps(scene)), gaps_before)
+
+
+@case
+def booted_read_only_and_without_a_machine_id_it_reads_what_journald_writes(scene):
+    host = scene.host
+    var, _ = hosts.overlay(f"{host.name}-var", f"{host.root}/var")
+    host.options = ["--read-only", f"--bind={var}:/var"]
+    # Empty: systemd mounts one from /run. Missing: journald writes to /var/log/journal itself.
+    for text, journal in (("", f"/var/log/journal/{host.read('/etc/machine-id').strip()}"),
+                          (None, "/var/log/journal")):
+        before = scene.login()
+        host.halt()
+        os.unlink(host.path("/etc/machine-id"))
+        if text is not None:
+            host.write("/etc/machine-id", text)
+        host.power_on()
+        after = harness.await_true(lambda: host.ssh(ELSEWHERE, SAY_PORT, check=False).strip(),
+                                   "sshd")
+        for port in (before, after, scene.login()):
+            scene.told(port)
+            expect_equal(scene.times_told(port), 1)
+        expect_in("system.journal", host.run("ls", journal).stdout)

@@ -159,6 +159,7 @@ class Host:
     def __init__(self, release, hostname="web1"):
         Host._count += 1
         self.hostname = hostname
+        self.options = []  # of systemd-nspawn(1), beside those for all
         self.name = f"{release}-{os.urandom(3).hex()}-{Host._count}"
         self.root, _ = overlay(self.name, *installed(release))
         self._nspawn = None
@@ -192,7 +193,8 @@ class Host:
             self._nspawn = subprocess.Popen(
                 ["systemd-nspawn", "-q", "-D", self.root, "-M", self.name,
                  f"--hostname={self.hostname}", "--private-network", "-b", "--console=pipe",
-                 "--register=no", "--keep-unit", "--link-journal=no", f"--bind-ro={SOURCE}:/src"],
+                 "--register=no", "--keep-unit", "--link-journal=no", f"--bind-ro={SOURCE}:/src",
+                 *self.options],
                 stdin=subprocess.DEVNULL, stdout=console, stderr=console,
                 preexec_fn=lambda: join(CGROUP + self.name))
         children = f"/proc/{self._nspawn.pid}/task/{self._nspawn.pid}/children"
