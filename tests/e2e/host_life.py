@@ -225,7 +225,8 @@ def a_machine_id_that_changes_while_it_follows_costs_no_login(scene):
     first, pid = host.read("/etc/machine-id"), scene.pid(READER)
     ports = [scene.login()]
     # To another one, to one more after a reload, and back to where a journal is already.
-    for number, text in enumerate((*(host.run("systemd-id128", "new").stdout for _ in "12"), first)):
+    others = [host.run("systemd-id128", "new").stdout for _ in range(2)]
+    for number, text in enumerate([*others, first]):
         set_machine_id(host, text)
         ports.append(scene.login())
         scene.told(ports[-1])  # journald does not know yet
