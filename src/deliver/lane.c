@@ -22,193 +22,6 @@
 #define REFUSED_IN_A_ROW 2
 #define STEP_ASIDE_TRIES 4 /* 4xx to the mail itself, until others overtake it */
 
-void work_freeze(struct work *w)
-{
-	int r = outgoing_save(w->s->dirfd, w->file, w->o);
-
-	w->t->frozen[w->name] = true;
-	if (r == 0) {
-		if (w->t->unsaved[w->name] != w->o)
-			(void)outgoing_free(w->t->unsaved[w->name]);
-		w->t->unsaved[w->name] = NULL;
-		return;
-	}
-	/* An alert that waits for room on the disk would be one that an intruder can silence. */
-	log_crit("%s cannot be written: %s; the mail is sent from memory", w->file, strerror(-r));
-	if (w->t->unsaved[w->name] != w->o)
-		(void)outgoing_free(w->t->unsaved[w->name]);
-	w->t->unsaved[w->name] = w->o;
-}
-
-void work_drop(struct work *w)
-{
-	int r;
-
-	if (w->t->unsaved[w->name] == w->o)
-		w->t->unsaved[w->name] = NULL;
-	w->o = outgoing_free(w->o);
-	w->t->frozen[w->name] = false;
-	/* While what was done is not written down, only the frozen mail tells of it. */
-	if (w->s->changed)
-		return;
-	r = outgoing_remove(w->s->dirfd, w->file);
-	if (r < 0)
-		log_error("%s cannot be removed: %s", w->file, strerror(-r));
-}
-
-static void work_done(struct work *w)
-{
-	if (w->t->unsaved[w->name] != w->o)
-		(void)outgoing_free(w->o);
-}
-
-#define AUTO_WORK CLEANUP(work_done)
-
-/* Finds the lane's frozen mail, if any. */
-static void thaw(struct work *w)
-{
-	char aside[OUTGOING_NAME_MAX + 16];
-	struct error err;
-	int r;
-
-	if (!w->t->frozen[w->name])
-		return;
-	w->o = w->t->unsaved[w->name];
-	if (!w->o) {
-		w->t->frozen[w->name] = false;
-		r = outgoing_load(w->s->dirfd, w->file, &w->o, &err);
-		if (r == OUTGOING_E_DAMAGED) {
-			log_error_struct(LOG_ERR, &err);
-			(void)snprintf(aside, sizeof(aside), "%s.damaged", w->file);
-			(void)renameat(w->s->dirfd, w->file, w->s->dirfd, aside);
-		} else if (r < 0) {
-			log_error("%s cannot be read: %s", w->file, strerror(-r));
-		}
-		if (r != 0)
-			return;
-		if (w->o->lane != w->name || w->o->serial <= w->lane->serial) {
-			log_debug("%s was done with already", w->file);
-			w->o = outgoing_free(w->o);
-			(void)outgoing_remove(w->s->dirfd, w->file);
-			return;
-		}
-		w->t->frozen[w->name] = true;
-	}
-	w->foreign = strcmp(w->o->ledger_id, w->s->delivery->ledger_id) != 0;
-}
-
-static int add_rcpts(const struct work *w, struct outgoing *o, const struct outgoing *like)
-{
-	int r = 0;
-
-	if (like && like->one_rcpt) {
-		o->one_rcpt = true;
-		return outgoing_add_rcpt(o, like->rcpts[0].addr, OUTGOING_OPEN);
-	}
-	for (size_t i = 0; i < w->t->config->to.n && r == 0; i++)
-		r = outgoing_add_rcpt(o, w->t->config->to.items[i], OUTGOING_OPEN);
-	return r;
-}
-
-static int compose(struct work *w, struct outgoing *o, const struct batch *batch)
-{
-	char note[256], after[TIMETEXT_MAX];
-	bool tell = w->name != DELIVERY_ASIDE && w->dest->untold > 0;
-
-	o->noted = tell ? w->dest->untold : 0;
-	if (tell)
-		(void)snprintf(note, sizeof(note),
-			       "%" PRIu64
-			       " earlier alert%s could not be delivered within %s and "
-			       "%s given up. \"loginbell queue\" lists them.",
-			       w->dest->untold, w->dest->untold == 1 ? "" : "s",
-			       timetext_duration(w->s->config->give_up_after_usec, after),
-			       w->dest->untold == 1 ? "was" : "were");
-	return compose_mail(o, batch, w->s->config, w->t->config, &w->s->host, tell ? note : NULL,
-			    sender_now());
-}
-
-static const struct outgoing_repeat *summary_of(const struct outgoing *o, uint64_t seq)
-{
-	for (size_t i = 0; i < o->n_repeats; i++)
-		if (o->repeats[i].told > 0 && o->repeats[i].seq == seq)
-			return &o->repeats[i];
-	return NULL;
-}
-
-/*
- * Makes a mail of the first @n of @batch, which are those of @from, and puts it in the place of
- * w->o. Where it does not fit, half of it, and so on.
- */
-static int rebuild(struct work *w, const struct outgoing *from, struct batch *batch, size_t n,
-		   enum message_style style)
-{
-	AUTO_OUTGOING struct outgoing *o = outgoing_new();
-	int r = 0;
-
-	if (!o)
-		return -ENOMEM;
-	memcpy(o->ledger_id, from->ledger_id, sizeof(o->ledger_id));
-	o->lane = from->lane;
-	o->class = from->class;
-	o->serial = from->serial;
-	o->mark = from->mark;
-	o->tries = from->tries;
-	o->waited_usec = from->waited_usec;
-	o->last_try_usec = from->last_try_usec;
-	o->style = style;
-	if (n < batch->n && !summary_of(from, batch->alerts[n].seq))
-		o->mark = batch->alerts[n].seq - 1;
-	batch_truncate(batch, n);
-	for (size_t i = 0; i < n && r == 0; i++) {
-		const struct outgoing_repeat *p = summary_of(from, batch->alerts[i].seq);
-
-		if (p)
-			r = outgoing_add_repeat(o, p->key, p->told, p->seq);
-		else
-			r = outgoing_add_alert(o, batch->alerts[i].seq);
-	}
-	/* Windows that begin with the alerts that stayed. */
-	for (size_t i = 0; i < from->n_repeats && r == 0; i++)
-		for (size_t k = 0; k < n && r == 0 && from->repeats[i].told == 0; k++)
-			if (batch->alerts[k].seq == from->repeats[i].seq)
-				r = outgoing_add_repeat(o, from->repeats[i].key, 0,
-							from->repeats[i].seq);
-	if (r == 0)
-		r = add_rcpts(w, o, from);
-	if (r == 0)
-		r = compose(w, o, batch);
-	if (r == -E2BIG && n > 1)
-		return rebuild(w, o, batch, (n + 1) / 2, style);
-	if (r == -E2BIG && style == MESSAGE_FULL)
-		return rebuild(w, o, batch, n, MESSAGE_NO_LOGS);
-	if (r < 0)
-		return r;
-	if (w->t->unsaved[w->name] == w->o)
-		w->t->unsaved[w->name] = NULL;
-	(void)outgoing_free(w->o);
-	w->o = TAKE_PTR(o);
-	return 0;
-}
-
-/* Makes the frozen mail anew from the ledger. 1; 0 where the ledger lacks its alerts; -errno. */
-static int remake(struct work *w, enum message_style style, bool half)
-{
-	AUTO_BATCH struct batch batch = {0};
-	int r;
-
-	r = gather_again(w->s, w->dest, w->o, &batch);
-	if (r < 0)
-		return r;
-	if (batch.n == 0)
-		return 0;
-	r = rebuild(w, w->o, &batch, half ? (batch.n + 1) / 2 : batch.n, style);
-	if (r < 0)
-		return r;
-	work_freeze(w);
-	return 1;
-}
-
 /* Whether the mail has to say how late it is, and the ledger still has all that it tells of. */
 static bool is_late(struct work *w)
 {
@@ -226,38 +39,15 @@ static bool is_late(struct work *w)
 /* Makes a mail of what is due. 1; 0 where there is nothing; -errno. */
 static int make(struct work *w)
 {
-	AUTO_OUTGOING struct outgoing *o = outgoing_new();
-	AUTO_BATCH struct batch batch = {0};
 	bool counted = false;
-	int r;
+	int r = work_draft(w, &counted);
 
-	if (!o)
-		return -ENOMEM;
-	(void)snprintf(o->ledger_id, sizeof(o->ledger_id), "%s", w->s->delivery->ledger_id);
-	o->lane = w->name;
-	o->serial = w->lane->serial + 1;
-	if (w->name == DELIVERY_ASIDE) {
-		r = gather_exceptions(w->s, w->t, w->dest, o, &batch);
-	} else {
-		o->class = w->name;
-		r = gather_new(w->s, w->t, w->dest, o, &batch, &counted);
-	}
 	w->s->changed |= counted;
-	if (r < 0)
+	if (r <= 0)
 		return r;
-	if (batch.n == 0) {
-		if (w->name != DELIVERY_ASIDE && o->mark > w->lane->mark) {
-			w->lane->mark = o->mark;
-			w->s->changed = true;
-		}
-		return 0;
-	}
 	/* After a crash the mark moves past them with this mail: they must be counted by then. */
 	if (counted)
 		sender_save(w->s);
-	r = rebuild(w, o, &batch, batch.n, MESSAGE_FULL);
-	if (r < 0)
-		return r;
 	work_freeze(w);
 	return 1;
 }
@@ -300,7 +90,7 @@ static bool adapt(struct work *w)
 
 	if (hash128_eq(config, w->o->config)) {
 		if (unseen && !w->o->one_rcpt && is_late(w))
-			(void)remake(w, w->o->style, false);
+			(void)work_remake(w, w->o->style, false);
 		return true;
 	}
 	if (w->o->one_rcpt) {
@@ -309,7 +99,7 @@ static bool adapt(struct work *w)
 		settle_forgotten(w);
 		return false;
 	}
-	if (unseen && remake(w, MESSAGE_FULL, false) > 0)
+	if (unseen && work_remake(w, MESSAGE_FULL, false) > 0)
 		return true;
 	if (keep_configured(w) > 0)
 		return true;
@@ -318,7 +108,7 @@ static bool adapt(struct work *w)
 		return false;
 	}
 	/* In doubt: the same bytes, to those who are to get them now. */
-	return add_rcpts(w, w->o, NULL) == 0;
+	return work_add_rcpts(w, w->o, NULL) == 0;
 }
 
 static int before_data(void *userdata)
@@ -355,11 +145,11 @@ static enum lane_step refused(struct work *w, const struct transport_result *res
 	if (w->o->style == MESSAGE_FULL) {
 		log_warning("mail %s was refused, and goes again without log lines: %s",
 			    w->o->message_id, result->text);
-		r = remake(w, MESSAGE_NO_LOGS, false);
+		r = work_remake(w, MESSAGE_NO_LOGS, false);
 	} else if (n > 1 && w->t->refused_in_a_row < REFUSED_IN_A_ROW) {
 		log_warning("mail %s with %" PRIu64 " alerts was refused, and is halved: %s",
 			    w->o->message_id, n, result->text);
-		r = remake(w, MESSAGE_FULL, true);
+		r = work_remake(w, MESSAGE_FULL, true);
 	} else {
 		log_error("mail %s with %" PRIu64
 			  " alert%s was refused; it is tried again "
@@ -492,7 +282,7 @@ enum lane_step lane_step(struct sender *s, struct target *t, enum delivery_lane_
 	if (lane_due(s, t, name, sender_now()) > sender_now())
 		return LANE_IDLE;
 	outgoing_name(dest->name, name, w.file);
-	thaw(&w);
+	work_thaw(&w);
 	if (w.o && !adapt(&w))
 		return LANE_AGAIN;
 	if (!w.o) {

@@ -1,4 +1,4 @@
-/* A mail that a lane works on; shared by lane.c, which makes and sends it, and settle.c. */
+/* A mail that a lane works on: work.c makes it, lane.c sends it, settle.c says what came of it. */
 #pragma once
 
 #include "deliver/batch.h"
@@ -15,6 +15,17 @@ struct work {
 	bool foreign;	    /* of another ledger: its numbers mean nothing now */
 };
 
+void work_done(struct work *w);
+#define AUTO_WORK CLEANUP(work_done)
+
+/* Finds the lane's frozen mail, if any: w->o. */
+void work_thaw(struct work *w);
+/* Makes a mail of what is due, and freezes nothing. 1; 0 where there is nothing; -errno. */
+int work_draft(struct work *w, bool *ret_counted);
+/* Makes the frozen mail anew from the ledger. 1; 0 where the ledger lacks its alerts; -errno. */
+int work_remake(struct work *w, enum message_style style, bool half);
+/* The configured recipients, or the one whom @like is for. -ENOMEM. */
+int work_add_rcpts(const struct work *w, struct outgoing *o, const struct outgoing *like);
 /* Freezes w->o: from now on it is in outgoing/, or in memory where the disk is full. */
 void work_freeze(struct work *w);
 /* w->o is done with: removes it. Frees it. */
