@@ -22,6 +22,7 @@ static void destination_done(struct delivery_destination *dest)
 		free(dest->exceptions[i].rcpt);
 	free(dest->exceptions);
 	free(dest->repeats);
+	free(dest->dropped);
 	free(dest->name);
 }
 
@@ -177,6 +178,105 @@ int delivery_unexcept(struct delivery_destination *dest, enum delivery_lane_name
 	return 0;
 }
 
+bool delivery_is_dropped(const struct delivery_destination *dest, enum delivery_lane_name class,
+			 uint64_t seq)
+{
+	for (size_t i = 0; i < dest->n_dropped; i++)
+		if (dest->dropped[i].seq == seq && dest->dropped[i].class == class)
+			return true;
+	return false;
+}
+
+/* The first exception of the alert that is in this state; with DELIVERY_STATES, in any. */
+static struct delivery_exception *exception_of(const struct delivery_destination *dest,
+					       enum delivery_state state,
+					       enum delivery_lane_name class, uint64_t seq)
+{
+	for (size_t i = 0; i < dest->n_exceptions; i++) {
+		struct delivery_exception *x = &dest->exceptions[i];
+
+		if (x->class == class && x->first <= seq && seq <= x->last &&
+		    (state == DELIVERY_STATES || x->state == state))
+			return x;
+	}
+	return NULL;
+}
+
+/* Takes the alert out of those of this one's recipient, whose name *ret_rcpt then owns. */
+static int take_out(struct delivery_destination *dest, const struct delivery_exception *x,
+		    uint64_t seq, char **ret_rcpt)
+{
+	AUTO_FREE char *rcpt = x->rcpt ? strdup(x->rcpt) : NULL;
+	int r;
+
+	if (x->rcpt && !rcpt)
+		return -ENOMEM;
+	r = delivery_unexcept(dest, x->class, rcpt, seq, seq);
+	if (r == 0)
+		*ret_rcpt = TAKE_PTR(rcpt);
+	return r;
+}
+
+int delivery_drop(struct delivery_destination *dest, enum delivery_lane_name class, uint64_t seq)
+{
+	const struct delivery_exception *x;
+
+	if (seq > dest->lanes[class].mark && !delivery_is_dropped(dest, class, seq)) {
+		struct delivery_dropped *list =
+			reallocarray(dest->dropped, dest->n_dropped + 1, sizeof(*list));
+
+		if (!list)
+			return -ENOMEM;
+		dest->dropped = list;
+		list[dest->n_dropped++] = (struct delivery_dropped){class, seq};
+	}
+	while ((x = exception_of(dest, DELIVERY_STATES, class, seq))) {
+		AUTO_FREE char *rcpt = NULL;
+		int r = take_out(dest, x, seq, &rcpt);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+void delivery_drop_expire(struct delivery_destination *dest)
+{
+	for (size_t i = 0; i < dest->n_dropped;) {
+		const struct delivery_dropped *p = &dest->dropped[i];
+
+		if (p->seq > dest->lanes[p->class].mark)
+			i++;
+		else
+			dest->dropped[i] = dest->dropped[--dest->n_dropped];
+	}
+}
+
+int delivery_retry(struct delivery_destination *dest, enum delivery_lane_name class, uint64_t seq,
+		   uint64_t now_usec)
+{
+	const struct delivery_exception *x;
+	int n = 0;
+
+	while ((x = exception_of(dest, DELIVERY_GIVEN_UP, class, seq))) {
+		AUTO_FREE char *rcpt = NULL;
+		struct delivery_exception again = {.state = DELIVERY_DEFERRED,
+						   .class = class,
+						   .first = seq,
+						   .last = seq,
+						   .next_try_usec = now_usec};
+		int r = take_out(dest, x, seq, &rcpt);
+
+		again.rcpt = rcpt;
+		if (r == 0)
+			r = delivery_except(dest, &again);
+		if (r < 0)
+			return r;
+		n++;
+	}
+	return n;
+}
+
 enum delivery_state delivery_state_of(const struct delivery_destination *dest, enum alert_kind kind,
 				      uint64_t seq)
 {
@@ -184,7 +284,7 @@ enum delivery_state delivery_state_of(const struct delivery_destination *dest, e
 	enum delivery_state worst = DELIVERY_DONE;
 
 	if (seq > dest->lanes[class].mark)
-		return DELIVERY_WAITING;
+		return delivery_is_dropped(dest, class, seq) ? DELIVERY_DONE : DELIVERY_WAITING;
 	for (size_t i = 0; i < dest->n_exceptions; i++) {
 		const struct delivery_exception *x = &dest->exceptions[i];
 

@@ -13,6 +13,7 @@
  *	LANE=<lane> <mark> <serial> <last mail> <tries> <last try> <next try>
  *	EXCEPTION=<state> <class> <first> <last> <tries> <waited> <last try> <next try> [<rcpt>]
  *	REPEAT=<key> <start> <count> <first seq> <last seq>
+ *	DROPPED=<class> <number>	ahead of the mark, not to be mailed: an administrator's word
  *	UNTOLD=<number>
  *	REPLY=<text>  MAILED=<Message-ID>  FAILURE=<text>
  *	CRC=<8 hex digits>		of all before this line
@@ -80,6 +81,12 @@ struct delivery_repeat {
 	uint64_t last_seq;   /* the greatest that was counted */
 };
 
+/* An alert that waits no more, since an administrator dropped it; the mark is still before it. */
+struct delivery_dropped {
+	enum delivery_lane_name class;
+	uint64_t seq;
+};
+
 struct delivery_destination {
 	char *name; /* owned; "" is [Mail] */
 	struct delivery_lane lanes[DELIVERY_LANES];
@@ -87,6 +94,8 @@ struct delivery_destination {
 	size_t n_exceptions;
 	struct delivery_repeat *repeats; /* in order of key */
 	size_t n_repeats, cap_repeats;
+	struct delivery_dropped *dropped; /* in no order */
+	size_t n_dropped;
 	uint64_t untold;   /* alerts given up that no mail has told of yet */
 	char reply[256];   /* the server's to the last accepted mail */
 	char mailed[128];  /* its Message-ID */
@@ -139,6 +148,23 @@ int delivery_except(struct delivery_destination *dest, const struct delivery_exc
  */
 int delivery_unexcept(struct delivery_destination *dest, enum delivery_lane_name class,
 		      const char *rcpt, uint64_t first, uint64_t last);
+
+/*
+ * The alert is done with without having been mailed: it is taken out of all exceptions, and, where
+ * the mark is before it, remembered until that has passed it. -ENOMEM.
+ */
+int delivery_drop(struct delivery_destination *dest, enum delivery_lane_name class, uint64_t seq);
+bool delivery_is_dropped(const struct delivery_destination *dest, enum delivery_lane_name class,
+			 uint64_t seq);
+/* Forgets those that the marks have passed. */
+void delivery_drop_expire(struct delivery_destination *dest);
+
+/*
+ * What was given up of one alert is to be tried again at once, with all its tries. How often it was
+ * given up: once a recipient at most, or 0. -ENOMEM.
+ */
+int delivery_retry(struct delivery_destination *dest, enum delivery_lane_name class, uint64_t seq,
+		   uint64_t now_usec);
 
 /* How it stands with one alert; the least good state among its recipients. */
 enum delivery_state delivery_state_of(const struct delivery_destination *dest, enum alert_kind kind,

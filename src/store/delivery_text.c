@@ -70,6 +70,9 @@ static int put_destination(struct buffer *ret, const struct delivery_destination
 				  p->key.high, p->key.low, p->start_usec, p->count, p->first_seq,
 				  p->last_seq);
 	}
+	for (size_t i = 0; r == 0 && i < dest->n_dropped; i++)
+		r = buffer_printf(ret, "DROPPED=%s %" PRIu64 "\n",
+				  delivery_lane_text(dest->dropped[i].class), dest->dropped[i].seq);
 	if (r == 0 && dest->untold > 0)
 		r = buffer_printf(ret, "UNTOLD=%" PRIu64 "\n", dest->untold);
 	if (r == 0)
@@ -194,6 +197,17 @@ static int read_repeat(struct slice line, struct delivery_destination *dest)
 	return 0;
 }
 
+static int read_dropped(struct slice line, struct delivery_destination *dest)
+{
+	uint64_t seq;
+	int class, r;
+
+	r = read_name(words_next(&line), lane_text, DELIVERY_CLASSES, &class);
+	if (r == 0)
+		r = words_numbers(&line, 1, (uint64_t *[]){&seq});
+	return r < 0 ? r : delivery_drop(dest, (enum delivery_lane_name) class, seq);
+}
+
 /* Unescapes into @ret, NUL-terminated. */
 static int read_text(struct slice line, char *ret, size_t size)
 {
@@ -237,6 +251,8 @@ static int read_line(struct slice line, struct delivery *d, struct delivery_dest
 		return read_exception(line, *dest);
 	if (slice_eq_str(key, "REPEAT"))
 		return read_repeat(line, *dest);
+	if (slice_eq_str(key, "DROPPED"))
+		return read_dropped(line, *dest);
 	if (slice_eq_str(key, "UNTOLD"))
 		return words_numbers(&line, 1, (uint64_t *[]){&(*dest)->untold});
 	if (slice_eq_str(key, "REPLY"))

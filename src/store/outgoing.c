@@ -77,6 +77,44 @@ int outgoing_add_alert(struct outgoing *o, uint64_t seq)
 	return add_range(o, seq, seq);
 }
 
+bool outgoing_has_alert(const struct outgoing *o, uint64_t seq)
+{
+	for (size_t i = 0; i < o->n_ranges; i++)
+		if (o->ranges[i].first <= seq && seq <= o->ranges[i].last)
+			return true;
+	return false;
+}
+
+int outgoing_take_alert(struct outgoing *o, uint64_t seq)
+{
+	struct outgoing_range *old = o->ranges;
+	size_t n = o->n_ranges;
+	int r = 0;
+
+	o->ranges = NULL;
+	o->n_ranges = 0;
+	for (size_t i = 0; i < n && r == 0; i++) {
+		uint64_t first = old[i].first, last = old[i].last;
+
+		if (seq < first || last < seq) {
+			r = add_range(o, first, last);
+			continue;
+		}
+		if (first < seq)
+			r = add_range(o, first, seq - 1);
+		if (r == 0 && seq < last)
+			r = add_range(o, seq + 1, last);
+	}
+	if (r < 0) {
+		free(o->ranges);
+		o->ranges = old;
+		o->n_ranges = n;
+		return r;
+	}
+	free(old);
+	return 0;
+}
+
 int outgoing_add_repeat(struct outgoing *o, struct hash128 key, uint64_t told, uint64_t seq)
 {
 	struct outgoing_repeat *list = grown(o->repeats, o->n_repeats, sizeof(*list));

@@ -93,6 +93,10 @@ static inline void outgoing_auto_free(struct outgoing **o)
 int outgoing_add_alert(struct outgoing *o, uint64_t seq);
 int outgoing_add_repeat(struct outgoing *o, struct hash128 key, uint64_t told, uint64_t seq);
 int outgoing_add_rcpt(struct outgoing *o, const char *addr, enum outgoing_rcpt_state state);
+/* Whether it tells of the alert itself, not as the last of repeats. */
+bool outgoing_has_alert(const struct outgoing *o, uint64_t seq);
+/* Takes an alert's number out; the mail's bytes stay. -ENOMEM. */
+int outgoing_take_alert(struct outgoing *o, uint64_t seq);
 /* How many of the recipients are in this state. */
 size_t outgoing_count(const struct outgoing *o, enum outgoing_rcpt_state state);
 

@@ -74,6 +74,7 @@ static struct delivery *full(void)
 		p->first_seq = i + 1;
 		p->last_seq = i + 2;
 	}
+	assert_int_equal(delivery_drop(dest, DELIVERY_LOGIN, 9), 0);
 	dest->untold = 7;
 	(void)snprintf(dest->reply, sizeof(dest->reply), "250 ok=\\x");
 	(void)snprintf(dest->mailed, sizeof(dest->mailed), "<a@b>");
@@ -102,6 +103,8 @@ static void text_comes_back_the_same(void **state)
 	assert_int_equal(dest->n_exceptions, 3);
 	assert_int_equal(dest->exceptions[2].state, DELIVERY_DEFERRED);
 	assert_string_equal(dest->exceptions[2].rcpt, "\"a b\"@example.net");
+	assert_int_equal(dest->n_dropped, 1);
+	assert_true(delivery_is_dropped(dest, DELIVERY_LOGIN, 9));
 	assert_null(dest->exceptions[0].rcpt);
 	assert_int_equal(dest->exceptions[0].next_try_usec, 200);
 	assert_string_equal(dest->failure, "line\nbreak");
@@ -385,6 +388,83 @@ static void saved_file_is_loaded_and_a_torn_one_is_damaged(void **state)
 	assert_int_equal(rmdir(directory), 0);
 }
 
+static void a_dropped_alert_waits_no_more_and_is_forgotten_behind_the_mark(void **state)
+{
+	AUTO_DELIVERY struct delivery *d = NULL;
+	struct delivery_destination *dest = one(&d);
+
+	(void)state;
+	dest->lanes[DELIVERY_LOGIN].mark = 4;
+	assert_int_equal(delivery_drop(dest, DELIVERY_LOGIN, 4), 0);
+	assert_int_equal(dest->n_dropped, 0);
+	assert_int_equal(delivery_drop(dest, DELIVERY_LOGIN, 5), 0);
+	assert_int_equal(delivery_drop(dest, DELIVERY_LOGIN, 5), 0);
+	assert_int_equal(delivery_drop(dest, DELIVERY_LOGIN, 7), 0);
+	assert_int_equal(delivery_drop(dest, DELIVERY_FORGED, 1), 0);
+	assert_int_equal(dest->n_dropped, 3);
+	assert_int_equal(delivery_state_of(dest, ALERT_LOGIN, 5), DELIVERY_DONE);
+	assert_int_equal(delivery_state_of(dest, ALERT_LOGIN, 6), DELIVERY_WAITING);
+	assert_int_equal(delivery_state_of(dest, ALERT_FORGED, 5), DELIVERY_WAITING);
+	assert_int_equal(delivery_state_of(dest, ALERT_FORGED, 1), DELIVERY_DONE);
+	delivery_drop_expire(dest);
+	assert_int_equal(dest->n_dropped, 3);
+	dest->lanes[DELIVERY_LOGIN].mark = 6;
+	delivery_drop_expire(dest);
+	assert_int_equal(dest->n_dropped, 2);
+	assert_false(delivery_is_dropped(dest, DELIVERY_LOGIN, 5));
+	assert_true(delivery_is_dropped(dest, DELIVERY_LOGIN, 7));
+}
+
+static void dropping_takes_one_alert_out_of_all_exceptions(void **state)
+{
+	AUTO_DELIVERY struct delivery *d = NULL;
+	struct delivery_destination *dest = one(&d);
+
+	(void)state;
+	dest->lanes[DELIVERY_LOGIN].mark = 9;
+	except(dest, DELIVERY_REFUSED, 1, 3, "a@b");
+	except(dest, DELIVERY_DEFERRED, 2, 2, NULL);
+	except(dest, DELIVERY_GIVEN_UP, 2, 5, "c@d");
+	assert_int_equal(delivery_drop(dest, DELIVERY_FORGED, 2), 0);
+	assert_ranges(dest, "1-3 2-2 2-5 ");
+	assert_int_equal(delivery_drop(dest, DELIVERY_LOGIN, 2), 0);
+	assert_int_equal(delivery_state_of(dest, ALERT_LOGIN, 2), DELIVERY_DONE);
+	assert_int_equal(delivery_state_of(dest, ALERT_LOGIN, 1), DELIVERY_REFUSED);
+	assert_int_equal(delivery_state_of(dest, ALERT_LOGIN, 3), DELIVERY_GIVEN_UP);
+	assert_int_equal(dest->n_exceptions, 3);
+}
+
+static void only_what_was_given_up_is_taken_back(void **state)
+{
+	AUTO_DELIVERY struct delivery *d = NULL;
+	struct delivery_destination *dest = one(&d);
+
+	(void)state;
+	dest->lanes[DELIVERY_LOGIN].mark = 9;
+	except(dest, DELIVERY_GIVEN_UP, 1, 3, NULL);
+	except(dest, DELIVERY_GIVEN_UP, 2, 2, "a@b");
+	except(dest, DELIVERY_REFUSED, 2, 4, "c@d");
+	assert_int_equal(delivery_retry(dest, DELIVERY_LOGIN, 4, 700), 0);
+	assert_int_equal(delivery_retry(dest, DELIVERY_FORGED, 2, 700), 0);
+	assert_int_equal(delivery_retry(dest, DELIVERY_LOGIN, 9, 700), 0);
+	assert_int_equal(delivery_retry(dest, DELIVERY_LOGIN, 2, 700), 2);
+	assert_int_equal(delivery_state_of(dest, ALERT_LOGIN, 2), DELIVERY_REFUSED);
+	assert_int_equal(delivery_state_of(dest, ALERT_LOGIN, 1), DELIVERY_GIVEN_UP);
+	assert_int_equal(delivery_state_of(dest, ALERT_LOGIN, 3), DELIVERY_GIVEN_UP);
+	for (size_t i = 0; i < dest->n_exceptions; i++) {
+		const struct delivery_exception *x = &dest->exceptions[i];
+
+		if (x->state != DELIVERY_DEFERRED)
+			continue;
+		assert_int_equal(x->first, 2);
+		assert_int_equal(x->last, 2);
+		assert_int_equal(x->tries, 0);
+		assert_int_equal(x->waited_usec, 0);
+		assert_int_equal(x->next_try_usec, 700);
+	}
+	assert_int_equal(dest->n_exceptions, 5);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -395,6 +475,9 @@ int main(void)
 		cmocka_unit_test(joined_exceptions_keep_the_shorter_wait),
 		cmocka_unit_test(unexcept_cuts_at_both_ends_and_in_the_middle),
 		cmocka_unit_test(the_least_good_state_counts),
+		cmocka_unit_test(a_dropped_alert_waits_no_more_and_is_forgotten_behind_the_mark),
+		cmocka_unit_test(dropping_takes_one_alert_out_of_all_exceptions),
+		cmocka_unit_test(only_what_was_given_up_is_taken_back),
 		cmocka_unit_test(settled_only_when_nothing_is_needed_any_more),
 		cmocka_unit_test(repeats_differ_in_each_part_of_the_key),
 		cmocka_unit_test(repeats_are_found_in_any_order_and_bounded),

@@ -183,6 +183,39 @@ static void doubt_is_set_in_place(void **state)
 	assert_int_equal(rmdir(directory), 0);
 }
 
+static void assert_alerts(const struct outgoing *o, const char *expected)
+{
+	char text[64] = "";
+	int n = 0;
+
+	for (uint64_t seq = 0; seq < 10; seq++)
+		if (outgoing_has_alert(o, seq))
+			n += snprintf(text + n, sizeof(text) - (size_t)n, "%d ", (int)seq);
+	assert_string_equal(text, expected);
+}
+
+static void an_alert_is_taken_out_at_both_ends_and_in_the_middle(void **state)
+{
+	AUTO_OUTGOING struct outgoing *o = outgoing_new();
+	static const struct {
+		uint64_t seq;
+		const char *left;
+	} steps[] = {{9, "1 2 3 4 5 7 "}, {6, "1 2 3 4 5 7 "}, {3, "1 2 4 5 7 "}, {1, "2 4 5 7 "},
+		     {5, "2 4 7 "},	  {7, "2 4 "},	       {2, "4 "},	  {4, ""}};
+
+	(void)state;
+	for (uint64_t seq = 1; seq <= 7; seq++)
+		if (seq != 6)
+			assert_int_equal(outgoing_add_alert(o, seq), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
+		assert_int_equal(outgoing_take_alert(o, steps[i].seq), 0);
+		assert_alerts(o, steps[i].left);
+	}
+	assert_int_equal(o->n_ranges, 0);
+	assert_int_equal(outgoing_add_alert(o, 8), 0);
+	assert_alerts(o, "8 ");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -192,6 +225,7 @@ int main(void)
 		cmocka_unit_test(a_mail_without_recipients_is_damaged),
 		cmocka_unit_test(names_are_safe_and_differ),
 		cmocka_unit_test(doubt_is_set_in_place),
+		cmocka_unit_test(an_alert_is_taken_out_at_both_ends_and_in_the_middle),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
