@@ -1,8 +1,8 @@
 /*
- * One poll(2) over three descriptors: inotify on the state directory (a new ledger) and on the
- * ledger (new alerts), a timer for what is due later, and the signals' pipe. The timer runs by the
- * wall clock, as the stored times do, and tells when that is set. While nothing waits it is not
- * armed: no wake-up.
+ * One poll(2) over three descriptors: inotify on the state directory (a new ledger, a request) and
+ * on the ledger (new alerts), a timer for what is due later, and the signals' pipe. The timer runs
+ * by the wall clock, as the stored times do, and tells when that is set. While nothing waits it is
+ * not armed: no wake-up.
  */
 #include "deliver/follow.h"
 
@@ -21,6 +21,7 @@
 #include "deliver/schedule.h"
 #include "deliver/signals.h"
 #include "store/config_file.h"
+#include "store/request.h"
 
 #define LEDGER	    "ledger"
 #define RETRY_USEC  (5 * USEC_PER_SEC) /* after the ledger could not be read */
@@ -87,7 +88,7 @@ static int watch(struct follower *f)
 	return 0;
 }
 
-/* Whether something happened to the ledger. */
+/* Whether something happened to the ledger, or is asked for. */
 static bool take_events(struct follower *f)
 {
 	char buf[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
@@ -99,7 +100,8 @@ static bool take_events(struct follower *f)
 
 		for (char *at = buf; at < buf + n; at += sizeof(*e) + e->len) {
 			e = (const struct inotify_event *)(void *)at;
-			if (e->wd == f->ledger_watch || (e->mask & IN_Q_OVERFLOW))
+			if (e->wd == f->ledger_watch || (e->mask & IN_Q_OVERFLOW) ||
+			    (e->len && slice_starts_with(slice_of(e->name), REQUEST_PREFIX)))
 				any = true;
 			if ((e->len && strcmp(e->name, LEDGER) == 0) || (e->mask & IN_Q_OVERFLOW))
 				new_ledger = true;

@@ -179,7 +179,8 @@ int gather_new(struct sender *s, const struct target *t, struct delivery_destina
 	while ((r = next(reader, &a)) > 0) {
 		if (a.seq <= o->mark)
 			continue;
-		if (wanted(t, o->class, &a) && !hold(s, dest, &a, now, ret_counted)) {
+		if (wanted(t, o->class, &a) && !delivery_is_dropped(dest, o->class, a.seq) &&
+		    !hold(s, dest, &a, now, ret_counted)) {
 			if (ret->n >= s->config->max_per_mail)
 				break;
 			r = add(s, o, ret, &a);

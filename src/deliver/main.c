@@ -14,8 +14,10 @@
 #include "deliver/beside.h"
 #include "deliver/direct.h"
 #include "deliver/follow.h"
+#include "deliver/requests.h"
 #include "deliver/schedule.h"
 #include "deliver/sender.h"
+#include "deliver/show.h"
 #include "deliver/signals.h"
 #include "store/config_file.h"
 #include "store/file.h"
@@ -23,12 +25,13 @@
 #define EXIT_USAGE  2
 #define SENDER_LOCK "sender.lock"
 
-enum task { TASK_ONCE, TASK_FOLLOW, TASK_TEST, TASK_STDIN };
+enum task { TASK_ONCE, TASK_FLUSH, TASK_FOLLOW, TASK_APPLY, TASK_SHOW, TASK_TEST, TASK_STDIN };
 
 struct options {
 	enum task task;
 	const char *config;
 	const char *state;
+	const char *id; /* of the alert to show */
 };
 
 static const char usage[] =
@@ -36,6 +39,9 @@ static const char usage[] =
 	"Mails the alerts that wait in loginbell's ledger.\n"
 	"\n"
 	"      --follow               stay, and mail what comes\n"
+	"      --flush                try also what was refused and is not due yet\n"
+	"      --apply                do what \"loginbell queue\" asks for\n"
+	"      --show=ID              print the mails that tell of an alert, as they would go\n"
 	"      --test                 send a test message to every destination now\n"
 	"      --stdin                mail the alerts given on standard input, without any state\n"
 	"  -c, --config=FILE          instead of " CONFIG_FILE_DEFAULT
@@ -52,9 +58,22 @@ static const char usage[] =
 /* 0 to go on, 1 to end well, -EINVAL. */
 static int parse(int argc, char **argv, struct options *ret)
 {
-	enum { OPT_FOLLOW = 256, OPT_TEST, OPT_STDIN, OPT_STATE, OPT_SYSLOG, OPT_VERSION };
+	enum {
+		OPT_FOLLOW = 256,
+		OPT_FLUSH,
+		OPT_APPLY,
+		OPT_SHOW,
+		OPT_TEST,
+		OPT_STDIN,
+		OPT_STATE,
+		OPT_SYSLOG,
+		OPT_VERSION
+	};
 	static const struct option longs[] = {
 		{"follow", no_argument, NULL, OPT_FOLLOW},
+		{"flush", no_argument, NULL, OPT_FLUSH},
+		{"apply", no_argument, NULL, OPT_APPLY},
+		{"show", required_argument, NULL, OPT_SHOW},
 		{"test", no_argument, NULL, OPT_TEST},
 		{"stdin", no_argument, NULL, OPT_STDIN},
 		{"config", required_argument, NULL, 'c'},
@@ -72,6 +91,16 @@ static int parse(int argc, char **argv, struct options *ret)
 		case OPT_FOLLOW:
 			ret->task = TASK_FOLLOW;
 			level = level < LOG_INFO ? LOG_INFO : level;
+			break;
+		case OPT_FLUSH:
+			ret->task = TASK_FLUSH;
+			break;
+		case OPT_APPLY:
+			ret->task = TASK_APPLY;
+			break;
+		case OPT_SHOW:
+			ret->task = TASK_SHOW;
+			ret->id = optarg;
 			break;
 		case OPT_TEST:
 			ret->task = TASK_TEST;
@@ -130,17 +159,21 @@ static int open_state(const struct options *options, int *ret_dirfd)
 			return -ENOMEM;
 		}
 	}
-	r = file_open_state(name, true, ret_dirfd, &err);
+	r = file_open_state(name, options->task != TASK_SHOW, ret_dirfd, &err);
 	if (r < 0)
 		log_error_struct(LOG_ERR, &err);
 	return r;
 }
 
-static int once(struct sender *s)
+static int once(struct sender *s, enum task task)
 {
 	uint64_t due;
 
-	if (sender_run(s, SENDER_ONCE, &due) < 0)
+	if (task == TASK_APPLY && sender_run(s, SENDER_APPLY, &due) < 0)
+		return 1;
+	if (task == TASK_APPLY && !s->retried)
+		return 0;
+	if (sender_run(s, task == TASK_FLUSH ? SENDER_FLUSH : SENDER_ONCE, &due) < 0)
 		return 1;
 	if (sender_waits(s))
 		return EX_TEMPFAIL;
@@ -162,8 +195,8 @@ static int lock(int dirfd, enum task task, int *ret_fd, int *ret_status)
 	if (r == FILE_E_LOCKED && task == TASK_FOLLOW) {
 		log_error("another sender (pid %d) holds " SENDER_LOCK, (int)pid);
 	} else if (r == FILE_E_LOCKED) {
-		r = beside(dirfd, pid, ret_fd);
-		if (r == BESIDE_E_FREE)
+		r = task == TASK_APPLY ? requests_wait(dirfd, ret_fd) : beside(dirfd, pid, ret_fd);
+		if (*ret_fd >= 0)
 			return 0;
 		*ret_status = r < 0 ? 1 : r;
 	}
@@ -201,13 +234,20 @@ int main(int argc, char **argv)
 		(void)config_free(config);
 		return status;
 	}
+	if (options.task == TASK_SHOW) {
+		if (open_state(&options, &dirfd) == 0)
+			return show(dirfd, config, options.id);
+		(void)config_free(config);
+		return 1;
+	}
 	if (open_state(&options, &dirfd) < 0 || lock(dirfd, options.task, &lock_fd, &status) < 0) {
 		(void)config_free(config);
 		return lock_fd < 0 && dirfd < 0 ? 1 : status;
 	}
 	status = 1;
 	if (sender_open(&s, dirfd, config) == 0)
-		status = options.task == TASK_FOLLOW ? follow(&s, options.config) : once(&s);
+		status = options.task == TASK_FOLLOW ? follow(&s, options.config)
+						     : once(&s, options.task);
 	sender_close(&s);
 	return status;
 }

@@ -24,7 +24,9 @@
 #include "base/timetext.h"
 #include "deliver/lane.h"
 #include "deliver/leftovers.h"
+#include "deliver/requests.h"
 #include "deliver/schedule.h"
+#include "deliver/targets.h"
 
 #define STEPS_MAX 1000 /* of a lane in one run; the next run goes on */
 
@@ -65,6 +67,8 @@ void sender_save(struct sender *s)
 	int r;
 
 	advance_idle(s);
+	for (size_t i = 0; i < s->n_targets; i++)
+		delivery_drop_expire(sender_done(s, &s->targets[i]));
 	r = delivery_save(s->dirfd, s->delivery);
 	s->changed = r < 0;
 	if (r < 0)
@@ -132,116 +136,6 @@ static int load_delivery(struct sender *s, const struct config *config)
 	return 0;
 }
 
-/* A new destination begins where the others are: it gets what nobody was told yet. */
-static int add_destination(struct sender *s, const char *name)
-{
-	struct delivery_destination *dest, old = {0};
-
-	for (size_t i = 0; i < s->delivery->n_destinations; i++)
-		for (int c = 0; c < DELIVERY_CLASSES; c++)
-			if (s->delivery->destinations[i].lanes[c].mark > old.lanes[c].mark)
-				old.lanes[c].mark = s->delivery->destinations[i].lanes[c].mark;
-	dest = delivery_add(s->delivery, name);
-	if (!dest)
-		return -ENOMEM;
-	for (int c = 0; c < DELIVERY_CLASSES; c++) {
-		dest->lanes[c].mark = old.lanes[c].mark;
-		if (s->restart_seq > 0 && dest->lanes[c].mark < s->restart_seq - 1)
-			dest->lanes[c].mark = s->restart_seq - 1;
-	}
-	s->changed = true;
-	return 0;
-}
-
-static bool is_configured(const struct config *config, const char *name)
-{
-	for (size_t i = 0; i < config->n_destinations; i++)
-		if (strcmp(config->destinations[i].name, name) == 0)
-			return true;
-	return false;
-}
-
-/* Forgets destinations, and recipients, that are configured no more. */
-static void drop_unconfigured(struct sender *s)
-{
-	for (size_t i = 0; i < s->delivery->n_destinations;) {
-		struct delivery_destination *dest = &s->delivery->destinations[i];
-
-		if (is_configured(s->config, dest->name)) {
-			i++;
-			continue;
-		}
-		log_notice("destination %s is configured no more and is forgotten",
-			   dest->name[0] ? dest->name : "[Mail]");
-		for (int l = 0; l < DELIVERY_LANES; l++) {
-			char file[OUTGOING_NAME_MAX];
-
-			outgoing_name(dest->name, (enum delivery_lane_name)l, file);
-			(void)outgoing_remove(s->dirfd, file);
-		}
-		delivery_remove(s->delivery, dest);
-		s->changed = true;
-	}
-}
-
-static void drop_rcpts(struct sender *s, const struct target *t)
-{
-	struct delivery_destination *dest = sender_done(s, t);
-
-	for (size_t i = 0; i < dest->n_exceptions;) {
-		struct delivery_exception *x = &dest->exceptions[i];
-		bool known = !x->rcpt;
-
-		for (size_t k = 0; k < t->config->to.n && !known; k++)
-			known = strcmp(t->config->to.items[k], x->rcpt) == 0;
-		if (known) {
-			i++;
-			continue;
-		}
-		log_notice("recipient %s is configured no more and is forgotten", x->rcpt);
-		free(x->rcpt);
-		*x = dest->exceptions[--dest->n_exceptions];
-		s->changed = true;
-	}
-}
-
-static void free_targets(struct target *targets, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		(void)carrier_free(targets[i].carrier);
-		for (int l = 0; l < DELIVERY_LANES; l++)
-			(void)outgoing_free(targets[i].unsaved[l]);
-	}
-	free(targets);
-}
-
-static int make_targets(struct sender *s, const struct config *config, struct target **ret)
-{
-	struct target *targets = calloc(config->n_destinations, sizeof(*targets));
-	int r = 0;
-
-	if (!targets)
-		return -ENOMEM;
-	for (size_t i = 0; i < config->n_destinations && r == 0; i++) {
-		const char *name = config->destinations[i].name;
-
-		targets[i].config = &config->destinations[i];
-		for (int l = 0; l < DELIVERY_LANES; l++) {
-			char file[OUTGOING_NAME_MAX];
-
-			outgoing_name(name, (enum delivery_lane_name)l, file);
-			targets[i].frozen[l] = faccessat(s->dirfd, file, F_OK, 0) == 0;
-		}
-		if (!delivery_find(s->delivery, name))
-			r = add_destination(s, name);
-	}
-	if (r < 0)
-		free(targets);
-	else
-		*ret = targets;
-	return r;
-}
-
 /* Forgets what was read of the ledger, so that it is read anew. */
 static void forget_tail(struct sender *s)
 {
@@ -258,19 +152,19 @@ int sender_reload(struct sender *s, struct config *config)
 	struct target *targets;
 	int r;
 
-	r = make_targets(s, config, &targets);
+	r = targets_make(s, config, &targets);
 	if (r < 0)
 		return r;
 	/* A mail that only memory holds is made anew from the ledger. */
-	free_targets(s->targets, s->n_targets);
+	targets_free(s->targets, s->n_targets);
 	(void)config_free(s->config);
 	s->config = config;
 	s->targets = targets;
 	s->n_targets = config->n_destinations;
 	compose_host_init(&s->host);
-	drop_unconfigured(s);
+	targets_drop_unconfigured(s);
 	for (size_t i = 0; i < s->n_targets; i++)
-		drop_rcpts(s, &s->targets[i]);
+		targets_drop_rcpts(s, &s->targets[i]);
 	/* What is new for whom is found by reading the ledger again. */
 	forget_tail(s);
 	return 0;
@@ -296,7 +190,7 @@ int sender_open(struct sender *s, int dirfd, struct config *config)
 
 void sender_close(struct sender *s)
 {
-	free_targets(s->targets, s->n_targets);
+	targets_free(s->targets, s->n_targets);
 	(void)ledger_reader_free(s->tail);
 	(void)delivery_free(s->delivery);
 	(void)config_free(s->config);
@@ -319,6 +213,7 @@ static void check_ledger_id(struct sender *s, const char *id)
 				free(dest->exceptions[k].rcpt);
 			dest->n_exceptions = 0;
 			dest->n_repeats = 0;
+			dest->n_dropped = 0;
 		}
 	}
 	(void)snprintf(s->delivery->ledger_id, sizeof(s->delivery->ledger_id), "%s", id);
@@ -331,6 +226,10 @@ static void check_marks(struct sender *s)
 	for (size_t i = 0; i < s->n_targets && s->last_seq > 0; i++) {
 		struct delivery_destination *dest = sender_done(s, &s->targets[i]);
 
+		/* A number that is given once more is another alert's. */
+		for (size_t k = 0; k < dest->n_dropped; k++)
+			if (dest->dropped[k].seq > s->last_seq)
+				dest->dropped[k--] = dest->dropped[--dest->n_dropped];
 		for (int c = 0; c < DELIVERY_CLASSES; c++) {
 			if (dest->lanes[c].mark <= s->last_seq)
 				continue;
@@ -353,7 +252,8 @@ static void note(struct sender *s, const struct alert *a, bool fresh)
 	for (size_t i = 0; i < s->n_targets; i++) {
 		struct target *t = &s->targets[i];
 
-		if (!((t->config->events >> a->kind) & 1))
+		if (!((t->config->events >> a->kind) & 1) ||
+		    delivery_is_dropped(sender_done(s, t), class, a->seq))
 			continue;
 		if (a->seq > t->newest[class])
 			t->newest[class] = a->seq;
@@ -411,6 +311,29 @@ static int read_tail(struct sender *s)
 	return 0;
 }
 
+int sender_open_shown(struct sender *s, int dirfd, struct config *config)
+{
+	struct error err;
+	int r = delivery_load(dirfd, &s->delivery, &err);
+
+	s->dirfd = dirfd;
+	if (r == DELIVERY_E_DAMAGED)
+		log_error_struct(LOG_ERR, &err);
+	if (r == DELIVERY_E_NONE)
+		s->delivery = delivery_new();
+	r = r < 0 ? r : r == DELIVERY_E_DAMAGED ? -EBADMSG : s->delivery ? 0 : -ENOMEM;
+	if (r == 0)
+		r = targets_make(s, config, &s->targets);
+	if (r < 0) {
+		(void)config_free(config);
+		return r;
+	}
+	s->config = config;
+	s->n_targets = config->n_destinations;
+	compose_host_init(&s->host);
+	return read_tail(s);
+}
+
 static uint64_t next_due(struct sender *s)
 {
 	uint64_t now = sender_now(), due = SCHEDULE_NEVER;
@@ -453,7 +376,14 @@ int sender_run(struct sender *s, enum sender_mode mode, uint64_t *ret_due_usec)
 	r = read_tail(s);
 	if (r < 0)
 		return r;
-	send_due(s);
+	if (requests_apply(s) > 0) {
+		forget_tail(s);
+		r = read_tail(s);
+		if (r < 0)
+			return r;
+	}
+	if (mode != SENDER_APPLY)
+		send_due(s);
 	for (size_t i = 0; i < s->n_targets; i++) {
 		sent |= s->targets[i].carrier != NULL;
 		s->targets[i].carrier = carrier_free(s->targets[i].carrier);

@@ -18,6 +18,7 @@ enum sender_mode {
 	SENDER_FOLLOW, /* what is due */
 	SENDER_ONCE,   /* what waits; not what was refused, nor repeats within their window */
 	SENDER_FLUSH,  /* the same, and what was refused */
+	SENDER_APPLY,  /* nothing: only what administrators ask for is done */
 };
 
 /* A destination while the sender runs. */
@@ -45,6 +46,7 @@ struct sender {
 	struct compose_host host;
 	enum sender_mode mode;
 	uint64_t run_usec;	       /* when the run began */
+	bool retried;		       /* an alert that was given up is to be tried again */
 	bool changed;		       /* what was done is not saved yet */
 	bool (*alive)(void *userdata); /* false: end what is being sent; NULL */
 	void *userdata;
@@ -55,6 +57,11 @@ struct sender {
  * @config is taken over. -errno, logged.
  */
 int sender_open(struct sender *s, int dirfd, struct config *config);
+/*
+ * The same for a look at it, without a lock: nothing is written, or logged as repaired. A damaged
+ * file is an error: -EBADMSG.
+ */
+int sender_open_shown(struct sender *s, int dirfd, struct config *config);
 void sender_close(struct sender *s);
 
 /* Goes on with another configuration, which is taken over. -ENOMEM: the old one stays. */

@@ -258,6 +258,13 @@ void settle_forgotten(struct work *w)
 	work_drop(w);
 }
 
+void settle_dropped(struct work *w)
+{
+	advance(w);
+	sender_save(w->s);
+	work_drop(w);
+}
+
 static void back_off(struct work *w, const struct transport_result *result)
 {
 	uint64_t now = sender_now(), tries = w->lane->tries + 1, wait = wait_after(tries);

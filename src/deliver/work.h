@@ -44,3 +44,5 @@ void settle_aside(struct work *w, enum delivery_state state, const struct transp
 void settle_foreign(struct work *w, const struct transport_result *result);
 /* Nobody is to get it any more; w->o is dropped. */
 void settle_forgotten(struct work *w);
+/* Its last alert was dropped by an administrator; so is w->o. */
+void settle_dropped(struct work *w);
