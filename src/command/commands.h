@@ -9,4 +9,5 @@ int command_report(const struct options *options);
 int command_explain(const struct options *options);
 int command_check(const struct options *options);
 int command_status(const struct options *options);
+int command_queue(const struct options *options);
 int command_test_mail(const struct options *options);

@@ -9,18 +9,19 @@
 
 /* Letters as in options.c. */
 static const struct command commands[] = {
-	{"watch", "follow the log and alert, until a signal", "DLKWTXG", false, command_watch},
-	{"scan", "alert of everything since the last position, then exit", "DLKWTSUNXq", false,
+	{"watch", "follow the log and alert, until a signal", "DLKWTXG", NULL, command_watch},
+	{"scan", "alert of everything since the last position, then exit", "DLKWTSUNXq", NULL,
 	 command_scan},
-	{"report", "show who logged in, from where, how, and the verdict", "DLKWSUoq", false,
+	{"report", "show who logged in, from where, how, and the verdict", "DLKWSUoq", NULL,
 	 command_report},
-	{"explain", "say how each line is read and which rule decides", "Woq", true,
+	{"explain", "say how each line is read and which rule decides", "Woq", "LINE...",
 	 command_explain},
-	{"check", "read configuration and whitelists, tell every fault", "Wq", false,
-	 command_check},
-	{"status", "show what was read, what waits and what was mailed last", "TW", false,
+	{"check", "read configuration and whitelists, tell every fault", "Wq", NULL, command_check},
+	{"status", "show what was read, what waits and what was mailed last", "TW", NULL,
 	 command_status},
-	{"test-mail", "send a test message now and say what the mail server answered", "", false,
+	{"queue", "show what waits or was given up, or one alert and its mail", "TFRPoq", "ID",
+	 command_queue},
+	{"test-mail", "send a test message now and say what the mail server answered", "", NULL,
 	 command_test_mail},
 	{0},
 };

@@ -22,6 +22,9 @@ enum {
 	OPTION_DRY_RUN = 'N',
 	OPTION_NO_DELIVER = 'X',
 	OPTION_SYSLOG = 'G',
+	OPTION_FLUSH = 'F',
+	OPTION_RETRY = 'R',
+	OPTION_DROP = 'P',
 	OPTION_VERSION = 'V',
 };
 
@@ -49,6 +52,11 @@ static const struct {
 	 NULL,
 	 "print what would be mailed, touch nothing"},
 	{{"no-deliver", no_argument, NULL, OPTION_NO_DELIVER}, NULL, "do not start the sender"},
+	{{"flush", no_argument, NULL, OPTION_FLUSH}, NULL, "queue: try now to mail what waits"},
+	{{"retry", required_argument, NULL, OPTION_RETRY},
+	 "ID",
+	 "queue: try again to mail an alert that was given up"},
+	{{"drop", required_argument, NULL, OPTION_DROP}, "ID", "queue: do not mail this alert"},
 	{{"syslog", no_argument, NULL, OPTION_SYSLOG},
 	 NULL,
 	 "send messages to syslogd, not to standard error"},
@@ -69,7 +77,8 @@ static void print_help(const struct command *commands)
 	       "Mails the administrators whenever somebody logs in over SSH from somewhere that\n"
 	       "is not on the whitelist.\n\nCommands:\n");
 	for (const struct command *c = commands; c->name; c++)
-		printf("  %-9s %s%s\n", c->name, c->summary, c->arguments ? " (LINE...)" : "");
+		printf("  %-9s %s%s%s%s\n", c->name, c->summary, c->arguments ? " (" : "",
+		       c->arguments ? c->arguments : "", c->arguments ? ")" : "");
 	printf("\nOptions:\n");
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
 		char name[40];
@@ -151,6 +160,15 @@ static int take(struct options *o, int letter, const char *value, unsigned *verb
 		return 0;
 	case OPTION_NO_DELIVER:
 		o->no_deliver = true;
+		return 0;
+	case OPTION_FLUSH:
+		o->flush = true;
+		return 0;
+	case OPTION_RETRY:
+	case OPTION_DROP:
+		if (o->retry || o->drop)
+			return wrong("one alert at a time, not also", value);
+		*(letter == OPTION_RETRY ? &o->retry : &o->drop) = value;
 		return 0;
 	case OPTION_SYSLOG:
 		o->syslog = true;

@@ -22,8 +22,8 @@ struct options;
 struct command {
 	const char *name;
 	const char *summary;
-	const char *takes; /* letters of the options that it takes, see options.c */
-	bool arguments;	   /* takes words behind the options */
+	const char *takes;     /* letters of the options that it takes, see options.c */
+	const char *arguments; /* what words it takes behind the options; NULL: none */
 	int (*run)(const struct options *options);
 };
 
@@ -39,6 +39,8 @@ struct options {
 	enum config_source_kind source;
 	uint64_t since_usec, until_usec; /* 0: not given */
 	enum output output;
+	const char *retry, *drop; /* an alert's id, or its begin; NULL: not given */
+	bool flush;
 	bool quiet, verbose, dry_run, no_deliver, syslog;
 	char **arguments; /* NULL-terminated, of main() */
 };

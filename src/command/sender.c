@@ -64,12 +64,17 @@ static void become_sender(enum sender_mode mode, pid_t parent, int input_fd, con
 	_exit(STATUS_FAILED);
 }
 
-int sender_start(enum sender_mode mode, const struct options *options, const char *state_directory,
-		 int input_fd, pid_t *ret)
+static const char *const words[] = {
+	[SENDER_ONCE] = NULL,	      [SENDER_FLUSH] = "--flush", [SENDER_APPLY] = "--apply",
+	[SENDER_FOLLOW] = "--follow", [SENDER_TEST] = "--test",	  [SENDER_STDIN] = "--stdin",
+};
+
+static int start(enum sender_mode mode, const char *word, const struct options *options,
+		 const char *state_directory, int input_fd, pid_t *ret)
 {
 	char path[PATH_MAX], state[PATH_MAX + 32], config[PATH_MAX + 32];
-	char self[] = "loginbell-deliver", follow[] = "--follow", test[] = "--test";
-	char from_stdin[] = "--stdin", verbose[] = "--verbose", syslog[] = "--syslog";
+	char self[] = "loginbell-deliver", first[64], verbose[] = "--verbose";
+	char syslog[] = "--syslog";
 	char *argv[8];
 	pid_t parent = getpid(), pid;
 	size_t n = 0;
@@ -79,12 +84,10 @@ int sender_start(enum sender_mode mode, const struct options *options, const cha
 		return STATUS_FAILED;
 	}
 	argv[n++] = self;
-	if (mode == SENDER_FOLLOW)
-		argv[n++] = follow;
-	else if (mode == SENDER_TEST)
-		argv[n++] = test;
-	else if (mode == SENDER_STDIN)
-		argv[n++] = from_stdin;
+	if (word) {
+		(void)snprintf(first, sizeof(first), "%s", word);
+		argv[n++] = first;
+	}
 	if (options->verbose)
 		argv[n++] = verbose;
 	if (options->syslog)
@@ -108,6 +111,23 @@ int sender_start(enum sender_mode mode, const struct options *options, const cha
 		become_sender(mode, parent, input_fd, path, argv);
 	*ret = pid;
 	return STATUS_DONE;
+}
+
+int sender_start(enum sender_mode mode, const struct options *options, const char *state_directory,
+		 int input_fd, pid_t *ret)
+{
+	return start(mode, words[mode], options, state_directory, input_fd, ret);
+}
+
+int sender_show(const struct options *options, const char *state_directory, const char *id)
+{
+	char word[64];
+	pid_t pid;
+	int r;
+
+	(void)snprintf(word, sizeof(word), "--show=%s", id);
+	r = start(SENDER_ONCE, word, options, state_directory, -1, &pid);
+	return r == STATUS_DONE ? sender_wait(pid) : r;
 }
 
 int sender_status(int wait_status)

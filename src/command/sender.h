@@ -7,6 +7,9 @@
 
 enum sender_mode {
 	SENDER_ONCE,   /* sends what waits and exits */
+	SENDER_FLUSH,  /* the same, also what was refused and is not due; or has a running one do it
+			*/
+	SENDER_APPLY,  /* does what is asked for (store/request.h), or has a running one do it */
 	SENDER_FOLLOW, /* stays; gets SIGTERM when this process dies */
 	SENDER_TEST,   /* sends a test message; needs no state directory (NULL) */
 	SENDER_STDIN,  /* sends the alerts that it reads from its standard input; the same */
@@ -19,6 +22,9 @@ enum sender_mode {
  */
 int sender_start(enum sender_mode mode, const struct options *options, const char *state_directory,
 		 int input_fd, pid_t *ret);
+
+/* Has it print the mails that tell of the alert @id, as they would go; its exit status. */
+int sender_show(const struct options *options, const char *state_directory, const char *id);
 
 /* Waits for its end and gives its exit status; STATUS_FAILED when a signal ended it (told). */
 int sender_wait(pid_t pid);

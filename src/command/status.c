@@ -13,6 +13,7 @@
 #include "command/clock.h"
 #include "command/commands.h"
 #include "command/session.h"
+#include "command/shown.h"
 #include "config.h"
 #include "store/delivery.h"
 #include "store/file.h"
@@ -218,18 +219,10 @@ static int open_state(struct status *s, const struct options *options)
 {
 	struct buffer path AUTO_BUFFER = BUFFER_INIT(4096);
 	struct error err = {0};
-	int r;
+	int r = shown_open(options, &path, &s->dirfd);
 
-	r = options->state_directory ? buffer_append_str(&path, options->state_directory)
-				     : file_state_path_shown(&path);
-	if (r < 0 || !buffer_cstr(&path)) {
-		log_error("the state directory's name: %s", strerror(r < 0 ? -r : ENOMEM));
-		return STATUS_FAILED;
-	}
-	if (file_open_state(path.data, false, &s->dirfd, &err) < 0) {
-		log_error_struct(LOG_ERR, &err);
-		return STATUS_FAILED;
-	}
+	if (r != STATUS_DONE)
+		return r;
 	printf("%-10s %s\n", "state", path.data);
 	r = delivery_load(s->dirfd, &s->delivery, &err);
 	if (r == DELIVERY_E_DAMAGED || r < 0) {

@@ -1,17 +1,16 @@
 /*
  * The table is printed as the rows come, so its columns have fixed widths; a value that is wider
- * pushes the row, and on a terminal the row is cut at the edge. What came from a log goes through
- * display_append() before it is printed.
+ * pushes the row.
  */
 #include "command/table.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <sys/ioctl.h>
 #include <time.h>
 
 #include "base/cleanup.h"
+#include "command/row.h"
 #include "text/display.h"
 #include "text/export.h"
 
@@ -40,7 +39,6 @@ static char block[OUTPUT_BLOCK]; /* stdout's: outlives the table */
 struct table *table_new(const struct options *options, enum table_host host)
 {
 	struct table *t = calloc(1, sizeof(*t));
-	struct winsize size;
 
 	if (!t)
 		return NULL;
@@ -53,8 +51,7 @@ struct table *table_new(const struct options *options, enum table_host host)
 	if (!t->terminal && !options_standard_input(options))
 		(void)setvbuf(stdout, block, _IOFBF, OUTPUT_BLOCK);
 	t->colour = t->terminal && !getenv("NO_COLOR");
-	if (t->terminal && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0)
-		t->columns = size.ws_col;
+	t->columns = row_columns();
 	return t;
 }
 
@@ -66,44 +63,18 @@ struct table *table_free(struct table *t)
 	return NULL;
 }
 
-/* Appends @s safe for display and padded to @width, and two spaces. */
 static int column(struct table *t, struct slice s, size_t width)
 {
-	size_t begin = t->row.len, shown;
-	int r = display_append(&t->row, s.n ? s : SLICE_LITERAL("-"));
-
-	if (r < 0)
-		return r;
-	shown = display_width(slice_from(buffer_slice(&t->row), begin));
-	while (r == 0 && shown++ < width + 2)
-		r = buffer_append_char(&t->row, ' ');
-	/* A value that is too wide still ends before the next one. */
-	if (r == 0 && t->row.data[t->row.len - 1] != ' ')
-		r = buffer_append_str(&t->row, "  ");
-	return r;
+	return row_column(&t->row, s, width);
 }
 
 static int end_of_row(struct table *t, const struct judged *judged)
 {
-	struct slice row = buffer_slice(&t->row);
 	const char *colour = "";
 
-	while (row.n > 0 && row.p[row.n - 1] == ' ')
-		row.n--;
-	if (t->columns > 1 && display_width(row) > t->columns) {
-		do {
-			row.n--;
-			while (row.n > 0 && ((unsigned char)row.p[row.n] & 0xc0) == 0x80)
-				row.n--;
-		} while (display_width(row) > t->columns - 1);
-	}
 	if (t->colour && judged && judged->judgement == JUDGED_ALERT)
 		colour = judged->alert.kind == ALERT_LOGIN ? "\033[1m" : "\033[31m";
-	(void)fputs(colour, stdout);
-	(void)fwrite(row.p, 1, row.n, stdout);
-	if (*colour)
-		(void)fputs("\033[0m", stdout);
-	(void)putchar_unlocked('\n');
+	row_print(&t->row, t->columns, colour);
 	return 0;
 }
 
