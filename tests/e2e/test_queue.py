@@ -5,6 +5,7 @@ Usage: test_queue.py [TEST…]; $LOGINBELL and $LOGINBELL_DELIVER are the progra
 """
 import fcntl
 import hashlib
+import itertools
 import json
 import os
 import re
@@ -497,6 +498,84 @@ def a_sender_that_is_killed_anywhere_drops_once_and_all_the_same(state):
         server.hook = None
         state.once()
         equal(mailed(server), [["user1", "user3"]])
+
+
+CALLS = ("openat", "write", "fsync", "renameat", "unlinkat")
+
+
+def killed_at_each_call(state, prepared, *more):
+    """Runs "queue" again and again from the same state, killed at the next call each time."""
+    for call in CALLS:
+        for number in itertools.count(1):
+            shutil.rmtree(state.path)
+            shutil.copytree(prepared, state.path)
+            p = subprocess.run(
+                ["strace", "-f", "-o", os.devnull, "-e", f"trace={call}", "-e",
+                 f"inject={call}:signal=SIGKILL:when={number}", LOGINBELL, "queue", "-c",
+                 state.config_path, "--state-directory", state.path, *more],
+                capture_output=True, timeout=3 * DEADLINE,
+                env=dict(os.environ, ASAN_OPTIONS="detect_leaks=0"))
+            if "Sanitizer" in p.stderr.decode():
+                raise AssertionError(p.stderr.decode())
+            yield f"{call} {number}"
+            if p.returncode in (0, 75):
+                break
+
+
+def finish(state, expect=None):
+    p = subprocess.run(state.command(), capture_output=True, timeout=3 * DEADLINE)
+    if expect is not None:
+        equal(p.returncode, expect)
+
+
+@test
+def a_drop_that_is_killed_at_any_call(state):
+    """Asked for again, it is done, and the others are mailed once."""
+    if not shutil.which("strace"):
+        return "SKIP needs strace"
+    with Server(later) as server:
+        state.config(server, alert="Interval=0\nRepeatInterval=0\nMaxPerMail=3")
+        state.add(4)
+        state.once(75)
+        prepared = os.path.join(state.directory, "prepared")
+        shutil.copytree(state.path, prepared)
+        kills = 0
+        for what in killed_at_each_call(state, prepared, "--drop", id_of(state, 2)):
+            again = subprocess.run([LOGINBELL, "queue", "-c", state.config_path,
+                                    "--state-directory", state.path, "--drop", id_of(state, 2)],
+                                   capture_output=True, text=True)
+            assert again.returncode == 0 or re.search("waits no more|does not wait",
+                                                      again.stderr), (what, again.stderr)
+            server.hook = None
+            finish(state, 0)
+            equal((what, mailed(server)), (what, [["user1", "user3"], ["user4"]]))
+            server.hook = later
+            server.mails.clear()
+            kills += 1
+        print(f"# {kills} kills", flush=True)
+
+
+@test
+def a_retry_that_is_killed_at_any_call(state):
+    """It is mailed, a second time only as the same bytes; the other one is not."""
+    if not shutil.which("strace"):
+        return "SKIP needs strace"
+    with Server() as server:
+        give_up(state, server)
+        prepared = os.path.join(state.directory, "prepared")
+        shutil.copytree(state.path, prepared)
+        kills = copies = 0
+        for what in killed_at_each_call(state, prepared, "--retry", id_of(state, 2)):
+            finish(state)
+            if not server.mails:
+                queue(state, "--retry", id_of(state, 2))
+            equal((what, {tuple(users(m)) for m in server.mails}), (what, {("user2",)}))
+            equal((what, len({m.data for m in server.mails})), (what, 1))
+            equal((what, rows(state, expect=0)), (what, [("user1", "", "given-up", None)]))
+            copies += len(server.mails) - 1
+            server.mails.clear()
+            kills += 1
+        print(f"# {kills} kills, {copies} mailed again", flush=True)
 
 
 @test
