@@ -98,12 +98,19 @@ static void unexcept(struct work *w, uint64_t *ret_tries, uint64_t *ret_waited)
 		*ret_tries = *ret_waited = 0;
 }
 
-/* The lane goes on behind this mail. */
+/*
+ * The lane goes on behind this mail. A ledger that came back from a backup may end before it: what
+ * it takes now has these numbers once more.
+ */
 static void advance(struct work *w)
 {
+	uint64_t last = w->s->last_seq, mark = w->o->mark;
+
+	if (last > 0 && mark > last)
+		mark = last;
 	w->lane->serial = w->o->serial;
-	if (!w->foreign && w->name < DELIVERY_CLASSES && w->o->mark > w->lane->mark)
-		w->lane->mark = w->o->mark;
+	if (!w->foreign && w->name < DELIVERY_CLASSES && mark > w->lane->mark)
+		w->lane->mark = mark;
 	w->s->changed = true;
 }
 

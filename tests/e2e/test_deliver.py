@@ -979,6 +979,26 @@ def a_mark_ahead_of_the_ledger_is_taken_back(state):
 
 
 @test
+def a_frozen_mail_ahead_of_the_ledger_keeps_nothing_back(state):
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    state.config(f"smtp://127.0.0.1:{port}", alert="RepeatInterval=0")
+    state.add(2)
+    copy = state.read("ledger")
+    state.add()
+    state.once(75)
+    with open(state.file("ledger"), "wb") as f:
+        f.write(copy)
+    with Server(port=port) as server:
+        state.once()
+        equal(users(server.mails[-1]), ["user1", "user2", "user3"])
+        state.seq = 2
+        state.add(2)
+        state.once()
+        equal(users(server.mails[-1]), ["user3", "user4"])
+
+
+@test
 def wrong_usage_and_configuration_exit_with_2(state):
     state.config("smtp://127.0.0.1:1", extra="Nonsense=1")
     state.add()
