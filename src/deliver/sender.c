@@ -140,7 +140,7 @@ static int load_delivery(struct sender *s, const struct config *config)
 static void forget_tail(struct sender *s)
 {
 	s->tail = ledger_reader_free(s->tail);
-	s->last_seq = 0;
+	s->last_seq = s->gathered_seq = 0;
 	for (size_t i = 0; i < s->n_targets; i++) {
 		memset(s->targets[i].newest, 0, sizeof(s->targets[i].newest));
 		memset(s->targets[i].fresh, 0, sizeof(s->targets[i].fresh));

@@ -38,9 +38,10 @@ struct sender {
 	struct config *config; /* owned */
 	struct delivery *delivery;
 	struct ledger_reader *tail;
-	uint64_t last_seq;    /* of the ledger, as far as read */
-	uint64_t damaged;     /* blocks, as far as told */
-	uint64_t restart_seq; /* after a damaged "delivery": where the current ledger begins */
+	uint64_t last_seq;     /* of the ledger, as far as read */
+	uint64_t gathered_seq; /* the same, of mails that were made: these read further */
+	uint64_t damaged;      /* blocks, as far as told */
+	uint64_t restart_seq;  /* after a damaged "delivery": where the current ledger begins */
 	struct target *targets;
 	size_t n_targets;
 	struct compose_host host;

@@ -104,10 +104,10 @@ static void unexcept(struct work *w, uint64_t *ret_tries, uint64_t *ret_waited)
  */
 static void advance(struct work *w)
 {
-	uint64_t last = w->s->last_seq, mark = w->o->mark;
+	const struct sender *s = w->s;
+	uint64_t last = s->last_seq > s->gathered_seq ? s->last_seq : s->gathered_seq;
+	uint64_t mark = last > 0 && w->o->mark > last ? last : w->o->mark;
 
-	if (last > 0 && mark > last)
-		mark = last;
 	w->lane->serial = w->o->serial;
 	if (!w->foreign && w->name < DELIVERY_CLASSES && mark > w->lane->mark)
 		w->lane->mark = mark;

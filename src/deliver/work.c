@@ -215,6 +215,8 @@ int work_draft(struct work *w, bool *ret_counted)
 	}
 	if (r < 0)
 		return r;
+	if (o->mark > w->s->gathered_seq)
+		w->s->gathered_seq = o->mark;
 	if (batch.n == 0) {
 		if (w->name != DELIVERY_ASIDE && o->mark > w->lane->mark) {
 			w->lane->mark = o->mark;

@@ -17,6 +17,7 @@ from deliver_scene import DEADLINE, equal, exceptions, lanes, main, marks, ready
 from mail_server import Server, wait_for
 
 LOGINBELL = os.path.abspath(os.environ.get("LOGINBELL", "build/loginbell"))
+LOGINBELL_DELIVER = os.path.abspath(os.environ.get("LOGINBELL_DELIVER", "build/loginbell-deliver"))
 NOBODY = 65534
 OPS = '\n[Mail "ops"]\nTo=ops@example.net\n'
 
@@ -25,11 +26,24 @@ def later(verb, *_):
     return "451 later" if verb == "MAIL" else None
 
 
+def open_to_all(state):
+    """The programs where each user may run them, and the way to the state."""
+    os.chmod(state.directory, 0o755)
+    state.programs = os.path.join(state.directory, "bin")
+    os.mkdir(state.programs, 0o755)
+    for path in (LOGINBELL, LOGINBELL_DELIVER):
+        shutil.copy(path, state.programs)
+
+
 def queue(state, *more, expect=0, user=None):
     """What it prints, and what it says in state.said."""
-    p = subprocess.run([LOGINBELL, "queue", "-c", state.config_path, "--state-directory",
+    programs = getattr(state, "programs", None)
+    program = os.path.join(programs, "loginbell") if programs else LOGINBELL
+    deliver = os.path.join(programs, "loginbell-deliver") if programs else LOGINBELL_DELIVER
+    p = subprocess.run([program, "queue", "-c", state.config_path, "--state-directory",
                         state.path, *more], capture_output=True, timeout=3 * DEADLINE, text=True,
                        user=user, group=user,
+                       env={**os.environ, "LOGINBELL_DELIVER": deliver},
                        extra_groups=None if user is None else [])
     state.said = p.stderr
     if "Sanitizer" in p.stderr or p.returncode != expect:
@@ -375,7 +389,7 @@ def who_may_not_write_may_look_and_who_may_not_read_is_told(state):
         state.config(server)
         state.add()
         state.once(75)
-        os.chmod(state.directory, 0o755)
+        open_to_all(state)
         for directory, names, files in os.walk(state.path):
             for name in names + files + ["."]:
                 path = os.path.join(directory, name)
@@ -400,7 +414,7 @@ def root_becomes_the_owner_of_the_state(state):
     with Server(later) as server:
         state.config(server)
         state.add(2)
-        os.chmod(state.directory, 0o755)
+        open_to_all(state)
         for path in (state.path, state.file("ledger")):
             shutil.chown(path, NOBODY, NOBODY)
         queue(state, "--flush", expect=75)
