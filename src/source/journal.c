@@ -188,6 +188,33 @@ static int give_left_out(struct journal *s, struct record *ret)
 	return 1;
 }
 
+static struct slice message_of(const void *data, size_t size)
+{
+	return journal_record_value(data, size, strlen("MESSAGE="));
+}
+
+static bool is_dropped(struct slice message)
+{
+	return slice_starts_with(message, "Suppressed ");
+}
+
+/* The message of the current entry; empty where it was read before. -errno. */
+static int get_message(struct journal *s, struct slice *ret)
+{
+	const void *data;
+	size_t size;
+	int r = sd_journal_get_data(current(s), "MESSAGE", &data, &size);
+
+	if (r < 0)
+		return r;
+	*ret = message_of(data, size);
+	if (s->paths && (login_candidate(*ret) || is_dropped(*ret))) {
+		r = journal_find_repeat(s, &data, &size);
+		*ret = r > 0 ? (struct slice){"", 0} : message_of(data, size);
+	}
+	return r;
+}
+
 static int journal_next(struct source *source, struct record *ret)
 {
 	struct journal *s = journal_of(source);
@@ -204,8 +231,6 @@ static int journal_next(struct source *source, struct record *ret)
 		return 0;
 	for (;;) {
 		struct slice message;
-		const void *data;
-		size_t size;
 		int r;
 
 		s->taken = NULL;
@@ -232,7 +257,7 @@ static int journal_next(struct source *source, struct record *ret)
 				return 0;
 			}
 		}
-		r = sd_journal_get_data(current(s), "MESSAGE", &data, &size);
+		r = get_message(s, &message);
 		if (journal_fault_seen()) {
 			r = get_over_fault(s);
 			if (r < 0)
@@ -243,12 +268,11 @@ static int journal_next(struct source *source, struct record *ret)
 			continue;
 		if (r < 0)
 			return give_unreadable(s, ret);
-		message = journal_record_value(data, size, strlen("MESSAGE="));
 		if (login_candidate(message)) {
 			*ret = (struct record){.kind = RECORD_MESSAGE, .message = message};
 			return 1;
 		}
-		if (slice_starts_with(message, "Suppressed ")) {
+		if (is_dropped(message)) {
 			*ret = (struct record){.kind = RECORD_DROPPED, .message = message};
 			return 1;
 		}
@@ -495,6 +519,7 @@ static void journal_free(struct source *source)
 	struct journal *s = journal_of(source);
 
 	sd_journal_close(s->j);
+	journal_repeats_forget(&s->repeats);
 	if (s->epoll_fd >= 0)
 		(void)close(s->epoll_fd);
 	if (s->connection_fd >= 0)

@@ -15,6 +15,14 @@
 
 struct sd_journal;
 
+/* What is known of entries that one sender sent twice. */
+struct journal_repeats {
+	struct sd_journal *j; /* to look them up; NULL: not open */
+	char boot[33];	      /* of the last entry that could be a login; "": none was read */
+	uint64_t usec;	      /* the latest in that boot, CLOCK_MONOTONIC of the sender */
+	bool within;	      /* the last one was a repeat */
+};
+
 struct journal {
 	struct source source;
 	struct sd_journal *j;
@@ -30,9 +38,10 @@ struct journal {
 	uint64_t gap_from_usec, gap_to_usec;
 	struct left_out left_out; /* the gap that was given is of it; path "": it is not */
 	struct left_out_told left_out_told;
-	struct journal_active active; /* of this machine's journal, where that is followed */
-	struct taken_file *taken;     /* what was given is of it; NULL: it is not */
-	bool taken_away;	      /* the gap that was given is that it was taken away */
+	struct journal_active active;	/* of this machine's journal, where that is followed */
+	struct taken_file *taken;	/* what was given is of it; NULL: it is not */
+	struct journal_repeats repeats; /* in the files of one sender */
+	bool taken_away;		/* the gap that was given is that it was taken away */
 	bool missing;	      /* the gap that was given is that journald writes to no file */
 	uint64_t looked_usec; /* when files were looked for last; CLOCK_REALTIME */
 	uint64_t begin_usec, end_usec; /* what the journal holds, for progress() */
@@ -101,6 +110,15 @@ int journal_remember(struct sd_journal *j, struct journal_position *place);
 
 /* Goes behind the place. -errno. */
 int journal_go_to_place(struct journal *s);
+
+/* ---- journal_repeat.c ---- */
+
+/*
+ * Whether an entry of one sender, the current one, lies in its files once more before: 1, 0,
+ * -errno. Where it is 0, @data is its message.
+ */
+int journal_find_repeat(struct journal *s, const void **data, size_t *size);
+void journal_repeats_forget(struct journal_repeats *rs);
 
 /* ---- journal_pass.c ---- */
 

@@ -118,6 +118,7 @@ int journal_open_again(struct journal *s)
 
 	sd_journal_close(s->j);
 	s->j = NULL;
+	journal_repeats_forget(&s->repeats);
 	s->pending = false;
 	s->gone_over = 0;
 	s->since_process = 0;

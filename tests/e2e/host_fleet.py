@@ -9,7 +9,7 @@ import harness
 import hosts
 from harness import Mailbox
 from host_scene import ELSEWHERE, FRIEND, READER, RELEASE
-from tap import case, expect_equal, expect_in
+from tap import case, expect, expect_equal, expect_in
 
 COLLECTOR, WEB, DB = "192.0.2.1", "192.0.2.101", "192.0.2.102"
 REMOTE = "/var/log/journal/remote"
@@ -117,6 +117,19 @@ def a_rule_for_one_of_the_hosts_does_not_hold_for_the_other(scene):
     scene.told(scene.login(FRIEND, host=scene.db))
     scene.told(scene.login(host=scene.web))
     expect_equal(scene.times_told(allowed), 0)
+
+
+@case
+def what_one_of_them_uploads_again_is_not_told_again(scene):
+    """As after an upload that did not end well."""
+    scene.db.run("systemctl", "stop", UPLOADER)
+    scene.db.run("find", "/var/lib/", "-path", "*/journal-upload/state", "-delete")
+    scene.db.run("systemctl", "start", UPLOADER)
+    scene.told(await_upload(scene, scene.db))
+    first = scene.first[DB]
+    expect(scene.host.journal(f"--directory={REMOTE}", "--grep",
+                              f"^Accepted .* port {first} ").count("\n") > 1, "not sent again")
+    expect_equal(scene.times_told(first), 0)
 
 
 def an_hour_unsent(scene):

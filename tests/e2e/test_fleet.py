@@ -149,6 +149,24 @@ def a_login_on_a_host_with_systemd_journal_upload_is_mailed(host):
 
 
 @case
+def what_a_host_uploads_again_is_not_told_again(host):
+    with Scene(host, start=False) as scene:
+        sent = [login(WEB1, "old", HOUR), noise(WEB1)]
+        upload(WEB1, *sent)
+        scene.again()
+        for user in ("anna", "berta", "carla"):
+            sent.append(login(WEB1, user))
+            upload(WEB1, *sent)
+            wait_user(host, user)
+        scene.watch.stop(signal.SIGKILL)
+        sent.append(login(WEB1, "dora"))
+        upload(WEB1, *sent)
+        scene.again()
+        wait_user(host, "dora")
+        expect_equal(told(host), [(WEB1, user) for user in ("anna", "berta", "carla", "dora")])
+
+
+@case
 def an_hour_that_a_host_uploads_late_is_told_while_following(host):
     with Scene(host):
         upload(WEB2, login(WEB2, "early", 2 * HOUR))

@@ -440,6 +440,94 @@ static void journals_of_machines_beside_are_read_too(void **state)
 	free(position);
 }
 
+/* ---- entries that a host sends again ---- */
+
+/* What a host logged up to then: logins at 10 and 20, and one of each of these seconds behind. */
+static void send_all(struct fixture *f, const char *host, const unsigned *secs)
+{
+	char file[64], user[16];
+
+	f->host = host;
+	login_of(f, 10, "old");
+	login_of(f, 20, "older");
+	for (; *secs; secs++) {
+		(void)snprintf(user, sizeof(user), "u%u", *secs);
+		login_of(f, *secs, user);
+	}
+	(void)snprintf(file, sizeof(file), "remote-%s.journal", host);
+	write_journal(f, file);
+}
+
+#define SECS(...)                                                                                  \
+	(const unsigned[])                                                                         \
+	{                                                                                          \
+		__VA_ARGS__, 0                                                                     \
+	}
+
+static void what_is_sent_again_is_not_read_again(void **state)
+{
+	struct fixture *f = *state;
+	struct source *s;
+	char *position;
+
+	send_all(f, "web1", SECS(0));
+	send_all(f, "web2", SECS(30));
+	s = open_source(f, (struct source_options){.follow = true, .from_end = true});
+	assert_reads(s, "");
+	position = position_of(s);
+	send_all(f, "web1", SECS(30, 40));
+	await(s);
+	assert_reads(s, "web1:u30 web1:u40");
+	send_all(f, "web1", SECS(30, 40, 50));
+	await(s);
+	assert_reads(s, "web1:u50");
+	move(f, "remote-web1.journal", "remote-web1" ARCHIVED ".journal");
+	await(s);
+	assert_reads(s, "");
+	send_all(f, "web1", SECS(30, 40, 50, 60));
+	await(s);
+	assert_reads(s, "web1:u60");
+	(void)source_free(s);
+	expect_from(f, &position, "web1:u30 web1:u40 web1:u50 web1:u60");
+	send_all(f, "web2", SECS(30, 40));
+	expect_from(f, &position, "web2:u40");
+	free(position);
+}
+
+/* Also where the reading before ended at one of those that were sent again. */
+static void what_is_sent_again_is_not_read_again_after_a_restart(void **state)
+{
+	struct fixture *f = *state;
+	char *position;
+
+	send_all(f, "web1", SECS(30));
+	position = position_at_end(f);
+	send_all(f, "web1", SECS(0));
+	expect_from(f, &position, "");
+	login_on(f, "web1", 30, "u30");
+	login_on(f, "web1", 40, "u40");
+	expect_from(f, &position, "web1:u40");
+	free(position);
+}
+
+/* A clock that was set back, and what another program says in the same words, are no repeats. */
+static void what_only_looks_as_if_it_was_sent_again_is_read(void **state)
+{
+	struct fixture *f = *state;
+	char *position;
+
+	login_on(f, "web1", 10, "a");
+	position = position_at_end(f);
+	login_on(f, "web1", 9, "a");
+	login_on(f, "web1", 11, "a");
+	entry(f, 11, "_UID=0\n_PID=8\n_COMM=sshd\nSYSLOG_IDENTIFIER=sshd",
+	      "Accepted publickey for a from 192.0.2.1 port 22 ssh2");
+	write_journal(f, "remote-web1.journal");
+	login_on(f, "web2", 10, "a");
+	expect_from(f, &position, "web1:a web2:a web1:a web1:a");
+	free(position);
+}
+
 /* ---- files that come and go ---- */
 
 static void rotation_loses_and_repeats_nothing(void **state)
@@ -852,6 +940,9 @@ int main(void)
 		CASE(stems_are_what_rotation_leaves_alone),
 		CASE(a_directory_is_a_collection_by_its_files),
 		CASE(journals_of_machines_beside_are_read_too),
+		CASE(what_is_sent_again_is_not_read_again),
+		CASE(what_is_sent_again_is_not_read_again_after_a_restart),
+		CASE(what_only_looks_as_if_it_was_sent_again_is_read),
 		CASE(rotation_loses_and_repeats_nothing),
 		CASE(what_was_read_and_vacuumed_is_no_gap),
 		CASE(what_lay_before_the_first_start_and_was_vacuumed_is_no_gap),
