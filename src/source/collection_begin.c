@@ -10,7 +10,9 @@
 #include "source/collection_begin.h"
 
 #include <errno.h>
+#include <string.h>
 
+#include "base/cleanup.h"
 #include "base/timetext.h"
 #include "source/collection_position.h"
 #include "source/journal_position.h"
@@ -19,31 +21,47 @@
 #define MARGIN_USEC (60 * USEC_PER_SEC) /* of a resume by time */
 #define ATTEMPTS    3			/* to open files that are cut meanwhile */
 
-/* Of each lane that has no place yet. */
-static void note_begin(struct lanes *ls, const struct source_options *begin)
+/* Where its files were renamed since they were listed, it is opened with what they are now. */
+static void note_lane(struct lanes *ls, struct lane *l, const struct source_options *begin)
 {
-	for (size_t i = 0; i < ls->n; i++) {
-		struct lane *l = ls->all[i];
-		int r = l->place.len > 0 ? 0 : -EIO;
+	int r = -EIO;
 
-		for (int attempt = 0; attempt < ATTEMPTS && r == -EIO; attempt++) {
-			lane_open(l, begin, begin);
-			r = lane_note_place(l);
-			lane_close(l);
-		}
-		if (l->place.len == 0 && l->partial)
-			l->since_usec = begin->from_end ? begin->now_usec : begin->since_usec;
+	l->changed = true;
+	for (int attempt = 0; attempt < ATTEMPTS && (r == -EIO || l->changed); attempt++) {
+		lane_open(l, begin, begin);
+		r = lane_note_place(l);
+		lane_close(l);
+		if (ls->inotify_fd >= 0)
+			(void)lanes_process(ls); /* fails again when it is asked for */
 	}
+	if (l->place.len == 0 && l->partial)
+		l->since_usec = begin->from_end ? begin->now_usec : begin->since_usec;
+}
+
+/* Of each lane that has no place yet; not of those that come meanwhile, which are new. */
+static int note_begin(struct lanes *ls, const struct source_options *begin)
+{
+	AUTO_FREE struct lane **all = calloc(ls->n + 1, sizeof(*all));
+	size_t n = ls->n;
+
+	if (!all)
+		return -ENOMEM;
+	if (n > 0)
+		memcpy(all, ls->all, n * sizeof(*all));
+	for (size_t i = 0; i < n; i++)
+		if (all[i]->place.len == 0)
+			note_lane(ls, all[i], begin);
+	return 0;
 }
 
 /* Each lane begins a little before a time, or at its own end where that is earlier. */
-static void begin_at_time(struct lanes *ls, const struct source_options *options, uint64_t usec)
+static int begin_at_time(struct lanes *ls, const struct source_options *options, uint64_t usec)
 {
 	struct source_options begin = *options;
 
 	begin.resume = NULL;
 	begin.since_usec = usec > MARGIN_USEC ? usec - MARGIN_USEC : 1;
-	note_begin(ls, &begin);
+	return note_begin(ls, &begin);
 }
 
 /* A position of the journal, from before the directory was read host by host. */
@@ -53,9 +71,9 @@ static int begin_at_journal(struct lanes *ls, const struct source_options *optio
 	struct journal_position p;
 	int r = journal_position_parse(slice_of(options->resume), &p, err);
 
-	if (r == 0)
-		begin_at_time(ls, options, p.until_usec > p.time_usec ? p.until_usec : p.time_usec);
-	return r;
+	if (r != 0)
+		return r;
+	return begin_at_time(ls, options, p.until_usec > p.time_usec ? p.until_usec : p.time_usec);
 }
 
 int collection_begin(struct lanes *ls, const struct source_options *options,
@@ -68,7 +86,7 @@ int collection_begin(struct lanes *ls, const struct source_options *options,
 
 	if (!options->resume) {
 		if (options->since_usec || options->from_end)
-			note_begin(ls, options);
+			return note_begin(ls, options);
 		return 0;
 	}
 	if (!collection_position_owns(resume))
@@ -76,7 +94,7 @@ int collection_begin(struct lanes *ls, const struct source_options *options,
 	r = collection_position_parse_lane(ls, resume, &usec, err);
 	if (r == 0)
 		/* A record's, from the ledger, where the stored position was lost. */
-		begin_at_time(ls, options, usec);
+		return begin_at_time(ls, options, usec);
 	if (r != -EINVAL)
 		return r;
 	r = collection_position_parse(ls, resume, now > KEEP_USEC ? now - KEEP_USEC : 0, &usec,
@@ -86,6 +104,6 @@ int collection_begin(struct lanes *ls, const struct source_options *options,
 	*ret_until_usec = usec;
 	if (named > 0 && known == 0)
 		/* None of its hosts is here: the position is another directory's. */
-		begin_at_time(ls, options, usec);
+		return begin_at_time(ls, options, usec);
 	return 0;
 }

@@ -10,7 +10,9 @@
 #include <stdlib.h>
 
 #include "source/collection.h"
+#include "source/collection_begin.h"
 #include "source/collection_name.h"
+#include "source/collection_position.h"
 
 #define ARCHIVED   "@0123456789abcdef0123456789abcdef-0000000000000001-0005f0c000000000"
 #define OTHER	   "@0123456789abcdef0123456789abcdef-0000000000000009-0005f0c000000009"
@@ -780,6 +782,43 @@ static void a_directory_that_goes_away_is_an_error(void **state)
 	assert_null(s);
 }
 
+/* ---- the first start ---- */
+
+/* As journal-remote does with a file that was not closed well, when files are listed already. */
+static void a_file_that_is_renamed_during_the_first_start_is_not_new(void **state)
+{
+	static const char moved[] = "remote-web1" NOT_CLOSED ".journal~";
+	struct source_options begin = {.programs = programs, .from_end = true, .follow = true};
+	struct fixture *f = *state;
+
+	for (unsigned again = 0; again < 2; again++) {
+		struct buffer text = BUFFER_INIT(4096);
+		struct error err = {0};
+		struct lanes lanes;
+		uint64_t until;
+		char *position;
+
+		login_on(f, "web1", 10, "old");
+		assert_int_equal(lanes_init(&lanes, f->directory, true), 0);
+		move(f, "remote-web1.journal", moved);
+		if (again)
+			noise_on(f, "web1", 20);
+		login_on(f, "web2", 30, "a"); /* came in that moment */
+		begin.now_usec = NOW;
+		assert_int_equal(collection_begin(&lanes, &begin, &until, &err), 0);
+		assert_int_equal(collection_position_format(&lanes, NOW, &text), 0);
+		position = strdup(buffer_cstr(&text));
+		lanes_done(&lanes);
+		buffer_done(&text);
+		login_on(f, "web1", 40, "b");
+		expect_from(f, &position, "web2:a web1:b");
+		free(position);
+		drop(f, moved);
+		drop(f, "remote-web1.journal");
+		drop(f, "remote-web2.journal");
+	}
+}
+
 /* ---- positions ---- */
 
 static void a_position_of_the_journal_is_taken_up_by_its_time(void **state)
@@ -954,6 +993,7 @@ int main(void)
 		CASE(a_bad_file_is_tried_again_while_following),
 		CASE(a_file_that_is_mended_after_the_first_start_is_read_from_then),
 		CASE(a_directory_that_goes_away_is_an_error),
+		CASE(a_file_that_is_renamed_during_the_first_start_is_not_new),
 		CASE(a_position_of_the_journal_is_taken_up_by_its_time),
 		CASE(a_position_of_another_directory_is_taken_up_by_its_time),
 		CASE(a_records_position_is_its_hosts_place_and_the_others_time),
