@@ -191,6 +191,27 @@ int journal_go_to_place(struct journal *s)
 	return 0;
 }
 
+/*
+ * One sender's files without a match: the place is behind their last entry, whatever that is, since
+ * sd_journal may have found nothing in that moment only. It goes on without a file of which it
+ * could not read something, and so is opened anew.
+ */
+static int remember_unmatched(struct journal *s)
+{
+	int r = journal_open_again(s);
+
+	if (r < 0)
+		return r;
+	sd_journal_flush_matches(s->j);
+	r = sd_journal_seek_tail(s->j);
+	if (r >= 0)
+		r = sd_journal_previous(s->j);
+	if (r > 0)
+		r = journal_remember_current(s);
+	s->last.time_usec = 0; /* of no entry that was read */
+	return r < 0 ? r : journal_add_matches(s, s->j);
+}
+
 /* Behind the last entry. Without any, at the head: else entries to come are never seen (254). */
 static int seek_end(struct journal *s)
 {
@@ -202,6 +223,8 @@ static int seek_end(struct journal *s)
 		r = sd_journal_previous(s->j);
 	if (r > 0)
 		return journal_remember_current(s);
+	if (r == 0 && s->paths)
+		r = remember_unmatched(s);
 	return r < 0 ? r : sd_journal_seek_head(s->j);
 }
 

@@ -16,7 +16,7 @@
 
 struct journal_position {
 	char cursor[JOURNAL_CURSOR_MAX]; /* "": no entry read yet */
-	uint64_t time_usec;		 /* of the cursor's entry; 0 without one */
+	uint64_t time_usec;		 /* of the cursor's entry; 0: none that was to be read */
 	uint64_t until_usec;		 /* up to when all was read; 0: not known */
 	char bound[33];	    /* the boot that alone is read, as its clock is behind; "": all */
 	struct slice boots; /* journal_boots_format() of those that were there; not owned */

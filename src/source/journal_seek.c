@@ -94,6 +94,38 @@ static int check_landing(const struct seek *s, struct journal_landing *l)
 	return 0;
 }
 
+/* Whether the current entry was written behind that of the position, or before it. */
+static bool is_behind(const struct seek *s, bool before)
+{
+	AUTO_FREE char *cursor = NULL;
+	struct slice own = slice_of(s->p->cursor);
+
+	if (sd_journal_get_cursor(s->j, &cursor) < 0)
+		return false;
+	return before ? journal_cursor_behind(slice_of(cursor), own)
+		      : journal_cursor_behind(own, slice_of(cursor));
+}
+
+/* The position's entry is no match: nothing that is one was found when it was noted. */
+static int seek_unmatched(const struct seek *s, struct journal_landing *l)
+{
+	int r = sd_journal_seek_cursor(s->j, s->p->cursor);
+
+	note_gap(s, l);
+	if (r >= 0)
+		r = sd_journal_next(s->j);
+	if (r > 0) {
+		l->pending = is_behind(s, false);
+		if (l->pending || at_entry(s) > 0)
+			return 0;
+	} else if (r == 0) {
+		r = sd_journal_previous(s->j);
+		if (r > 0 && is_behind(s, true))
+			return 0;
+	}
+	return sd_journal_seek_head(s->j);
+}
+
 int journal_seek_position(struct sd_journal *j, const struct journal_position *p,
 			  uint64_t begin_usec, uint64_t end_usec, struct journal_landing *ret)
 {
@@ -107,6 +139,8 @@ int journal_seek_position(struct sd_journal *j, const struct journal_position *p
 	} else if (!p->cursor[0] && p->one_sender) {
 		note_gap(&s, &l);
 		r = sd_journal_seek_head(j);
+	} else if (p->cursor[0] && !p->time_usec && p->one_sender) {
+		r = seek_unmatched(&s, &l);
 	} else if (!p->cursor[0] || sd_journal_seek_cursor(j, p->cursor) < 0) {
 		note_gap(&s, &l);
 		r = seek_time(&s);

@@ -6,6 +6,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 
@@ -819,6 +820,54 @@ static void a_file_that_is_renamed_during_the_first_start_is_not_new(void **stat
 	}
 }
 
+#define HASH_TABLE_AT 104 /* in the head: where it is, and its size */
+
+/* Swaps a file's hash table for *table, or for one by which nothing is found. */
+static void swap_hash_table(const struct fixture *f, const char *file, char **table)
+{
+	char path[256], *now;
+	uint64_t place[2];
+	ssize_t size;
+	int fd;
+
+	path_of(f, file, path, sizeof(path));
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	assert_int_equal(pread(fd, place, sizeof(place), HASH_TABLE_AT), sizeof(place));
+	size = (ssize_t)place[1];
+	now = malloc(place[1]);
+	assert_int_equal(pread(fd, now, place[1], (off_t)place[0]), size);
+	if (!*table) {
+		*table = malloc(place[1]);
+		memset(*table, 0x55, place[1]);
+	}
+	assert_int_equal(pwrite(fd, *table, place[1], (off_t)place[0]), size);
+	free(*table);
+	*table = now;
+	(void)close(fd);
+}
+
+/* It may only be so in the moment that the file is looked at. */
+static void what_cannot_be_found_at_the_first_start_is_not_new_later(void **state)
+{
+	struct fixture *f = *state;
+	char *position, *table = NULL;
+	struct source *s;
+
+	login_on(f, "web1", 10, "old");
+	login_on(f, "web1", 20, "older");
+	swap_hash_table(f, "remote-web1.journal", &table);
+	s = open_source(f, (struct source_options){.from_end = true});
+	position = position_of(s);
+	(void)source_free(s);
+	swap_hash_table(f, "remote-web1.journal", &table);
+	free(table);
+	login_on(f, "web1", 20, "b");
+	login_on(f, "web1", 30, "c");
+	expect_from(f, &position, "web1:b web1:c");
+	expect_from(f, &position, "");
+	free(position);
+}
+
 /* ---- positions ---- */
 
 static void a_position_of_the_journal_is_taken_up_by_its_time(void **state)
@@ -994,6 +1043,7 @@ int main(void)
 		CASE(a_file_that_is_mended_after_the_first_start_is_read_from_then),
 		CASE(a_directory_that_goes_away_is_an_error),
 		CASE(a_file_that_is_renamed_during_the_first_start_is_not_new),
+		CASE(what_cannot_be_found_at_the_first_start_is_not_new_later),
 		CASE(a_position_of_the_journal_is_taken_up_by_its_time),
 		CASE(a_position_of_another_directory_is_taken_up_by_its_time),
 		CASE(a_records_position_is_its_hosts_place_and_the_others_time),
