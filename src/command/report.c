@@ -8,14 +8,19 @@
 #include "command/session.h"
 #include "command/table.h"
 
+#define TICK_ROWS 64
+
 static int print_all(struct session *s, struct table *table)
 {
 	struct record record;
 	struct judged judged;
+	unsigned n = 0;
 	int r;
 
 	while ((r = source_next(s->source, &record)) > 0) {
-		session_tick(s);
+		/* A clock that is read for each row takes a fortieth of the time of all. */
+		if (r == SOURCE_AGAIN || ++n % TICK_ROWS == 0)
+			session_tick(s);
 		if (r == SOURCE_AGAIN)
 			continue;
 		r = judge_record(s->judge, s->source, &record, clock_now(), &judged);

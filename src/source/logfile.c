@@ -350,7 +350,9 @@ int logfile_open_block(const char *path, const struct source_options *options, s
 int logfile_open(const char *path, const struct source_options *options, struct source **ret,
 		 struct error *err)
 {
-	return logfile_open_block(path, options, LINES_BLOCK, ret, err);
+	size_t block = options->follow ? LINES_BLOCK : LINES_BLOCK_ONCE;
+
+	return logfile_open_block(path, options, block, ret, err);
 }
 
 const char *logfile_polls(const struct source *s)

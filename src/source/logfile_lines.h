@@ -7,8 +7,9 @@
 #include "base/buffer.h"
 #include "base/slice.h"
 
-#define LINES_BLOCK   262144 /* bytes read at once */
-#define LINES_LONGEST 65536  /* bytes of a line that are kept */
+#define LINES_BLOCK	 262144	 /* bytes read at once ... */
+#define LINES_BLOCK_ONCE 1048576 /* ... and by who ends with the file, and keeps no memory */
+#define LINES_LONGEST	 65536	 /* bytes of a line that are kept */
 
 struct line {
 	struct slice text;   /* without its newline, and without NULs at its begin */
@@ -44,7 +45,7 @@ enum lines_want {
 	LINES_ANY,	  /* the next line, whatever it holds */
 };
 
-/* @block: LINES_BLOCK, less in tests. 0 or -ENOMEM. */
+/* @block: LINES_BLOCK or LINES_BLOCK_ONCE, less in tests. 0 or -ENOMEM. */
 int lines_init(struct lines *l, size_t block);
 void lines_done(struct lines *l);
 
