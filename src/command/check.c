@@ -1,11 +1,11 @@
 /* Reads configuration and whitelists and tells every fault; a sender or reader starts then. */
 #include <stdio.h>
 
+#include "base/clock.h"
 #include "base/log.h"
-#include "command/clock.h"
 #include "command/commands.h"
-#include "command/rules.h"
 #include "command/session.h"
+#include "command/whitelist_files.h"
 #include "text/whitelist.h"
 
 static void warn(const struct error *what, void *userdata)

@@ -6,8 +6,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/clock.h"
 #include "base/log.h"
-#include "command/clock.h"
 #include "command/commands.h"
 #include "command/session.h"
 #include "command/table.h"

@@ -12,7 +12,7 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "base/log.h"
-#include "command/sender.h"
+#include "command/deliver_process.h"
 
 #define TEXT_MAX (4U << 20) /* bytes of alerts in one go */
 #define IDS_MAX	 4096	    /* alerts that are remembered */

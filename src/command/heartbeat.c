@@ -9,7 +9,7 @@
 #include <inttypes.h>
 
 #include "base/timetext.h"
-#include "store/words.h"
+#include "store/fields.h"
 
 #define FORM	  "heartbeat 1 "
 #define NEAR_USEC USEC_PER_HOUR

@@ -15,10 +15,10 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/timetext.h"
-#include "command/clock.h"
 #include "command/forgeries.h"
 #include "command/handover.h"
 #include "command/heartbeat.h"
@@ -27,7 +27,7 @@
 #include "config.h"
 #include "store/delivery.h"
 #include "store/file.h"
-#include "store/ledger.h"
+#include "store/ledger/ledger.h"
 #include "store/position.h"
 #include "store/reserve.h"
 

@@ -8,9 +8,9 @@
 #include <stdio.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/timetext.h"
-#include "command/clock.h"
 #include "config.h"
 
 /* Letters; those in capitals that are no short options stand for long ones only. */

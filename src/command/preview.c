@@ -8,8 +8,8 @@
 #include <stdio.h>
 
 #include "base/cleanup.h"
-#include "command/clock.h"
-#include "text/message.h"
+#include "base/clock.h"
+#include "text/message/compose.h"
 
 #define BLOCK_MAX ((size_t)1 << 18)
 

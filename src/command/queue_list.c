@@ -10,11 +10,11 @@
 #include <stdlib.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/log.h"
-#include "command/clock.h"
-#include "command/shown.h"
+#include "command/state_view.h"
 #include "store/config_file.h"
-#include "store/ledger.h"
+#include "store/ledger/ledger.h"
 
 static void tell_fault(const struct error *fault, void *userdata)
 {

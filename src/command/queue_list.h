@@ -3,7 +3,7 @@
 
 #include "command/options.h"
 #include "store/delivery.h"
-#include "store/outgoing.h"
+#include "store/spool.h"
 
 struct queue_to {
 	const struct config_destination *config;

@@ -8,16 +8,16 @@
 #include <stdio.h>
 #include <sys/wait.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/timetext.h"
-#include "command/clock.h"
 #include "command/commands.h"
+#include "command/deliver_process.h"
 #include "command/intake.h"
 #include "command/preview.h"
 #include "command/recover.h"
-#include "command/sender.h"
 #include "store/file.h"
-#include "store/ledger.h"
+#include "store/ledger/ledger.h"
 #include "store/position.h"
 
 /* The position, without a right to write there; a state that is not there is none. */

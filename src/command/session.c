@@ -8,16 +8,16 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/notify.h"
 #include "base/number.h"
 #include "base/timetext.h"
-#include "command/clock.h"
-#include "command/rules.h"
+#include "command/whitelist_files.h"
 #include "config.h"
-#include "source/collection.h"
-#include "source/journal.h"
-#include "source/logfile.h"
+#include "source/collector/ops.h"
+#include "source/journal/ops.h"
+#include "source/logfile/ops.h"
 #include "store/config_file.h"
 
 static const char *const log_files[] = {"/var/log/auth.log", "/var/log/secure",

@@ -8,16 +8,16 @@
 #include <stdio.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/timetext.h"
-#include "command/clock.h"
 #include "command/commands.h"
 #include "command/session.h"
-#include "command/shown.h"
+#include "command/state_view.h"
 #include "config.h"
 #include "store/delivery.h"
 #include "store/file.h"
-#include "store/ledger.h"
+#include "store/ledger/ledger.h"
 #include "store/position.h"
 #include "text/display.h"
 
@@ -261,7 +261,7 @@ int command_status(const struct options *options)
 	struct status s = {.config = session.config,
 			   .dirfd = -1,
 			   .now_usec = clock_now(),
-			   .last = BUFFER_INIT(LEDGER_BLOCK_MAX)};
+			   .last = BUFFER_INIT(ALERT_BLOCK_MAX)};
 
 	if (r == STATUS_DONE) {
 		s.waiting = calloc(session.config->n_destinations, sizeof(*s.waiting));

@@ -1,6 +1,6 @@
 /* Sends a test message now: the sender does it, and says what the mail server answered. */
 #include "command/commands.h"
-#include "command/sender.h"
+#include "command/deliver_process.h"
 
 int command_test_mail(const struct options *options)
 {

@@ -11,14 +11,14 @@
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/notify.h"
 #include "base/timetext.h"
-#include "command/clock.h"
 #include "command/commands.h"
+#include "command/deliver_process.h"
 #include "command/intake.h"
-#include "command/rules.h"
-#include "command/sender.h"
+#include "command/whitelist_files.h"
 
 #define RETRY_MIN_USEC	 USEC_PER_SEC
 #define RETRY_MAX_USEC	 USEC_PER_MIN

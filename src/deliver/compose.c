@@ -17,7 +17,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "text/config.h"
-#include "text/message.h"
+#include "text/message/compose.h"
 
 #define LOOKUP_MSEC	  3000
 #define TEMPLATE_MAX	  (1U << 20)

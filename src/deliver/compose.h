@@ -4,9 +4,9 @@
 #include <stdint.h>
 
 #include "base/hash.h"
-#include "deliver/batch.h"
-#include "store/outgoing.h"
+#include "store/spool.h"
 #include "text/config.h"
+#include "text/message/batch.h"
 
 #define COMPOSE_NAME_MAX 256
 

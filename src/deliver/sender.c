@@ -22,11 +22,11 @@
 #include "base/log.h"
 #include "base/number.h"
 #include "base/timetext.h"
-#include "deliver/lane.h"
-#include "deliver/leftovers.h"
-#include "deliver/requests.h"
+#include "deliver/admin.h"
+#include "deliver/destinations.h"
+#include "deliver/queue.h"
 #include "deliver/schedule.h"
-#include "deliver/targets.h"
+#include "deliver/spool_check.h"
 
 #define STEPS_MAX 1000 /* of a lane in one run; the next run goes on */
 

@@ -7,11 +7,11 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "deliver/carrier.h"
+#include "deliver/attempt.h"
 #include "deliver/compose.h"
 #include "store/delivery.h"
-#include "store/ledger.h"
-#include "store/outgoing.h"
+#include "store/ledger/ledger.h"
+#include "store/spool.h"
 #include "text/config.h"
 
 enum sender_mode {

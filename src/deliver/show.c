@@ -10,8 +10,8 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
-#include "deliver/requests.h"
-#include "deliver/work.h"
+#include "deliver/admin.h"
+#include "deliver/job.h"
 #include "text/display.h"
 
 static void print(const struct work *w, const char *how)

@@ -21,7 +21,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/timetext.h"
-#include "deliver/advice.h"
+#include "deliver/hints.h"
 
 #define CONNECT_TIMEOUT_SEC 30L
 #define QUIT_TIMEOUT_SEC    1L

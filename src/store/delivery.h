@@ -29,7 +29,7 @@
 #include "base/buffer.h"
 #include "base/error.h"
 #include "base/hash.h"
-#include "store/ledger.h"
+#include "store/ledger/ledger.h"
 #include "text/alert.h"
 
 #define DELIVERY_FILE	     "delivery"

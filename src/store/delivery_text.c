@@ -12,8 +12,8 @@
 
 #include "base/cleanup.h"
 #include "base/number.h"
+#include "store/fields.h"
 #include "store/file.h"
-#include "store/words.h"
 
 #define MAGIC	   "LOGINBELL_DELIVERY=1\n"
 #define CRC_LENGTH 13 /* "CRC=xxxxxxxx\n" */

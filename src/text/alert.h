@@ -11,6 +11,8 @@
 #include "base/buffer.h"
 #include "base/slice.h"
 
+#define ALERT_BLOCK_MAX (1U << 20) /* bytes of an alert's text form */
+
 enum alert_kind {
 	ALERT_LOGIN = 0,
 	ALERT_FORGED,	 /* a record that claims a login and was not written by sshd */

@@ -13,7 +13,7 @@
 #include "base/number.h"
 #include "base/timetext.h"
 #include "text/login.h"
-#include "text/template.h"
+#include "text/message/template.h"
 
 #define LOCAL_PART_MAX 64  /* RFC 5321, section 4.5.3.1.1 */
 #define ADDRESS_MAX    254 /* section 4.5.3.1.3: a path of 256 with its "<" and ">" */

@@ -77,7 +77,7 @@ def check_layout(prefix):
         for unit, program in (("loginbell", "bin/loginbell"),
                               ("loginbell-deliver", "libexec/loginbell-deliver"),
                               ("loginbell-scan", "bin/loginbell")):
-            with open(f"{work}/{unit}.service", encoding="utf-8") as file:
+            with open(f"{work}/units/{unit}.service", encoding="utf-8") as file:
                 expect_in(f"\nExecStart={prefix}/{program} ", file.read())
 
 

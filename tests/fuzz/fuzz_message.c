@@ -7,7 +7,7 @@
 #include <stdio.h>
 
 #include "base/cleanup.h"
-#include "text/message.h"
+#include "text/message/compose.h"
 
 #define ALERTS_MAX 64
 #define INPUT_MAX  65536

@@ -1,7 +1,7 @@
 /* Templates: what is checked is what is expanded, and the output is bounded by its parts. */
 #include <stdlib.h>
 
-#include "text/template.h"
+#include "text/message/template.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

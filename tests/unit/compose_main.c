@@ -7,7 +7,7 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "base/number.h"
-#include "text/message.h"
+#include "text/message/compose.h"
 
 #define ALERTS_MAX 5000
 #define INPUT_MAX  (64U << 20)

@@ -24,8 +24,8 @@
 
 #include "base/buffer.h"
 #include "base/timetext.h"
-#include "source/logfile.h"
-#include "source/logfile_lines.h"
+#include "source/logfile/lines.h"
+#include "source/logfile/ops.h"
 
 #define NOW	 UINT64_C(1795435200000000) /* 2026-11-23 12:00:00 UTC */
 #define TIME_SEC 1795406700		    /* 2026-11-23 04:05:00 UTC */

@@ -1,0 +1,175 @@
+/*
+ * Directories are watched, not files: editors write beside and rename. Where a directory is
+ * missing, its nearest parent that exists is watched; any event there makes the watch anew.
+ */
+#include "command/whitelist_files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <fnmatch.h>
+#include <glob.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+
+#include "base/buffer.h"
+#include "base/io.h"
+
+#define WHITELIST_MAX ((size_t)256 << 20) /* bytes of one file */
+
+/* The i-th pattern, or NULL behind the last. */
+static const char *pattern_at(const struct options *options, const struct config *config, size_t i)
+{
+	if (options->n_whitelists)
+		return i < options->n_whitelists ? options->whitelists[i] : NULL;
+	return i < config->whitelist_files.n ? config->whitelist_files.items[i] : NULL;
+}
+
+static bool is_glob(const char *s)
+{
+	return strpbrk(s, "*?[") != NULL;
+}
+
+static int load_file(struct whitelist *w, const char *path, struct error *err)
+{
+	struct buffer text AUTO_BUFFER = BUFFER_INIT(WHITELIST_MAX);
+	int r = io_read_file_at(AT_FDCWD, path, &text);
+
+	if (r < 0) {
+		error_set(err, path, 0, 0, "the whitelist cannot be read: %s", strerror(-r));
+		return r == -ENOMEM ? r : STATUS_WRONG;
+	}
+	r = whitelist_add(w, buffer_slice(&text), path, err);
+	return r > 0 ? STATUS_WRONG : r;
+}
+
+/* A directory that is not there holds no files; one that may not be read might hold some. */
+static int glob_error(const char *path, int error)
+{
+	(void)path;
+	return error != ENOENT && error != ENOTDIR;
+}
+
+static int load_pattern(struct whitelist *w, const char *pattern, bool may_miss, struct error *err)
+{
+	glob_t found = {0};
+	int r;
+
+	if (!is_glob(pattern))
+		return may_miss && access(pattern, F_OK) < 0 && errno == ENOENT
+			       ? 0
+			       : load_file(w, pattern, err);
+	r = glob(pattern, 0, glob_error, &found);
+	if (r == GLOB_NOSPACE)
+		r = -ENOMEM;
+	else if (r == GLOB_ABORTED) {
+		error_set(err, pattern, 0, 0, "the whitelist directory cannot be read: %s",
+			  strerror(errno));
+		r = STATUS_WRONG;
+	} else {
+		r = 0;
+		for (size_t i = 0; i < found.gl_pathc && r == 0; i++)
+			r = load_file(w, found.gl_pathv[i], err);
+	}
+	globfree(&found);
+	return r;
+}
+
+int rules_load(const struct options *options, const struct config *config, struct whitelist **ret,
+	       struct error *err)
+{
+	struct whitelist *w AUTO_WHITELIST = whitelist_new();
+	bool may_miss = !options->n_whitelists && config->whitelist_is_default;
+	const char *pattern;
+	int r = 0;
+
+	if (!w)
+		r = -ENOMEM;
+	for (size_t i = 0; r == 0 && (pattern = pattern_at(options, config, i)); i++)
+		r = load_pattern(w, pattern, may_miss, err);
+	if (r == 0)
+		r = whitelist_build(w);
+	if (r == -ENOMEM)
+		error_set(err, NULL, 0, 0, "out of memory for the whitelist");
+	if (r == 0)
+		*ret = TAKE_PTR(w);
+	return r;
+}
+
+/* Cuts the last part off @path. */
+static bool to_parent(char *path)
+{
+	char *slash = strrchr(path, '/');
+
+	if (!slash || strcmp(path, "/") == 0)
+		return false;
+	if (slash == path)
+		slash++;
+	*slash = '\0';
+	return true;
+}
+
+int rules_watch(const struct options *options, const struct config *config)
+{
+	const uint32_t mask = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CREATE |
+			      IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
+	const char *pattern;
+	int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+
+	if (fd < 0)
+		return -1;
+	for (size_t i = 0; (pattern = pattern_at(options, config, i)); i++) {
+		char path[PATH_MAX];
+
+		if ((size_t)snprintf(path, sizeof(path), "%s%s", pattern[0] == '/' ? "" : "./",
+				     pattern) >= sizeof(path))
+			continue;
+		while (to_parent(path) && inotify_add_watch(fd, path, mask) < 0 && errno == ENOENT)
+			;
+	}
+	return fd;
+}
+
+/*
+ * Whether an event on @name is about a file of @pattern. A file just made is not read before it is
+ * closed: half a line may be a wider rule. A symbolic link is whole at once.
+ */
+static bool concerns(const char *pattern, const char *name, uint32_t mask)
+{
+	const char *slash = strrchr(pattern, '/'), *base = slash ? slash + 1 : pattern;
+	char path[PATH_MAX];
+	struct stat st;
+
+	if (fnmatch(base, name, 0) != 0)
+		return false;
+	if (!(mask & IN_CREATE))
+		return true;
+	return (size_t)snprintf(path, sizeof(path), "%.*s%s", (int)(base - pattern), pattern,
+				name) < sizeof(path) &&
+	       lstat(path, &st) == 0 && S_ISLNK(st.st_mode);
+}
+
+bool rules_changed(int fd, const struct options *options, const struct config *config)
+{
+	_Alignas(struct inotify_event) char events[4096];
+	bool changed = false;
+	ssize_t n;
+
+	while ((n = read(fd, events, sizeof(events))) > 0) {
+		for (char *at = events; at < events + n;) {
+			const struct inotify_event *e = (const struct inotify_event *)(void *)at;
+			const char *pattern;
+
+			at += sizeof(*e) + e->len;
+			/* A directory came, went, or events were lost: look at everything. */
+			if (e->len == 0 || (e->mask & (IN_ISDIR | IN_Q_OVERFLOW)))
+				changed = true;
+			for (size_t i = 0; !changed && (pattern = pattern_at(options, config, i));
+			     i++)
+				changed = concerns(pattern, e->name, e->mask);
+		}
+	}
+	return changed;
+}

@@ -1,0 +1,118 @@
+/* A new destination gets what nobody was told yet; one that is configured no more is forgotten. */
+#include "deliver/destinations.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+
+/* A new destination begins where the others are: it gets what nobody was told yet. */
+static int add_destination(struct sender *s, const char *name)
+{
+	struct delivery_destination *dest, old = {0};
+
+	for (size_t i = 0; i < s->delivery->n_destinations; i++)
+		for (int c = 0; c < DELIVERY_CLASSES; c++)
+			if (s->delivery->destinations[i].lanes[c].mark > old.lanes[c].mark)
+				old.lanes[c].mark = s->delivery->destinations[i].lanes[c].mark;
+	dest = delivery_add(s->delivery, name);
+	if (!dest)
+		return -ENOMEM;
+	for (int c = 0; c < DELIVERY_CLASSES; c++) {
+		dest->lanes[c].mark = old.lanes[c].mark;
+		if (s->restart_seq > 0 && dest->lanes[c].mark < s->restart_seq - 1)
+			dest->lanes[c].mark = s->restart_seq - 1;
+	}
+	s->changed = true;
+	return 0;
+}
+
+static bool is_configured(const struct config *config, const char *name)
+{
+	for (size_t i = 0; i < config->n_destinations; i++)
+		if (strcmp(config->destinations[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+void targets_drop_unconfigured(struct sender *s)
+{
+	for (size_t i = 0; i < s->delivery->n_destinations;) {
+		struct delivery_destination *dest = &s->delivery->destinations[i];
+
+		if (is_configured(s->config, dest->name)) {
+			i++;
+			continue;
+		}
+		log_notice("destination %s is configured no more and is forgotten",
+			   dest->name[0] ? dest->name : "[Mail]");
+		for (int l = 0; l < DELIVERY_LANES; l++) {
+			char file[OUTGOING_NAME_MAX];
+
+			outgoing_name(dest->name, (enum delivery_lane_name)l, file);
+			(void)outgoing_remove(s->dirfd, file);
+		}
+		delivery_remove(s->delivery, dest);
+		s->changed = true;
+	}
+}
+
+void targets_drop_rcpts(struct sender *s, const struct target *t)
+{
+	struct delivery_destination *dest = sender_done(s, t);
+
+	for (size_t i = 0; i < dest->n_exceptions;) {
+		struct delivery_exception *x = &dest->exceptions[i];
+		bool known = !x->rcpt;
+
+		for (size_t k = 0; k < t->config->to.n && !known; k++)
+			known = strcmp(t->config->to.items[k], x->rcpt) == 0;
+		if (known) {
+			i++;
+			continue;
+		}
+		log_notice("recipient %s is configured no more and is forgotten", x->rcpt);
+		free(x->rcpt);
+		*x = dest->exceptions[--dest->n_exceptions];
+		s->changed = true;
+	}
+}
+
+void targets_free(struct target *targets, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		(void)carrier_free(targets[i].carrier);
+		for (int l = 0; l < DELIVERY_LANES; l++)
+			(void)outgoing_free(targets[i].unsaved[l]);
+	}
+	free(targets);
+}
+
+int targets_make(struct sender *s, const struct config *config, struct target **ret)
+{
+	struct target *targets = calloc(config->n_destinations, sizeof(*targets));
+	int r = 0;
+
+	if (!targets)
+		return -ENOMEM;
+	for (size_t i = 0; i < config->n_destinations && r == 0; i++) {
+		const char *name = config->destinations[i].name;
+
+		targets[i].config = &config->destinations[i];
+		for (int l = 0; l < DELIVERY_LANES; l++) {
+			char file[OUTGOING_NAME_MAX];
+
+			outgoing_name(name, (enum delivery_lane_name)l, file);
+			targets[i].frozen[l] = faccessat(s->dirfd, file, F_OK, 0) == 0;
+		}
+		if (!delivery_find(s->delivery, name))
+			r = add_destination(s, name);
+	}
+	if (r < 0)
+		free(targets);
+	else
+		*ret = targets;
+	return r;
+}

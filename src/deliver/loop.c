@@ -1,0 +1,250 @@
+/*
+ * One poll(2) over three descriptors: inotify on the state directory (a new ledger, a request) and
+ * on the ledger (new alerts), a timer for what is due later, and the signals' pipe. The timer runs
+ * by the wall clock, as the stored times do, and tells when that is set. While nothing waits it is
+ * not armed: no wake-up.
+ */
+#include "deliver/loop.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/timerfd.h>
+#include <sysexits.h>
+#include <time.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/notify.h"
+#include "base/timetext.h"
+#include "deliver/schedule.h"
+#include "deliver/signals.h"
+#include "store/config_file.h"
+#include "store/request.h"
+
+#define LEDGER	    "ledger"
+#define RETRY_USEC  (5 * USEC_PER_SEC) /* after the ledger could not be read */
+#define RETRY_SHORT 20000	       /* at least between two runs by the timer */
+
+struct follower {
+	struct sender *s;
+	const char *config_path;
+	int inotify, timer;
+	int ledger_watch; /* -1: none */
+	uint64_t watchdog_usec, watchdog_due;
+};
+
+static uint64_t monotonic_usec(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * USEC_PER_SEC + (uint64_t)ts.tv_nsec / 1000;
+}
+
+static void watchdog(struct follower *f)
+{
+	uint64_t now;
+
+	if (f->watchdog_usec == 0)
+		return;
+	now = monotonic_usec();
+	if (now < f->watchdog_due)
+		return;
+	(void)notify_send("WATCHDOG=1");
+	f->watchdog_due = now + f->watchdog_usec;
+}
+
+/* Asked by libcurl about once a second while a mail is sent. */
+static bool alive(void *userdata)
+{
+	watchdog(userdata);
+	return true;
+}
+
+/* Watches the ledger that is there now; one that comes is seen in the directory. */
+static void watch_ledger(struct follower *f)
+{
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d/" LEDGER, f->s->dirfd);
+	f->ledger_watch = inotify_add_watch(f->inotify, path, IN_MODIFY);
+	if (f->ledger_watch < 0 && errno != ENOENT)
+		log_error("the ledger cannot be watched: %s", strerror(errno));
+}
+
+static int watch(struct follower *f)
+{
+	char path[64];
+
+	f->inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	if (f->inotify < 0)
+		return -errno;
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", f->s->dirfd);
+	if (inotify_add_watch(f->inotify, path, IN_CREATE | IN_MOVED_TO | IN_ONLYDIR) < 0)
+		return -errno;
+	watch_ledger(f);
+	return 0;
+}
+
+/* Whether something happened to the ledger, or is asked for. */
+static bool take_events(struct follower *f)
+{
+	char buf[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
+	bool any = false, new_ledger = false;
+	ssize_t n;
+
+	while ((n = read(f->inotify, buf, sizeof(buf))) > 0) {
+		const struct inotify_event *e;
+
+		for (char *at = buf; at < buf + n; at += sizeof(*e) + e->len) {
+			e = (const struct inotify_event *)(void *)at;
+			if (e->wd == f->ledger_watch || (e->mask & IN_Q_OVERFLOW) ||
+			    (e->len && slice_starts_with(slice_of(e->name), REQUEST_PREFIX)))
+				any = true;
+			if ((e->len && strcmp(e->name, LEDGER) == 0) || (e->mask & IN_Q_OVERFLOW))
+				new_ledger = true;
+		}
+	}
+	if (new_ledger) {
+		/* The old file may still get what its reader has not seen; both are read. */
+		if (f->ledger_watch >= 0)
+			(void)inotify_rm_watch(f->inotify, f->ledger_watch);
+		watch_ledger(f);
+	}
+	return any || new_ledger;
+}
+
+static void arm(const struct follower *f, uint64_t due_usec)
+{
+	struct itimerspec at = {0};
+	int flags = 0;
+
+	if (due_usec != SCHEDULE_NEVER) {
+		uint64_t soon = sender_now() + RETRY_SHORT;
+
+		if (due_usec < soon)
+			due_usec = soon;
+		at.it_value.tv_sec = (time_t)(due_usec / USEC_PER_SEC);
+		at.it_value.tv_nsec = (long)(due_usec % USEC_PER_SEC * 1000);
+		flags = TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET;
+	}
+	if (timerfd_settime(f->timer, flags, &at, NULL) < 0)
+		log_error("timer: %s", strerror(errno));
+}
+
+static void reload(struct follower *f)
+{
+	AUTO_CONFIG struct config *config = NULL;
+	struct error err;
+	int r;
+
+	(void)notify_send("RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)monotonic_usec());
+	r = config_file_load(f->config_path, &config, NULL, NULL, &err);
+	if (r != 0) {
+		log_error_struct(LOG_ERR, &err);
+		log_error("the configuration is not taken over; the old one stays in force");
+	} else if (sender_reload(f->s, config) == 0) {
+		config = NULL;
+		log_notice("the configuration was read again");
+	} else {
+		log_error("out of memory; the old configuration stays in force");
+	}
+	(void)notify_send("READY=1");
+}
+
+static void tell(const struct follower *f)
+{
+	AUTO_BUFFER struct buffer text = BUFFER_INIT(450);
+
+	/* What does not fit is left out: the parts before are whole. */
+	(void)sender_status(f->s, &text);
+	(void)notify_send("STATUS=%.*s", (int)text.len, buffer_slice(&text).p);
+}
+
+static int run(struct follower *f, enum sender_mode mode)
+{
+	uint64_t due;
+	int r = sender_run(f->s, mode, &due);
+
+	if (r < 0)
+		due = sender_now() + RETRY_USEC;
+	arm(f, due);
+	tell(f);
+	return r;
+}
+
+static int wait(struct follower *f)
+{
+	struct pollfd fds[] = {
+		{.fd = f->inotify, .events = POLLIN},
+		{.fd = f->timer, .events = POLLIN},
+		{.fd = signals_fd(), .events = POLLIN},
+	};
+	enum sender_mode mode = SENDER_FOLLOW;
+	bool any = false;
+	uint64_t expired;
+	int timeout = -1;
+
+	if (f->watchdog_usec > 0) {
+		uint64_t now = monotonic_usec();
+
+		timeout = f->watchdog_due > now ? (int)((f->watchdog_due - now) / 1000) + 1 : 0;
+	}
+	if (poll(fds, ARRAY_SIZE(fds), timeout) < 0 && errno != EINTR)
+		return -errno;
+	watchdog(f);
+	if (fds[0].revents)
+		any |= take_events(f);
+	if (fds[1].revents) {
+		/* -ECANCELED: the clock was set, and what is due has to be seen anew. */
+		(void)!read(f->timer, &expired, sizeof(expired));
+		any = true;
+	}
+	signals_drain();
+	if (signals_take_reload()) {
+		reload(f);
+		any = true;
+	}
+	if (signals_take_flush()) {
+		mode = SENDER_FLUSH;
+		any = true;
+	}
+	if (any && !signals_stop())
+		(void)run(f, mode);
+	return 0;
+}
+
+int follow(struct sender *s, const char *config_path)
+{
+	AUTO_CLOSE int inotify = -1, timer = -1;
+	struct follower f = {.s = s, .config_path = config_path};
+	int r;
+
+	r = watch(&f);
+	inotify = f.inotify;
+	f.timer = timer = timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (r < 0 || timer < 0) {
+		log_error("cannot wait for alerts: %s", strerror(r < 0 ? -r : errno));
+		return 1;
+	}
+	s->alive = alive;
+	s->userdata = &f;
+	f.watchdog_usec = notify_watchdog_usec();
+	watchdog(&f);
+	(void)notify_send("READY=1");
+	if (!signals_stop())
+		(void)run(&f, SENDER_FOLLOW);
+	while (!signals_stop()) {
+		r = wait(&f);
+		if (r < 0) {
+			log_error("poll: %s", strerror(-r));
+			return 1;
+		}
+	}
+	/* What waits goes now, without a pause; an alarm ends it if it hangs. */
+	(void)notify_send("STOPPING=1\nSTATUS=Mails what waits");
+	r = run(&f, SENDER_ONCE);
+	return r < 0 ? 1 : sender_waits(s) ? EX_TEMPFAIL : 0;
+}

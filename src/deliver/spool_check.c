@@ -1,0 +1,98 @@
+/*
+ * The names of frozen mails are made of the configuration's destinations; what has another name was
+ * put there by somebody, or belongs to a destination that was forgotten with a lost "delivery".
+ * Nothing is removed that is not understood.
+ */
+#include "deliver/spool_check.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+
+#define NO_LEDGER "none"
+
+static void disown(int dirfd, const char *file)
+{
+	AUTO_OUTGOING struct outgoing *o = NULL;
+	int r = outgoing_load(dirfd, file, &o, NULL);
+
+	if (r > 0) /* none, or a damaged one, of which is told when its turn comes */
+		return;
+	if (r == 0) {
+		(void)snprintf(o->ledger_id, sizeof(o->ledger_id), NO_LEDGER);
+		r = outgoing_save(dirfd, file, o);
+	}
+	if (r < 0)
+		log_error("%s: %s", file, strerror(-r));
+}
+
+void leftovers_disown(const struct sender *s, const struct config *config)
+{
+	char file[OUTGOING_NAME_MAX];
+
+	for (size_t i = 0; i < config->n_destinations; i++) {
+		for (int l = 0; l < DELIVERY_LANES; l++) {
+			outgoing_name(config->destinations[i].name, (enum delivery_lane_name)l,
+				      file);
+			disown(s->dirfd, file);
+		}
+	}
+}
+
+/* Whether @name, with its folder, is a frozen mail's, or one that was set aside. */
+static bool is_own(const struct sender *s, const char *name)
+{
+	static const char *const ends[] = {"", ".tmp", ".damaged", ".refused"};
+	char file[OUTGOING_NAME_MAX];
+
+	for (size_t i = 0; i < s->n_targets; i++) {
+		for (int l = 0; l < DELIVERY_LANES; l++) {
+			size_t n;
+
+			outgoing_name(s->targets[i].config->name, (enum delivery_lane_name)l, file);
+			n = strlen(file);
+			for (size_t k = 0; k < ARRAY_SIZE(ends); k++)
+				if (strncmp(name, file, n) == 0 && strcmp(name + n, ends[k]) == 0)
+					return true;
+		}
+	}
+	return false;
+}
+
+void leftovers_tell(const struct sender *s)
+{
+	int fd = openat(s->dirfd, OUTGOING_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	char name[sizeof(OUTGOING_DIR) + NAME_MAX + 1];
+	const struct dirent *e;
+	DIR *dir;
+
+	if (fd < 0) {
+		if (errno != ENOENT)
+			log_error(OUTGOING_DIR ": %s", strerror(errno));
+		return;
+	}
+	dir = fdopendir(fd);
+	if (!dir) {
+		log_error(OUTGOING_DIR ": %s", strerror(errno));
+		(void)close(fd);
+		return;
+	}
+	while ((e = readdir(dir))) {
+		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+			continue;
+		(void)snprintf(name, sizeof(name), OUTGOING_DIR "/%s", e->d_name);
+		if (!is_own(s, name))
+			log_warning(
+				"%s is not a mail of any configured destination and is left "
+				"alone",
+				name);
+	}
+	(void)closedir(dir);
+}

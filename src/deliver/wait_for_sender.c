@@ -1,0 +1,124 @@
+/*
+ * The file "delivery" tells how far the other is: it is replaced whenever that changes. That it
+ * gives up its lock makes no event, so that is looked at every quarter of a second.
+ */
+#include "deliver/wait_for_sender.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <time.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "deliver/signals.h"
+#include "store/delivery.h"
+#include "store/file.h"
+#include "store/ledger/ledger.h"
+
+#define LIMIT_SEC 30
+#define TICK_MSEC 250
+
+static int last_of_ledger(int dirfd, uint64_t *ret_seq, char ret_id[LEDGER_ID_MAX])
+{
+	struct ledger_reader *reader;
+	struct error err;
+	struct alert a;
+	int r;
+
+	*ret_seq = 0;
+	r = ledger_reader_open(dirfd, 0, &reader, &err);
+	if (r < 0) {
+		log_error_struct(LOG_ERR, &err);
+		return r;
+	}
+	while ((r = ledger_reader_next(reader, &a)) > 0)
+		*ret_seq = r == LEDGER_E_REPLACED ? 0 : a.seq;
+	(void)snprintf(ret_id, LEDGER_ID_MAX, "%s", ledger_reader_id(reader));
+	(void)ledger_reader_free(reader);
+	return r;
+}
+
+/* 0: all is mailed; 1: not yet; EX_TEMPFAIL: it was tried, and is put off. */
+static int look(int dirfd, uint64_t last, const char *id, bool asked)
+{
+	AUTO_DELIVERY struct delivery *d = NULL;
+	bool waits = false, deferred = false;
+	int r = delivery_load(dirfd, &d, NULL);
+
+	if (r < 0)
+		return r;
+	if (r > 0 || strcmp(d->ledger_id, id) != 0)
+		return last == 0 ? 0 : 1;
+	for (size_t i = 0; i < d->n_destinations; i++) {
+		const struct delivery_destination *dest = &d->destinations[i];
+
+		for (int c = 0; c < DELIVERY_CLASSES; c++) {
+			waits |= dest->lanes[c].mark < last;
+			deferred |= dest->lanes[c].mark < last && dest->lanes[c].tries > 0;
+		}
+		for (size_t k = 0; k < dest->n_exceptions; k++)
+			deferred |= dest->exceptions[k].state != DELIVERY_GIVEN_UP;
+	}
+	/* What it says from before it was asked is no answer. */
+	if (deferred && asked)
+		return EX_TEMPFAIL;
+	return waits || deferred ? 1 : 0;
+}
+
+static bool same_file(const struct stat *a, const struct stat *b)
+{
+	return a->st_ino == b->st_ino && a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
+	       a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+int beside(int dirfd, pid_t pid, int *ret_lock)
+{
+	AUTO_CLOSE int inotify = -1;
+	char path[64], buf[4096], id[LEDGER_ID_MAX];
+	struct stat before = {0}, now = {0};
+	struct timespec start, ts;
+	bool asked;
+	uint64_t last;
+	int r;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &start);
+	r = last_of_ledger(dirfd, &last, id);
+	if (r < 0)
+		return r;
+	inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	if (inotify < 0)
+		return -errno;
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", dirfd);
+	if (inotify_add_watch(inotify, path, IN_MOVED_TO) < 0)
+		return -errno;
+	(void)fstatat(dirfd, DELIVERY_FILE, &before, 0);
+	r = look(dirfd, last, id, false);
+	if (r <= 0)
+		return r;
+	asked = pid > 0 && kill(pid, SIGUSR1) == 0;
+	for (;;) {
+		struct pollfd fd = {.fd = inotify, .events = POLLIN};
+
+		r = file_lock(dirfd, "sender.lock", ret_lock, &pid);
+		if (r == 0)
+			return BESIDE_E_FREE;
+		if (r < 0)
+			return r;
+		(void)fstatat(dirfd, DELIVERY_FILE, &now, 0);
+		r = look(dirfd, last, id, !asked || !same_file(&before, &now));
+		if (r != 1)
+			return r;
+		(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+		if (ts.tv_sec - start.tv_sec >= LIMIT_SEC || signals_stop())
+			return EX_TEMPFAIL;
+		if (poll(&fd, 1, TICK_MSEC) > 0)
+			while (read(inotify, buf, sizeof(buf)) > 0)
+				;
+	}
+}

@@ -1,0 +1,220 @@
+/*
+ * A mail is made in two steps: its subject and text as UTF-8 prose (describe, tally, template),
+ * then its outer form (mime), which alone knows of line lengths and encodings. Everything from a
+ * log is made safe in the first step, and cannot leave its header or line in the second.
+ */
+#include "text/message/compose.h"
+
+#include <stdio.h>
+
+#include "base/cleanup.h"
+#include "base/hash.h"
+#include "base/timetext.h"
+#include "text/message/body.h"
+#include "text/message/mime.h"
+#include "text/message/summary.h"
+
+#define SUBJECT_MAX  8192
+#define FILTER_SHOWN 400 /* bytes of a value in an X-Loginbell header */
+
+#define DOMAIN_MAX 255 /* RFC 1035, section 2.3.4 */
+
+/* A line holds " <", 32 digits, "@", this much of the domain, and ">". */
+#define ID_DOMAIN_MAX 40
+
+/* This host's name, which a resolver may have given, as a domain; the labels that fit @max. */
+static void domain_of(const struct message_options *options, size_t max, char ret[DOMAIN_MAX + 1])
+{
+	const char *name = options->fqdn && *options->fqdn ? options->fqdn : options->host;
+	size_t n = 0, skip = 0;
+
+	name = name ? name : "";
+	if (strlen(name) > max) {
+		const char *tail = name + strlen(name) - max;
+		const char *dot = strchr(tail, '.');
+
+		skip = (size_t)((dot && dot[1] ? dot + 1 : tail) - name);
+	}
+	for (const char *c = name + skip; *c; c++) {
+		bool fine = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') ||
+			    (*c >= '0' && *c <= '9') || *c == '-';
+
+		if (fine || (*c == '.' && n > 0 && ret[n - 1] != '.'))
+			ret[n++] = *c;
+	}
+	if (n > 0 && ret[n - 1] == '.')
+		n--;
+	ret[n] = '\0';
+	if (n == 0)
+		(void)snprintf(ret, DOMAIN_MAX + 1, "localhost");
+}
+
+static struct hash128 hash_add_slice(struct hash128 h, struct slice s)
+{
+	return hash_fnv_add(hash_fnv_add(h, s.p, s.n), "", 1);
+}
+
+static void format_id(struct hash128 h, const struct message_options *options, char ret[128])
+{
+	char domain[DOMAIN_MAX + 1];
+
+	domain_of(options, ID_DOMAIN_MAX, domain);
+	(void)snprintf(ret, 128, "<%016llx%016llx@%.40s>", (unsigned long long)h.high,
+		       (unsigned long long)h.low, domain);
+}
+
+void message_id(const struct alert *alerts, size_t n, const struct message_options *options,
+		char ret[128])
+{
+	struct hash128 h = hash_fnv_init();
+
+	for (size_t i = 0; i < n && !options->test; i++)
+		h = hash_add_slice(h, alerts[i].id);
+	if (options->test) {
+		h = hash_add_slice(h, SLICE_LITERAL("test"));
+		h = hash_fnv_add(h, &options->now_usec, sizeof(options->now_usec));
+	}
+	format_id(h, options, ret);
+}
+
+/* A mail that never was: what clients thread the mails of one host, or of one user there, under. */
+static void thread_id(const struct mail *m, char ret[128])
+{
+	struct hash128 h = hash_add_slice(hash_fnv_init(), SLICE_LITERAL("thread"));
+
+	h = hash_add_slice(h,
+			   m->hosts.n == 1 ? m->hosts.items[0].value : slice_of(m->options->host));
+	if (m->n == 1 && m->users.n == 1)
+		h = hash_add_slice(h, m->users.items[0].value);
+	else if (m->of_kind[ALERT_FORGED] > 0)
+		h = hash_add_slice(h, SLICE_LITERAL("forged\n"));
+	format_id(h, m->options, ret);
+}
+
+static int append_address_list(struct buffer *ret, const struct message_options *options)
+{
+	AUTO_BUFFER struct buffer list = BUFFER_INIT(MESSAGE_MAX);
+	struct writer w = {&list, 0};
+	char domain[DOMAIN_MAX + 1];
+
+	domain_of(options, DOMAIN_MAX, domain);
+	for (size_t i = 0; i < options->n_to; i++) {
+		write_format(&w, "%s%s", i > 0 ? ", " : "", options->to[i]);
+		/* RFC 5322 knows no bare local part; it means a mailbox of this host. */
+		if (!strchr(options->to[i], '@'))
+			write_format(&w, "@%s", domain);
+	}
+	return w.error < 0 ? w.error : mime_append_tokens(ret, "To", buffer_slice(&list));
+}
+
+static int append_subject(struct buffer *ret, const struct mail *m)
+{
+	AUTO_BUFFER struct buffer text = BUFFER_INIT(SUBJECT_MAX);
+	struct writer w = {&text, 0};
+
+	mail_write_subject(&w, m);
+	return w.error < 0 ? w.error : mime_append_header(ret, "Subject", buffer_slice(&text));
+}
+
+static int append_filter(struct buffer *ret, const char *name, struct slice value)
+{
+	AUTO_BUFFER struct buffer text = BUFFER_INIT(SUBJECT_MAX);
+	struct writer w = {&text, 0};
+
+	if (value.n == 0)
+		return 0;
+	write_shown(&w, value, FILTER_SHOWN);
+	return w.error < 0 ? w.error : mime_append_header(ret, name, buffer_slice(&text));
+}
+
+/* For rules of mail clients: what is the same of all that the mail tells. */
+static int append_filters(struct buffer *ret, const struct mail *m)
+{
+	static const struct {
+		const char *name;
+		tally_field field;
+	} filters[] = {
+		{"X-Loginbell-Host", mail_host},    {"X-Loginbell-User", mail_user},
+		{"X-Loginbell-Addr", mail_address}, {"X-Loginbell-Method", mail_method},
+		{"X-Loginbell-Key", mail_key},
+	};
+	AUTO_BUFFER struct buffer events = BUFFER_INIT(SUBJECT_MAX);
+	struct writer w = {&events, 0};
+	uint64_t count = 0;
+	int r;
+
+	for (int kind = 0; kind < ALERT_KINDS; kind++) {
+		if (m->of_kind[kind] > 0)
+			write_format(&w, "%s%s", events.len > 0 ? ", " : "",
+				     alert_kind_name((enum alert_kind)kind));
+		count += m->of_kind[kind];
+	}
+	if (m->n == 0)
+		write_str(&w, "test");
+	r = w.error < 0 ? w.error : append_filter(ret, "X-Loginbell-Event", buffer_slice(&events));
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(filters); i++)
+		r = append_filter(ret, filters[i].name, mail_common(m, filters[i].field));
+	if (r == 0)
+		r = buffer_printf(ret, "X-Loginbell-Count: %llu\r\n", (unsigned long long)count);
+	if (r == 0 && m->of_kind[ALERT_LOGIN] > 0)
+		r = buffer_append_str(ret, "X-Loginbell-Verdict: alert\r\n");
+	return r;
+}
+
+static int append_headers(struct buffer *ret, const struct mail *m, const char *id)
+{
+	const struct message_options *options = m->options;
+	char date[TIMETEXT_MAX], root[128];
+	int r;
+
+	r = buffer_printf(ret, "Date: %s\r\n", timetext_rfc5322(options->now_usec, date));
+	if (r == 0)
+		r = mime_append_tokens(ret, "From", slice_of(options->from));
+	if (r == 0)
+		r = append_address_list(ret, options);
+	if (r == 0)
+		r = mime_append_tokens(ret, "Message-ID", slice_of(id));
+	if (r == 0 && m->n > 0) {
+		thread_id(m, root);
+		r = mime_append_tokens(ret, "In-Reply-To", slice_of(root));
+		if (r == 0)
+			r = mime_append_tokens(ret, "References", slice_of(root));
+	}
+	if (r == 0)
+		r = append_subject(ret, m);
+	if (r == 0)
+		r = buffer_append_str(ret,
+				      "Auto-Submitted: auto-generated\r\n"
+				      "X-Auto-Response-Suppress: All\r\n");
+	return r < 0 ? r : append_filters(ret, m);
+}
+
+int message_compose(const struct alert *alerts, size_t n, const struct message_options *options,
+		    struct buffer *ret, char ret_message_id[128])
+{
+	AUTO_BUFFER struct buffer text = BUFFER_INIT(MESSAGE_MAX);
+	AUTO_MAIL struct mail m;
+	struct writer w = {&text, 0};
+	size_t before = ret->len;
+	char id[128];
+	int r;
+
+	if (options->test)
+		n = 0;
+	r = mail_init(&m, alerts, n, options);
+	if (r < 0)
+		return r;
+	mail_write_body(&w, &m);
+	if (w.error < 0)
+		return w.error;
+	message_id(alerts, n, options, id);
+	r = append_headers(ret, &m, id);
+	if (r == 0)
+		r = mime_append_body(ret, buffer_slice(&text));
+	if (r < 0) {
+		ret->len = before;
+		return r;
+	}
+	memcpy(ret_message_id, id, sizeof(id));
+	return 0;
+}

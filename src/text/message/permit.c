@@ -1,0 +1,99 @@
+/*
+ * A rule names the user and the address, and what proves the user: the certificate by its authority
+ * and ID (its key may change with every issue), else the key, else the method. A value that the
+ * mail cannot show as it is, or that whitelist(5) cannot say, is left out where the rest is narrow
+ * enough, and else there is no rule.
+ */
+#include "text/message/permit.h"
+
+#include "base/cleanup.h"
+#include "text/display.h"
+#include "text/login.h"
+
+static bool is_fingerprint(struct slice s)
+{
+	const size_t prefix = strlen("SHA256:"), base64 = 43;
+
+	if (s.n != prefix + base64 || !slice_starts_with(s, "SHA256:"))
+		return false;
+	for (size_t i = prefix; i < s.n; i++) {
+		char c = s.p[i];
+
+		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+		      c == '+' || c == '/'))
+			return false;
+	}
+	return true;
+}
+
+/* Whether whitelist(5) can say @s, which has no escapes, and a mail can show it. */
+static bool is_sayable(struct slice s)
+{
+	if (s.n == 0 || memchr(s.p, '"', s.n))
+		return false;
+	for (size_t at = 0; at < s.n;) {
+		char storage[16];
+		struct buffer b = {storage, 0, sizeof(storage), sizeof(storage)};
+		struct slice c = {s.p + at, 0};
+		uint32_t code;
+
+		c.n = display_decode(slice_from(s, at), &code);
+		if (display_append(&b, c) < 0 || !slice_eq(buffer_slice(&b), c))
+			return false;
+		at += c.n;
+	}
+	return true;
+}
+
+const char *permit_refusal(const struct alert *a)
+{
+	if (a->kind != ALERT_LOGIN)
+		return "it was not written by sshd";
+	if (!a->readable)
+		return "the message could not be read";
+	if (a->ambiguous)
+		return "the address could be read at more than one place of the message";
+	if (a->addr.n == 0 || slice_eq_str(a->addr, "UNKNOWN"))
+		return "sshd did not know the address";
+	if (!is_sayable(a->user))
+		return "a whitelist cannot name this user";
+	return NULL;
+}
+
+static void write_field(struct writer *w, const char *key, struct slice value)
+{
+	const char *quote = "";
+
+	for (size_t i = 0; i < value.n; i++)
+		if (value.p[i] == ' ' || value.p[i] == ',' || value.p[i] == '#')
+			quote = "\"";
+	write_format(w, " %s=%s", key, quote);
+	write_shown(w, value, SIZE_MAX);
+	write_str(w, quote);
+}
+
+static struct slice without_zone(struct slice addr)
+{
+	const char *percent = memchr(addr.p, '%', addr.n);
+
+	return percent ? (struct slice){addr.p, (size_t)(percent - addr.p)} : addr;
+}
+
+void permit_write(struct writer *w, const struct alert *a, struct slice local_host)
+{
+	write_str(w, "allow");
+	write_field(w, "user", a->user);
+	write_field(w, "from", without_zone(a->addr));
+	/* A cut message may have lost its end: no rule allows it by what stands there. */
+	if (!a->cut && is_fingerprint(a->ca_fingerprint)) {
+		write_field(w, "ca", a->ca_fingerprint);
+		if (is_sayable(a->cert_id))
+			write_field(w, "cert-id", a->cert_id);
+	} else if (is_fingerprint(a->fingerprint)) {
+		write_field(w, "key", a->fingerprint);
+	} else if (login_method_known(a->method)) {
+		write_field(w, "method", a->method);
+	}
+	if (is_sayable(a->host) && !slice_eq(a->host, local_host))
+		write_field(w, "host", a->host);
+}

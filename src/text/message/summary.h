@@ -1,0 +1,34 @@
+/*
+ * The facts of one mail: its alerts, and what they have in common and in sum. Private to
+ * text/message.
+ */
+#pragma once
+
+#include "text/message/compose.h"
+#include "text/message/tally.h"
+
+struct mail {
+	const struct alert *alerts;
+	size_t n;
+	const struct message_options *options;
+	struct tally users, addresses, hosts, uids;
+	uint64_t of_kind[ALERT_KINDS]; /* logins and records that are told of, not alerts */
+	uint64_t unreadable;	       /* logins among them that could not be read */
+	uint64_t delay;		       /* of the oldest; 0: none */
+};
+
+/* Points to what it is given; mail_done(), after a failure too. -ENOMEM. */
+int mail_init(struct mail *m, const struct alert *alerts, size_t n,
+	      const struct message_options *options);
+void mail_done(struct mail *m);
+#define AUTO_MAIL CLEANUP(mail_done)
+
+/* Fields of an alert, absent where they are not known as facts; @options is a message_options. */
+struct slice mail_user(const struct alert *a, const void *options);
+struct slice mail_address(const struct alert *a, const void *options);
+struct slice mail_method(const struct alert *a, const void *options);
+struct slice mail_key(const struct alert *a, const void *options);
+struct slice mail_host(const struct alert *a, const void *options);
+
+/* The value that all alerts have in common; absent where they differ, or one has none. */
+struct slice mail_common(const struct mail *m, tally_field field);

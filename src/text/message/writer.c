@@ -1,0 +1,55 @@
+/* What is shown is made safe character by character, so that a cut never falls into an escape. */
+#include "text/message/writer.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "text/display.h"
+
+void write_str(struct writer *w, const char *s)
+{
+	if (w->error == 0)
+		w->error = buffer_append_str(w->to, s);
+}
+
+void write_format(struct writer *w, const char *format, ...)
+{
+	char *text = NULL;
+	va_list ap;
+	int n;
+
+	if (w->error < 0)
+		return;
+	va_start(ap, format);
+	n = vasprintf(&text, format, ap);
+	va_end(ap);
+	w->error = n < 0 ? -ENOMEM : buffer_append(w->to, text, (size_t)n);
+	if (n >= 0)
+		free(text);
+}
+
+void write_shown(struct writer *w, struct slice s, size_t limit)
+{
+	size_t begin = w->to->len;
+
+	for (size_t at = 0; w->error == 0 && at < s.n;) {
+		size_t before = w->to->len;
+		struct slice c = {s.p + at, 0};
+		uint32_t code;
+
+		c.n = display_decode(slice_from(s, at), &code);
+		w->error = display_append(w->to, c);
+		if (w->error == 0 && w->to->len - begin > limit) {
+			w->to->len = before;
+			write_str(w, "...");
+			return;
+		}
+		at += c.n;
+	}
+}
+
+void write_count(struct writer *w, uint64_t n, const char *singular)
+{
+	write_format(w, "%llu %s%s", (unsigned long long)n, singular, n == 1 ? "" : "s");
+}
