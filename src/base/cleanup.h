@@ -29,15 +29,15 @@ static inline void auto_file_cleanup(FILE **f)
 #define AUTO_FILE  CLEANUP(auto_file_cleanup)
 
 /* Gives the pointer and leaves NULL behind, so that its AUTO_x variable frees nothing. */
-#define TAKE_PTR(p)                                                                                \
+#define STEAL_PTR(p)                                                                               \
 	__extension__({                                                                            \
-		__typeof__(p) take_ptr_ = (p);                                                     \
+		__typeof__(p) steal_ptr_ = (p);                                                    \
 		(p) = NULL;                                                                        \
-		take_ptr_;                                                                         \
+		steal_ptr_;                                                                        \
 	})
 
 /* The same for a file descriptor; -1 stays behind. */
-static inline int take_fd(int *fd)
+static inline int steal_fd(int *fd)
 {
 	int r = *fd;
 

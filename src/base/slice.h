@@ -44,7 +44,7 @@ static inline struct slice slice_from(struct slice a, size_t n)
 }
 
 /* Takes @literal off the begin of @s, where it stands there. */
-static inline bool slice_take(struct slice *s, const char *literal)
+static inline bool slice_skip(struct slice *s, const char *literal)
 {
 	if (!slice_starts_with(*s, literal))
 		return false;
@@ -53,7 +53,7 @@ static inline bool slice_take(struct slice *s, const char *literal)
 }
 
 /* Takes all up to the next blank, and the blank. */
-static inline struct slice slice_take_word(struct slice *s)
+static inline struct slice slice_cut_word(struct slice *s)
 {
 	const char *blank = s->n > 0 ? memchr(s->p, ' ', s->n) : NULL;
 	struct slice word = {s->p, blank ? (size_t)(blank - s->p) : s->n};

@@ -94,7 +94,7 @@ int rules_load(const struct options *options, const struct config *config, struc
 	if (r == -ENOMEM)
 		error_set(err, NULL, 0, 0, "out of memory for the whitelist");
 	if (r == 0)
-		*ret = TAKE_PTR(w);
+		*ret = STEAL_PTR(w);
 	return r;
 }
 

@@ -175,7 +175,7 @@ static int rebuild(struct work *w, const struct outgoing *from, struct batch *ba
 	if (w->t->unsaved[w->name] == w->o)
 		w->t->unsaved[w->name] = NULL;
 	(void)outgoing_free(w->o);
-	w->o = TAKE_PTR(o);
+	w->o = STEAL_PTR(o);
 	return 0;
 }
 

@@ -146,7 +146,7 @@ static void listen_to(struct child *c)
 	}
 	if (n <= 0) {
 		line_done(c);
-		(void)close(take_fd(&c->err));
+		(void)close(steal_fd(&c->err));
 	}
 }
 
@@ -160,7 +160,7 @@ static void feed(struct child *c, struct slice *mail)
 	if (n > 0)
 		*mail = slice_from(*mail, (size_t)n);
 	if (n < 0 || mail->n == 0)
-		(void)close(take_fd(&c->in));
+		(void)close(steal_fd(&c->in));
 }
 
 static bool ended(struct child *c, int *ret_status)

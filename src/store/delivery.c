@@ -77,7 +77,7 @@ struct delivery_destination *delivery_add(struct delivery *d, const char *name)
 		return NULL;
 	d->destinations = list;
 	list += d->n_destinations++;
-	*list = (struct delivery_destination){.name = TAKE_PTR(copy)};
+	*list = (struct delivery_destination){.name = STEAL_PTR(copy)};
 	return list;
 }
 
@@ -131,7 +131,7 @@ int delivery_except(struct delivery_destination *dest, const struct delivery_exc
 		return -ENOMEM;
 	dest->exceptions = list;
 	list[dest->n_exceptions] = *e;
-	list[dest->n_exceptions++].rcpt = TAKE_PTR(rcpt);
+	list[dest->n_exceptions++].rcpt = STEAL_PTR(rcpt);
 	return 0;
 }
 
@@ -213,7 +213,7 @@ static int take_out(struct delivery_destination *dest, const struct delivery_exc
 		return -ENOMEM;
 	r = delivery_unexcept(dest, x->class, rcpt, seq, seq);
 	if (r == 0)
-		*ret_rcpt = TAKE_PTR(rcpt);
+		*ret_rcpt = STEAL_PTR(rcpt);
 	return r;
 }
 

@@ -296,7 +296,7 @@ int delivery_read(struct slice text, struct delivery **ret, struct error *err)
 			  (int)(line.n < 80 ? line.n : 80), line.p);
 		return DELIVERY_E_DAMAGED;
 	}
-	*ret = TAKE_PTR(d);
+	*ret = STEAL_PTR(d);
 	return 0;
 }
 

@@ -181,7 +181,7 @@ int file_open_state(const char *path, bool create, int *ret_dirfd, struct error 
 			  (unsigned)st.st_uid);
 		return r;
 	}
-	*ret_dirfd = take_fd(&fd);
+	*ret_dirfd = steal_fd(&fd);
 	return 0;
 }
 
@@ -260,7 +260,7 @@ int file_lock(int dirfd, const char *name, int *ret_fd, pid_t *ret_pid)
 	n = snprintf(text, sizeof(text), "%d\n", (int)getpid());
 	if (ftruncate(fd, 0) == 0)
 		(void)io_pwrite_all(fd, text, (size_t)n, 0);
-	*ret_fd = take_fd(&fd);
+	*ret_fd = steal_fd(&fd);
 	return 0;
 }
 

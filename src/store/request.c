@@ -35,12 +35,12 @@ bool request_parse(const char *name, struct request *ret)
 {
 	struct slice rest = slice_of(name);
 
-	if (!slice_take(&rest, REQUEST_PREFIX))
+	if (!slice_skip(&rest, REQUEST_PREFIX))
 		return false;
 	for (int kind = 0; kind < REQUEST_KINDS; kind++) {
 		struct slice id = rest;
 
-		if (!slice_take(&id, words[kind]) || !slice_take(&id, ".") ||
+		if (!slice_skip(&id, words[kind]) || !slice_skip(&id, ".") ||
 		    id.n != REQUEST_ID_MAX - 1 || strspn(id.p, "0123456789abcdef") != id.n)
 			continue;
 		ret->kind = (enum request_kind)kind;
@@ -152,7 +152,7 @@ int request_take_answer(int dirfd, const struct request *q, bool *ret_done, stru
 		return r;
 	(void)unlinkat(dirfd, name, 0);
 	text = buffer_slice(&answer);
-	*ret_done = slice_take(&text, DONE);
-	(void)slice_take(&text, NOT_DONE);
+	*ret_done = slice_skip(&text, DONE);
+	(void)slice_skip(&text, NOT_DONE);
 	return buffer_append_slice(ret, text);
 }

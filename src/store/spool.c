@@ -367,7 +367,7 @@ int outgoing_read(struct slice text, const char *name, struct outgoing **ret, st
 	r = buffer_append_slice(&o->mail, text);
 	if (r < 0)
 		return r;
-	*ret = TAKE_PTR(o);
+	*ret = STEAL_PTR(o);
 	return 0;
 }
 

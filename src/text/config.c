@@ -129,7 +129,7 @@ static int section_get(struct config_parser *p, enum config_section_kind kind, c
 	if (!s)
 		return -ENOMEM;
 	s->kind = kind;
-	s->name = TAKE_PTR(owned);
+	s->name = STEAL_PTR(owned);
 	s->file = file;
 	s->line = line;
 	p->sections[p->n_sections++] = s;

@@ -323,7 +323,7 @@ int config_parser_finish(struct config_parser *p, struct config **ret, config_fa
 			*err = p->first;
 		return CONFIG_E_INVALID;
 	}
-	*ret = TAKE_PTR(c);
+	*ret = STEAL_PTR(c);
 	return 0;
 }
 

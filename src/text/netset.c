@@ -186,7 +186,7 @@ static int copy_ipv4(struct netset *s)
 
 int netset_build(struct netset *s)
 {
-	AUTO_FREE struct member *members = TAKE_PTR(s->members);
+	AUTO_FREE struct member *members = STEAL_PTR(s->members);
 	size_t n = s->n_members;
 
 	s->n_members = s->cap_members = 0;

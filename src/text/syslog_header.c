@@ -92,13 +92,13 @@ static void skip_message_id(struct slice *message)
 {
 	struct slice s = *message, word;
 
-	if (!slice_take(&s, "[ID "))
+	if (!slice_skip(&s, "[ID "))
 		return;
-	for (word = slice_take_word(&s); word.n > 0; word = slice_from(word, 1)) {
+	for (word = slice_cut_word(&s); word.n > 0; word = slice_from(word, 1)) {
 		if (!is_digit(word.p[0]))
 			return;
 	}
-	word = slice_take_word(&s);
+	word = slice_cut_word(&s);
 	if (word.n > 0 && word.p[word.n - 1] == ']')
 		*message = s;
 }
@@ -106,15 +106,15 @@ static void skip_message_id(struct slice *message)
 /* "[PRIORITY] [HOST] [PRIORITY] PROGRAM[PID]: MESSAGE" */
 static bool read_words(struct slice s, struct syslog_header *h)
 {
-	struct slice word = slice_take_word(&s);
+	struct slice word = slice_cut_word(&s);
 
 	if (is_priority(word))
-		word = slice_take_word(&s);
+		word = slice_cut_word(&s);
 	if (!read_tag(word, h)) {
 		h->host = word;
-		word = slice_take_word(&s);
+		word = slice_cut_word(&s);
 		if (is_priority(word))
-			word = slice_take_word(&s);
+			word = slice_cut_word(&s);
 		if (!read_tag(word, h))
 			return false;
 	}
@@ -126,7 +126,7 @@ static bool read_words(struct slice s, struct syslog_header *h)
 /* An RFC 5424 word, where "-" stands for none. */
 static struct slice take_value(struct slice *s)
 {
-	struct slice word = slice_take_word(s);
+	struct slice word = slice_cut_word(s);
 
 	return slice_eq_str(word, "-") ? (struct slice){0} : word;
 }
@@ -134,11 +134,11 @@ static struct slice take_value(struct slice *s)
 /* STRUCTURED-DATA: "-", or elements in brackets whose values escape '"', '\' and ']' by '\'. */
 static bool take_structured_data(struct slice *s)
 {
-	if (slice_take(s, "-"))
+	if (slice_skip(s, "-"))
 		return true;
 	if (s->n == 0 || s->p[0] != '[')
 		return false;
-	while (slice_take(s, "[")) {
+	while (slice_skip(s, "[")) {
 		bool quoted = false;
 		size_t i;
 
@@ -160,8 +160,8 @@ static bool read_rfc5424(struct slice s, struct syslog_clock *clock, struct sysl
 {
 	uint64_t v;
 
-	if (!slice_take(&s, "- ") &&
-	    (!syslog_time_take_rfc3339(&s, clock, &h->realtime_usec) || !slice_take(&s, " ")))
+	if (!slice_skip(&s, "- ") &&
+	    (!syslog_time_take_rfc3339(&s, clock, &h->realtime_usec) || !slice_skip(&s, " ")))
 		return false;
 	h->host = take_value(&s);
 	h->program = take_value(&s);
@@ -169,12 +169,12 @@ static bool read_rfc5424(struct slice s, struct syslog_clock *clock, struct sysl
 	if (h->pid.p && number_parse_u64(h->pid, UINT64_MAX, &v) != 0)
 		h->pid = (struct slice){0};
 	(void)take_value(&s); /* MSGID */
-	if (!take_structured_data(&s) || (s.n > 0 && !slice_take(&s, " ")))
+	if (!take_structured_data(&s) || (s.n > 0 && !slice_skip(&s, " ")))
 		return false;
 	/* rsyslog's own template writes one blank more. */
-	while (slice_take(&s, " "))
+	while (slice_skip(&s, " "))
 		;
-	(void)slice_take(&s, "\xef\xbb\xbf");
+	(void)slice_skip(&s, "\xef\xbb\xbf");
 	h->message = s;
 	return true;
 }
@@ -184,22 +184,22 @@ static void skip_priority(struct slice *s)
 	struct slice rest = *s;
 	size_t n = 0;
 
-	if (!slice_take(&rest, "<"))
+	if (!slice_skip(&rest, "<"))
 		return;
 	while (n < rest.n && n < 4 && is_digit(rest.p[n]))
 		n++;
 	rest = slice_from(rest, n);
-	if (n >= 1 && n <= 3 && slice_take(&rest, ">"))
+	if (n >= 1 && n <= 3 && slice_skip(&rest, ">"))
 		*s = rest;
 }
 
 /* socklog: "[TIME ]auth.info: ", and behind it the record as it came, with a time of its own. */
 static void skip_socklog(struct slice *s)
 {
-	struct slice rest = *s, word = slice_take_word(&rest);
+	struct slice rest = *s, word = slice_cut_word(&rest);
 
 	if (word.n > 0 && word.p[word.n - 1] != ':')
-		word = slice_take_word(&rest);
+		word = slice_cut_word(&rest);
 	if (word.n > 0 && word.p[word.n - 1] == ':' &&
 	    is_facility_level((struct slice){word.p, word.n - 1}))
 		*s = rest;
@@ -216,7 +216,7 @@ int syslog_header_parse(struct slice line, struct syslog_clock *clock, struct sy
 		s.n--;
 	skip_priority(&s);
 	skip_socklog(&s);
-	if (slice_take(&s, "1 ")) {
+	if (slice_skip(&s, "1 ")) {
 		if (!read_rfc5424(s, clock, &h))
 			return SYSLOG_HEADER_E_NONE;
 	} else if (!syslog_time_take(&s, clock, &h.realtime_usec) || !read_words(s, &h)) {

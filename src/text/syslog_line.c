@@ -105,7 +105,7 @@ static bool take_times(struct slice *s, uint64_t *ret)
 	struct slice rest = *s;
 	size_t digits = 0;
 
-	if (slice_take(s, "twice")) {
+	if (slice_skip(s, "twice")) {
 		*ret = 2;
 		return true;
 	}
@@ -114,7 +114,7 @@ static bool take_times(struct slice *s, uint64_t *ret)
 	if (number_parse_u64((struct slice){rest.p, digits}, REPEATED_MAX, ret) < 0)
 		return false;
 	rest = slice_from(rest, digits);
-	if (!slice_take(&rest, " times") && !slice_take(&rest, " time"))
+	if (!slice_skip(&rest, " times") && !slice_skip(&rest, " time"))
 		return false;
 	*s = rest;
 	return true;
@@ -126,9 +126,9 @@ static void unwrap(struct slice *message, uint64_t *ret_repeated)
 	struct slice s = *message;
 	uint64_t n;
 
-	if (!slice_take(&s, "message repeated ") || !take_times(&s, &n) || !slice_take(&s, ": ["))
+	if (!slice_skip(&s, "message repeated ") || !take_times(&s, &n) || !slice_skip(&s, ": ["))
 		return;
-	(void)slice_take(&s, " ");
+	(void)slice_skip(&s, " ");
 	if (s.n > 0 && s.p[s.n - 1] == ']')
 		s.n--;
 	*message = s;

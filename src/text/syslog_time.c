@@ -50,7 +50,7 @@ static bool take_fraction(struct slice *s, unsigned *ret_usec)
 	unsigned unit = 100000;
 
 	*ret_usec = 0;
-	if (!slice_take(s, "."))
+	if (!slice_skip(s, "."))
 		return true;
 	if (s->n == 0 || !is_digit(s->p[0]))
 		return false;
@@ -64,8 +64,8 @@ static bool take_fraction(struct slice *s, unsigned *ret_usec)
 /* "04:05:06"; a leap second is allowed. */
 static bool take_clock(struct slice *s, struct civil *ret)
 {
-	return take_digits(s, 2, 23, &ret->hour) && slice_take(s, ":") &&
-	       take_digits(s, 2, 59, &ret->minute) && slice_take(s, ":") &&
+	return take_digits(s, 2, 23, &ret->hour) && slice_skip(s, ":") &&
+	       take_digits(s, 2, 59, &ret->minute) && slice_skip(s, ":") &&
 	       take_digits(s, 2, 60, &ret->second);
 }
 
@@ -88,8 +88,8 @@ static bool take_date(struct slice *s, struct civil *ret)
 {
 	unsigned year;
 
-	if (!take_digits(s, 4, 9999, &year) || !slice_take(s, "-") ||
-	    !take_digits(s, 2, 12, &ret->month) || !slice_take(s, "-") ||
+	if (!take_digits(s, 4, 9999, &year) || !slice_skip(s, "-") ||
+	    !take_digits(s, 2, 12, &ret->month) || !slice_skip(s, "-") ||
 	    !take_digits(s, 2, 31, &ret->day))
 		return false;
 	ret->year = year;
@@ -109,12 +109,12 @@ static bool take_month_day_clock(struct slice *s, struct civil *ret)
 	if (ret->month == 0)
 		return false;
 	*s = slice_from(*s, 3);
-	if (!slice_take(s, " "))
+	if (!slice_skip(s, " "))
 		return false;
-	if (slice_take(s, " ") ? !take_digits(s, 1, 9, &ret->day)
+	if (slice_skip(s, " ") ? !take_digits(s, 1, 9, &ret->day)
 			       : !take_digits(s, 2, 31, &ret->day))
 		return false;
-	return slice_take(s, " ") && take_clock(s, ret) && take_fraction(s, &ret->usec);
+	return slice_skip(s, " ") && take_clock(s, ret) && take_fraction(s, &ret->usec);
 }
 
 /* Seconds since the epoch as if @c were UTC: days counted in years that begin with March. */
@@ -194,17 +194,17 @@ static bool take_offset(struct slice *s, int64_t *ret_seconds)
 	int sign;
 
 	*ret_seconds = 0;
-	if (slice_take(s, "Z"))
+	if (slice_skip(s, "Z"))
 		return true;
-	if (slice_take(s, "+"))
+	if (slice_skip(s, "+"))
 		sign = 1;
-	else if (slice_take(s, "-"))
+	else if (slice_skip(s, "-"))
 		sign = -1;
 	else
 		return false;
 	if (!take_digits(s, 2, 23, &hours))
 		return false;
-	if (slice_take(s, ":") ? !take_digits(s, 2, 59, &minutes)
+	if (slice_skip(s, ":") ? !take_digits(s, 2, 59, &minutes)
 			       : s->n > 0 && is_digit(s->p[0]) && !take_digits(s, 2, 59, &minutes))
 		return false;
 	*ret_seconds = sign * (int64_t)(hours * 3600 + minutes * 60);
@@ -216,7 +216,7 @@ bool syslog_time_take_rfc3339(struct slice *s, struct syslog_clock *clock, uint6
 	struct civil c = {0};
 	int64_t offset;
 
-	if (!take_date(s, &c) || !slice_take(s, "T") || !take_clock(s, &c) ||
+	if (!take_date(s, &c) || !slice_skip(s, "T") || !take_clock(s, &c) ||
 	    !take_fraction(s, &c.usec))
 		return false;
 	if (s->n > 0 && s->p[0] != ' ') {
@@ -250,19 +250,19 @@ static bool take_full(struct slice *s, struct syslog_clock *clock, uint64_t *ret
 	struct civil c = {0};
 	int64_t offset;
 
-	if (!take_date(s, &c) || !slice_take(s, " ") || !take_clock(s, &c) ||
+	if (!take_date(s, &c) || !slice_skip(s, " ") || !take_clock(s, &c) ||
 	    !take_fraction(s, &c.usec))
 		return false;
 	if (s->n > 0 && s->p[0] != ' ') {
-		if (!take_offset(s, &offset) || !slice_take(s, " "))
+		if (!take_offset(s, &offset) || !slice_skip(s, " "))
 			return false;
 		*ret = to_usec(civil_seconds(&c) - offset, &c);
 		return true;
 	}
-	if (!slice_take(s, " "))
+	if (!slice_skip(s, " "))
 		return false;
 	rest = *s;
-	zone = number = slice_take_word(s);
+	zone = number = slice_cut_word(s);
 	if (slice_eq_str(zone, "UTC") || slice_eq_str(zone, "GMT"))
 		*ret = to_usec(civil_seconds(&c), &c);
 	else if (take_offset(&number, &offset) && number.n == 0)
@@ -319,20 +319,20 @@ static bool take_monotonic(struct slice *s)
 {
 	size_t i;
 
-	if (!slice_take(s, "["))
+	if (!slice_skip(s, "["))
 		return false;
 	for (i = 0; i < s->n && i < 64 && s->p[i] != ']'; i++) {
 		if (!is_digit(s->p[i]) && !memchr(" .<>*", s->p[i], 5))
 			return false;
 	}
 	*s = slice_from(*s, i);
-	return slice_take(s, "] ");
+	return slice_skip(s, "] ");
 }
 
 /* "1795406706.123456 " */
 static bool take_unix(struct slice *s, uint64_t *ret)
 {
-	struct slice word = slice_take_word(s), number;
+	struct slice word = slice_cut_word(s), number;
 	struct civil c = {0};
 	uint64_t seconds;
 	size_t n = 0;
@@ -354,8 +354,8 @@ static bool take_year_first(struct slice *s, struct syslog_clock *clock, uint64_
 	struct civil c = {0};
 	unsigned year;
 
-	if (!take_digits(s, 4, 9999, &year) || !slice_take(s, " ") ||
-	    !take_month_day_clock(s, &c) || !slice_take(s, " "))
+	if (!take_digits(s, 4, 9999, &year) || !slice_skip(s, " ") ||
+	    !take_month_day_clock(s, &c) || !slice_skip(s, " "))
 		return false;
 	c.year = year;
 	if (!is_date(&c))
@@ -370,15 +370,15 @@ static bool take_year_first(struct slice *s, struct syslog_clock *clock, uint64_
  */
 static bool take_foreign_month(struct slice *s)
 {
-	struct slice month = slice_take_word(s);
+	struct slice month = slice_cut_word(s);
 	struct civil c = {0};
 	size_t digits = 0;
 
 	while (digits < month.n && is_digit(month.p[digits]))
 		digits++;
 	return digits < month.n && month.n <= 24 && take_digits(s, 2, 31, &c.day) &&
-	       slice_take(s, " ") && take_clock(s, &c) && take_fraction(s, &c.usec) &&
-	       slice_take(s, " ");
+	       slice_skip(s, " ") && take_clock(s, &c) && take_fraction(s, &c.usec) &&
+	       slice_skip(s, " ");
 }
 
 static bool take_known(struct slice *s, struct syslog_clock *clock, uint64_t *ret)
@@ -395,16 +395,16 @@ static bool take_known(struct slice *s, struct syslog_clock *clock, uint64_t *re
 		if (s->p[4] != '-')
 			return take_unix(s, ret);
 		if (s->p[10] == 'T')
-			return syslog_time_take_rfc3339(s, clock, ret) && slice_take(s, " ");
+			return syslog_time_take_rfc3339(s, clock, ret) && slice_skip(s, " ");
 		return take_full(s, clock, ret);
 	}
 	if (take_weekday(s) && s->n > 0 && is_digit(s->p[0]))
 		return take_full(s, clock, ret);
-	if (!take_month_day_clock(s, &c) || !slice_take(s, " "))
+	if (!take_month_day_clock(s, &c) || !slice_skip(s, " "))
 		return false;
 	year = *s;
 	/* OpenWrt's logd writes ctime(3): a year behind the time, and no host. */
-	if (take_digits(&year, 4, 9999, &number) && slice_take(&year, " ")) {
+	if (take_digits(&year, 4, 9999, &number) && slice_skip(&year, " ")) {
 		c.year = number;
 		*s = year;
 		if (!is_date(&c))

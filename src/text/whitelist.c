@@ -59,7 +59,7 @@ struct whitelist *whitelist_new(void)
 	w->memory = pattern_memory_new();
 	if (!w->networks || !w->memory)
 		return NULL;
-	return TAKE_PTR(w);
+	return STEAL_PTR(w);
 }
 
 struct whitelist *whitelist_free(struct whitelist *w)

@@ -47,7 +47,7 @@ static char *host_of(struct slice stem)
 
 	if (collection_name_host(stem, &host) < 0 || !buffer_cstr(&host))
 		return NULL;
-	return TAKE_PTR(host.data);
+	return STEAL_PTR(host.data);
 }
 
 struct lane *lane_new(const char *name, struct slice stem)

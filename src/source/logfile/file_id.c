@@ -132,7 +132,7 @@ static int parse_path(struct slice s, char **ret)
 		return -EINVAL;
 	path[n] = '\0';
 	free(*ret);
-	*ret = TAKE_PTR(path);
+	*ret = STEAL_PTR(path);
 	return 0;
 }
 
@@ -276,7 +276,7 @@ static int open_name(DIR *dir, const char *name, struct place_file *ret)
 	if (fstat(fd, &ret->st) < 0)
 		return -errno;
 	ret->packing = packing_of(fd, name);
-	ret->fd = take_fd(&fd);
+	ret->fd = steal_fd(&fd);
 	return 0;
 }
 

@@ -90,7 +90,7 @@ int chain_open_path(const struct chain *c, struct place_file *ret, struct error 
 	}
 	ret->st = st;
 	ret->packing = PACKING_NONE;
-	ret->fd = take_fd(&fd);
+	ret->fd = steal_fd(&fd);
 	return 0;
 }
 

@@ -42,7 +42,7 @@ static void target_of(const struct chain *c, char **ret_dir, const char **ret_ba
 		return;
 	*slash = '\0';
 	*ret_base = slash + 1;
-	*ret_dir = TAKE_PTR(target);
+	*ret_dir = STEAL_PTR(target);
 }
 
 static int find_once(const struct chain *c, const struct place *p, enum place_what what,

@@ -136,7 +136,7 @@ static int start(struct unpack *u, const char *program, int fd, const char *cons
 	}
 	if (u->pid == 0)
 		become_program(program, in, out, parent, directories);
-	u->fd = take_fd(&read_end);
+	u->fd = steal_fd(&read_end);
 	return 0;
 }
 

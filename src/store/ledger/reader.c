@@ -86,7 +86,7 @@ static int look_at(int dirfd, const char *name, struct candidate *ret)
 		return found;
 	if (r == -EPROTONOSUPPORT)
 		return r;
-	ret->fd = take_fd(&fd);
+	ret->fd = steal_fd(&fd);
 	ret->header = header;
 	return 0;
 }
@@ -95,7 +95,7 @@ static void take(struct ledger_reader *r, struct candidate *c)
 {
 	if (r->fd >= 0)
 		(void)close(r->fd);
-	r->fd = take_fd(&c->fd);
+	r->fd = steal_fd(&c->fd);
 	r->dev = c->st.st_dev;
 	r->ino = c->st.st_ino;
 	r->last_look = false;
@@ -186,7 +186,7 @@ int ledger_reader_open(int dirfd, uint64_t after_seq, struct ledger_reader **ret
 		error_set(err, LEDGER_NAME, 0, 0, "cannot open the ledger: %s", strerror(-k));
 	if (k < 0)
 		return k;
-	*ret = TAKE_PTR(r);
+	*ret = STEAL_PTR(r);
 	return 0;
 }
 

@@ -346,7 +346,7 @@ int ledger_writer_open(int dirfd, struct ledger_writer **ret, struct ledger_repo
 		error_set(err, LEDGER_NAME, 0, 0, "cannot open the ledger: %s", strerror(-r));
 	if (r < 0)
 		return r;
-	*ret = TAKE_PTR(w);
+	*ret = STEAL_PTR(w);
 	return 0;
 }
 
@@ -416,7 +416,7 @@ static int put_back(struct ledger_writer *w)
 	if (fsync(w->dirfd) < 0)
 		return -errno;
 	(void)close(w->fd);
-	w->fd = take_fd(&fd);
+	w->fd = steal_fd(&fd);
 	w->synced = w->size;
 	w->dirty = w->sync_failed = false;
 	return 0;
