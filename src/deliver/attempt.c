@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "deliver/sendmail.h"
 #include "deliver/smtp_child.h"
+#include "text/message/compose.h"
 
 #define PASSWORD_MAX 4096
 #define CREDENTIAL   "loginbell.smtp-password"
@@ -298,8 +299,9 @@ enum carrier_outcome carrier_send(struct carrier *c, struct outgoing *o,
 
 	*ret = (struct transport_result){.outcome = TRANSPORT_DEFERRED};
 	if (!mail.envelope_from) {
-		mail.envelope_from =
-			compose_from(c->dest, c->host, &from) == 0 ? buffer_cstr(&from) : NULL;
+		mail.envelope_from = compose_from(c->dest, hostname_fqdn(c->host), &from) == 0
+					     ? buffer_cstr(&from)
+					     : NULL;
 		if (!mail.envelope_from) {
 			(void)snprintf(ret->text, sizeof(ret->text), "out of memory");
 			return CARRIER_DEFERRED;

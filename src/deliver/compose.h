@@ -1,4 +1,4 @@
-/* From alerts to a frozen mail: what the configuration and this host's name give to it. */
+/* A frozen message's bytes, with what the configuration and this host's names add to them. */
 #pragma once
 
 #include <stdint.h>
@@ -9,22 +9,14 @@
 #include "text/config.h"
 #include "text/message/batch.h"
 
-/* From= or its default, and the envelope's sender. Each is appended. -ENOMEM. */
-int compose_from(const struct config_destination *dest, struct hostname *h, struct buffer *ret);
-
-/* Of all that the configuration gives to a mail of this destination. */
-struct hash128 compose_fingerprint(const struct config *config,
-				   const struct config_destination *dest);
+/* The compose_fingerprint() of a destination, with the text of its BodyFile= as it is now. */
+struct hash128 compose_settings(const struct config *config, const struct config_destination *dest);
 
 /*
- * Fills o->mail, o->message_id and o->config from @batch (n ≥ 1). With o->one_rcpt the mail is to
- * that one alone. @note may be NULL.
- * -E2BIG: the mail would be too large; -ENOMEM.
+ * Sets o->mail, o->message_id and o->config from @batch (n >= 1; NULL: a test message). With
+ * o->one_rcpt the message is to that recipient alone. @note may be NULL. A BodyFile= that cannot be
+ * read is logged, and the built-in text is used. -E2BIG: the message would be too large; -ENOMEM.
  */
-int compose_mail(struct outgoing *o, const struct batch *batch, const struct config *config,
-		 const struct config_destination *dest, struct hostname *h, const char *note,
-		 uint64_t now_usec);
-
-/* The same for a test message, without alerts. */
-int compose_test(struct outgoing *o, const struct config *config,
-		 const struct config_destination *dest, struct hostname *h, uint64_t now_usec);
+int compose_outgoing(struct outgoing *o, const struct batch *batch, const struct config *config,
+		     const struct config_destination *dest, struct hostname *h, const char *note,
+		     uint64_t now_usec);

@@ -112,8 +112,8 @@ static int compose(struct work *w, struct outgoing *o, const struct batch *batch
 			       w->dest->untold, w->dest->untold == 1 ? "" : "s",
 			       timetext_duration(w->s->config->give_up_after_usec, after),
 			       w->dest->untold == 1 ? "was" : "were");
-	return compose_mail(o, batch, w->s->config, w->t->config, &w->s->host, tell ? note : NULL,
-			    sender_now());
+	return compose_outgoing(o, batch, w->s->config, w->t->config, &w->s->host,
+				tell ? note : NULL, sender_now());
 }
 
 static const struct outgoing_repeat *summary_of(const struct outgoing *o, uint64_t seq)

@@ -69,7 +69,7 @@ static int test_one(const struct config *config, const struct config_destination
 
 	if (!o)
 		return 1;
-	r = compose_test(o, config, dest, host, sender_now());
+	r = compose_outgoing(o, NULL, config, dest, host, NULL, sender_now());
 	if (r < 0) {
 		log_error("no mail can be made: %s", strerror(-r));
 		return 1;
@@ -133,7 +133,7 @@ static int send_class(const struct config *config, const struct config_destinati
 	if (r >= 0 && batch.n == 0)
 		return 0;
 	if (r >= 0)
-		r = compose_mail(o, &batch, config, dest, host, NULL, sender_now());
+		r = compose_outgoing(o, &batch, config, dest, host, NULL, sender_now());
 	if (r < 0) {
 		log_error("no mail can be made: %s", strerror(-r));
 		return EX_TEMPFAIL;

@@ -84,7 +84,7 @@ static bool adapt(struct work *w)
 {
 	static const struct transport_result gone = {
 		.text = "the other recipients are configured no more"};
-	struct hash128 config = compose_fingerprint(w->s->config, w->t->config);
+	struct hash128 config = compose_settings(w->s->config, w->t->config);
 	bool accepted = outgoing_count(w->o, OUTGOING_ACCEPTED) > 0;
 	bool unseen = !w->o->in_doubt && !w->foreign && !accepted;
 
