@@ -2,7 +2,7 @@
 #pragma once
 
 #include "base/buffer.h"
-#include "text/config.h"
+#include "text/config_parser.h"
 
 #define CONFIG_FILE_DEFAULT "/etc/loginbell/loginbell.conf"
 

@@ -98,9 +98,11 @@ int main(int argc, char **argv)
 {
 	AUTO_BUFFER struct buffer input = BUFFER_INIT(INPUT_MAX);
 	struct composition *c = calloc(1, sizeof(*c));
+	char from[] = "loginbell@web1.example.org";
 	int r = c ? 0 : -1;
 
 	if (c) {
+		c->destination.from = from;
 		c->destination.to.items = c->to;
 		c->options.config = &c->config;
 		c->options.destination = &c->destination;

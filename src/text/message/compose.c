@@ -25,7 +25,7 @@
 /* This host's name, which a resolver may have given, as a domain; the labels that fit @max. */
 static void domain_of(const struct message_options *options, size_t max, char ret[DOMAIN_MAX + 1])
 {
-	const char *name = options->fqdn;
+	const char *name = *options->fqdn ? options->fqdn : options->host;
 	size_t n = 0, skip = 0;
 
 	if (strlen(name) > max) {
