@@ -49,8 +49,7 @@ static bool is_destination_name(struct slice s)
 	for (size_t i = 0; i < s.n; i++) {
 		char c = s.p[i];
 
-		if (!(c >= '0' && c <= '9') && !(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') &&
-		    c != '.' && c != '_' && c != '-')
+		if (!ascii_is_alnum(c) && c != '.' && c != '_' && c != '-')
 			return false;
 	}
 	return true;

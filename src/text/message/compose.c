@@ -35,8 +35,7 @@ static void domain_of(const struct message_options *options, size_t max, char re
 		skip = (size_t)((dot && dot[1] ? dot + 1 : tail) - name);
 	}
 	for (const char *c = name + skip; *c; c++) {
-		bool fine = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') ||
-			    (*c >= '0' && *c <= '9') || *c == '-';
+		bool fine = ascii_is_alnum(*c) || *c == '-';
 
 		if (fine || (*c == '.' && n > 0 && ret[n - 1] != '.'))
 			ret[n++] = *c;
