@@ -86,6 +86,23 @@ char *timetext_local(uint64_t usec, char ret[TIMETEXT_MAX])
 	return format("%Y-%m-%d %H:%M:%S %z %Z", &tm, ret);
 }
 
+bool timetext_local_is_utc(uint64_t usec)
+{
+	struct tm tm;
+
+	broken_down(usec, true, &tm);
+	return tm.tm_gmtoff == 0;
+}
+
+bool timetext_same_day(uint64_t a_usec, uint64_t b_usec)
+{
+	struct tm a, b;
+
+	broken_down(a_usec, true, &a);
+	broken_down(b_usec, true, &b);
+	return a.tm_year == b.tm_year && a.tm_yday == b.tm_yday;
+}
+
 char *timetext_utc(uint64_t usec, char ret[TIMETEXT_MAX])
 {
 	struct tm tm;
