@@ -20,7 +20,6 @@
 #include "base/log.h"
 #include "base/timetext.h"
 #include "command/forgeries.h"
-#include "command/handover.h"
 #include "command/heartbeat.h"
 #include "command/instance.h"
 #include "command/recover.h"
@@ -54,9 +53,7 @@ struct intake {
 	uint64_t rotate_due_usec;  /* clock_steady(): when to ask again whether all is mailed */
 	bool replaying;		   /* until the source was once read to its end */
 	bool unsaved_alerts;	   /* the position is before alerts that are durable */
-	int stuck;		   /* why the ledger takes nothing since the source was opened */
-	uint64_t stuck_until_usec; /* clock_steady(): when it is opened again and all is tried */
-	struct handover *handover;
+	bool stuck;		   /* the ledger could not be written; it was logged */
 	uint64_t reserve_due_usec; /* clock_steady(): when to try to keep a reserve */
 	struct forgeries forgeries;
 	struct intake_counts counts;
@@ -69,7 +66,6 @@ struct intake *intake_free(struct intake *in)
 	if (!in)
 		return NULL;
 	forgeries_done(&in->forgeries);
-	(void)handover_free(in->handover);
 	(void)ledger_writer_free(in->ledger);
 	buffer_done(&in->directory);
 	buffer_done(&in->position);
@@ -241,11 +237,8 @@ int intake_open(struct session *session, struct intake **ret)
 		return STATUS_FAILED;
 	}
 	heartbeat_begin(&in->heartbeat, clock_now(), clock_steady());
-	in->handover = handover_new();
-	r = in->handover ? file_open_state(in->directory.data, true, &in->dirfd, &err) : -ENOMEM;
+	r = file_open_state(in->directory.data, true, &in->dirfd, &err);
 	if (r < 0) {
-		if (!in->handover)
-			error_set(&err, NULL, 0, 0, "out of memory");
 		log_error_struct(LOG_ERR, &err);
 		r = STATUS_FAILED;
 	} else
@@ -320,11 +313,6 @@ int intake_position(struct intake *in, const char **ret)
 	return STATUS_DONE;
 }
 
-struct handover *intake_handover(struct intake *in)
-{
-	return in->handover;
-}
-
 struct intake_counts intake_counts(const struct intake *in)
 {
 	return in->counts;
@@ -343,36 +331,27 @@ static bool make_room(struct intake *in, int error)
 	return true;
 }
 
-static int append_or_hand_over(struct intake *in, struct alert *a)
+/* Logs once that the ledger cannot be written; returns @r. */
+static int stuck(struct intake *in, int r)
 {
-	int r = in->stuck;
-
-	a->mailed = handover_mailed(in->handover, a);
-	if (r == 0)
-		r = ledger_append(in->ledger, a);
-	if (!in->stuck && make_room(in, r))
-		r = ledger_append(in->ledger, a);
-	if (r >= 0)
-		return r;
-	if (!in->stuck) {
-		log_crit("%s/ledger: %s; alerts are mailed directly and tried again",
-			 in->directory.data, strerror(-r));
-		in->stuck_until_usec = clock_steady() + STATE_RETRY_USEC;
-	}
-	in->stuck = r;
-	r = handover_add(in->handover, a);
-	return r == 0 || r == -E2BIG ? LEDGER_E_KNOWN : r;
+	if (!in->stuck)
+		log_crit("%s/ledger: %s; the position does not advance%s", in->directory.data,
+			 strerror(-r), reserve_helps(r) ? " until there is room" : "");
+	in->stuck = true;
+	return r;
 }
 
 static int append(struct intake *in, struct alert *a)
 {
 	char who[200], where[80];
-	int r = append_or_hand_over(in, a);
+	int r = ledger_append(in->ledger, a);
 
+	if (make_room(in, r))
+		r = ledger_append(in->ledger, a);
 	if (r == LEDGER_E_KNOWN)
 		return 0;
 	if (r < 0)
-		return r;
+		return stuck(in, r);
 	in->batch++;
 	in->unsaved_alerts = true;
 	in->counts.alerts++;
@@ -409,11 +388,7 @@ static int write_joined(struct intake *in, enum intake_mode mode)
 
 uint64_t intake_due(const struct intake *in)
 {
-	uint64_t due = forgeries_due(&in->forgeries);
-
-	if (in->stuck && !handover_sender(in->handover) && in->stuck_until_usec < due)
-		due = in->stuck_until_usec;
-	return due;
+	return forgeries_due(&in->forgeries);
 }
 
 static int take_forged(struct intake *in, struct alert *a)
@@ -477,11 +452,8 @@ static int sync_alerts(struct intake *in)
 
 	if (make_room(in, r))
 		r = ledger_sync(in->ledger);
-	if (r < 0) {
-		log_crit("%s/ledger: %s; the position does not move", in->directory.data,
-			 strerror(-r));
-		return r;
-	}
+	if (r < 0)
+		return stuck(in, r);
 	in->batch = 0;
 	return 0;
 }
@@ -534,7 +506,9 @@ static int commit(struct intake *in, enum intake_mode mode, uint64_t until_usec)
 {
 	int r = sync_alerts(in);
 
-	if (r < 0 || in->stuck || forgeries_due(&in->forgeries) != UINT64_MAX)
+	if (r == 0)
+		in->stuck = false;
+	if (r < 0 || forgeries_due(&in->forgeries) != UINT64_MAX)
 		return r;
 	if (mode == INTAKE_FINAL)
 		return save(in, until_usec);
@@ -574,7 +548,6 @@ static int begin_again(struct intake *in, int r)
 	forgeries_forget(&in->forgeries);
 	in->heartbeat = in->saved_heartbeat;
 	in->replaying = true;
-	in->stuck = 0;
 	return r;
 }
 
@@ -631,14 +604,6 @@ int intake_drain(struct intake *in, enum intake_mode mode)
 	if (!stopped)
 		in->replaying = false;
 	r = commit(in, mode, stopped ? 0 : until);
-	if (r == 0 && in->stuck) {
-		handover_send(in->handover, in->session->options);
-		/* What a sender has just now is known as mailed only when that ends. */
-		if (mode == INTAKE_FOLLOWING &&
-		    (clock_steady() < in->stuck_until_usec || handover_sender(in->handover)))
-			return 0;
-		r = in->stuck;
-	}
 	if (r < 0)
 		return begin_again(in, r);
 	keep_reserve(in);
@@ -735,6 +700,6 @@ void intake_heartbeat(struct intake *in, enum intake_mode mode)
 		return;
 	}
 	heartbeat_begin(&in->heartbeat, now, steady);
-	if (forgeries_due(&in->forgeries) == UINT64_MAX && !in->stuck)
+	if (forgeries_due(&in->forgeries) == UINT64_MAX)
 		(void)intake_save_position(in);
 }

@@ -4,7 +4,6 @@
  */
 #pragma once
 
-#include "command/handover.h"
 #include "command/session.h"
 
 struct intake;
@@ -33,8 +32,7 @@ enum intake_mode {
 /*
  * Takes all records that the session's source has now. 0; -errno: of the source, or of the state
  * directory; in both cases the position is before all that is not durable, and the source is to
- * be opened anew at intake_position(). While the ledger takes nothing, alerts are handed over and
- * following goes on for some seconds before that. Ends early, with the rest for the next time, when
+ * be opened anew at intake_position(). Ends early, with the rest for the next time, when
  * the session's stop_usec is over, or, without one, when SIGTERM or SIGINT is blocked and pending.
  */
 int intake_drain(struct intake *in, enum intake_mode mode);
@@ -44,12 +42,9 @@ int intake_save_position(struct intake *in);
 
 /*
  * When, on clock_steady(), intake_drain() has something to do that no record tells of: a joined
- * alert of forged records is to be written, or the ledger tried again. UINT64_MAX: nothing.
+ * alert of forged records is to be written. UINT64_MAX: nothing.
  */
 uint64_t intake_due(const struct intake *in);
-
-/* What the ledger could not take; lives as long as the intake. */
-struct handover *intake_handover(struct intake *in);
 
 /* Writes an `instance` alert, where a destination wants it; @number is of a signal, or 0. -errno.
  */

@@ -92,7 +92,7 @@ static int open_written(const struct queue *q, int *ret_dirfd)
 static int run_sender(struct queue *q, const struct options *options, enum sender_mode mode)
 {
 	pid_t pid;
-	int r = sender_start(mode, options, q->path.data, -1, &pid);
+	int r = sender_start(mode, options, q->path.data, &pid);
 
 	return r == STATUS_DONE ? sender_wait(pid) : r;
 }

@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <sys/wait.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -150,16 +149,13 @@ static int scan(struct session *s)
 	struct intake *in = NULL;
 	struct intake_counts counts;
 	pid_t sender;
-	int r, sent, status;
+	int r, sent;
 
 	r = intake_open(s, &in);
 	if (r != STATUS_DONE)
 		return r;
 	/* Before it reads what may end it, too. */
 	r = intake_crashed(in) < 0 ? STATUS_FAILED : read_all(s, in);
-	sender = handover_sender(intake_handover(in));
-	if (sender && waitpid(sender, &status, 0) == sender)
-		handover_ended(intake_handover(in), status);
 	counts = intake_counts(in);
 	if (buffer_append_str(&directory, intake_directory(in)) < 0 || !buffer_cstr(&directory))
 		r = STATUS_FAILED;
@@ -171,7 +167,7 @@ static int scan(struct session *s)
 		       counts.logins, counts.alerts);
 	if (s->options->no_deliver)
 		return r;
-	sent = sender_start(SENDER_ONCE, s->options, directory.data, -1, &sender);
+	sent = sender_start(SENDER_ONCE, s->options, directory.data, &sender);
 	if (sent == STATUS_DONE)
 		sent = sender_wait(sender);
 	return r != STATUS_DONE ? r : sent;

@@ -106,7 +106,7 @@ static void look_at(struct status *s, const struct alert *a)
 		struct waiting *w = &s->waiting[i];
 		enum delivery_state state = DELIVERY_WAITING;
 
-		if (!((to->events >> a->kind) & 1) || a->mailed)
+		if (!((to->events >> a->kind) & 1))
 			continue;
 		if (d)
 			state = delivery_state_of(d, a->kind, a->seq);

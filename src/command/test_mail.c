@@ -5,7 +5,7 @@
 int command_test_mail(const struct options *options)
 {
 	pid_t sender;
-	int r = sender_start(SENDER_TEST, options, NULL, -1, &sender);
+	int r = sender_start(SENDER_TEST, options, NULL, &sender);
 
 	return r == STATUS_DONE ? sender_wait(sender) : r;
 }

@@ -97,7 +97,7 @@ static void sender_begin(struct watch *w)
 {
 	uint64_t now = clock_steady();
 
-	if (sender_start(SENDER_FOLLOW, w->session.options, intake_directory(w->intake), -1,
+	if (sender_start(SENDER_FOLLOW, w->session.options, intake_directory(w->intake),
 			 &w->sender) != STATUS_DONE)
 		sender_later(w, now);
 	w->sender_started = now;
@@ -121,13 +121,10 @@ static void sender_ended(struct watch *w, int wait_status)
 static void reap(struct watch *w)
 {
 	int status;
-	pid_t other = handover_sender(intake_handover(w->intake));
 
 	/* Other children are the source's. */
 	if (w->sender && waitpid(w->sender, &status, WNOHANG) == w->sender)
 		sender_ended(w, status);
-	if (other > 0 && waitpid(other, &status, WNOHANG) == other)
-		handover_ended(intake_handover(w->intake), status);
 }
 
 /* The sender mails what waits, then ends; it has its own limit of time, this is behind it. */

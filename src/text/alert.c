@@ -50,7 +50,6 @@ static const struct field fields[] = {
 	TEXT("ID", id),
 	U64("TIME_USEC", time_usec),
 	U64("NOTED_USEC", noted_usec),
-	FLAG("MAILED", mailed),
 	U64("FROM_USEC", from_usec),
 	U64("COUNT", count),
 	TEXT("POSITION", position),

@@ -28,7 +28,6 @@ struct alert {
 	uint64_t time_usec;  /* of the record, 0: not known; of the interval's end for a gap or
 				heartbeat */
 	uint64_t noted_usec; /* when it was written down */
-	bool mailed;	     /* before the ledger took it (handover): not by the ledger */
 	struct slice id;     /* 32 hex digits: the hash of the record's identity; names the alert */
 	struct slice position; /* of the record in its source */
 	struct slice source;   /* for people: "journal", "/var/log/auth.log (not authenticated)" */
