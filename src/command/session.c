@@ -273,7 +273,7 @@ int session_open_source(struct session *s, struct source_options *so, const char
 	return STATUS_FAILED;
 }
 
-bool session_source_is_there(const struct session *s)
+bool session_source_exists(const struct session *s)
 {
 	return !s->source_path[0] || access(s->source_path, R_OK) == 0;
 }

@@ -43,7 +43,7 @@ int session_open_source(struct session *s, struct source_options *so, const char
  * Whether what the source reads is still there: a log file, or a directory of journals, that was
  * removed gives no error, only nothing more to read.
  */
-bool session_source_is_there(const struct session *s);
+bool session_source_exists(const struct session *s);
 
 /*
  * To be called now and then in a long run over the log: feeds the watchdog, and shows a progress
