@@ -280,9 +280,10 @@ static bool wants_instance(const struct intake *in)
 	return wanted & (1U << ALERT_INSTANCE);
 }
 
-static int record_instance(struct intake *in, const struct buffer *reason)
+static int record_instance(struct intake *in, bool started, const struct buffer *reason)
 {
-	const struct alert a = {.kind = ALERT_INSTANCE, .reason = buffer_slice(reason)};
+	const struct alert a = {
+		.kind = ALERT_INSTANCE, .started = started, .reason = buffer_slice(reason)};
 
 	return recorder_own(in->recorder, &a, "instance", clock_now());
 }
@@ -295,7 +296,7 @@ int intake_started(struct intake *in)
 	if (!wants_instance(in))
 		return 0;
 	r = instance_started(in->state.dirfd, &reason);
-	return r < 0 ? r : record_instance(in, &reason);
+	return r < 0 ? r : record_instance(in, true, &reason);
 }
 
 int intake_stopped(struct intake *in, int signal)
@@ -306,7 +307,7 @@ int intake_stopped(struct intake *in, int signal)
 	if (!wants_instance(in))
 		return 0;
 	r = instance_stopped(signal, &reason);
-	return r < 0 ? r : record_instance(in, &reason);
+	return r < 0 ? r : record_instance(in, false, &reason);
 }
 
 int intake_crashed(struct intake *in)

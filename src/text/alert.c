@@ -63,6 +63,7 @@ static const struct field fields[] = {
 	FLAG("TRUSTED", trusted),
 	FLAG("AMBIGUOUS", ambiguous),
 	FLAG("CUT", cut),
+	FLAG("STARTED", started),
 	TEXT("METHOD", method),
 	TEXT("USER", user),
 	TEXT("ADDR", addr),

@@ -54,6 +54,7 @@ struct alert {
 	 * joined or a summary tells of, a gap's that were lost; 0: one, or not known.
 	 */
 	uint64_t count;
+	bool started;	    /* of an instance: it started; else it stopped */
 	uint64_t from_usec; /* begin of a gap's, summary's or heartbeat's interval; 0: not known */
 };
 
