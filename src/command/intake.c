@@ -16,6 +16,7 @@
 #include "command/heartbeat.h"
 #include "command/instance.h"
 #include "command/reader_position.h"
+#include "command/session_source.h"
 #include "store/position.h"
 
 #define BATCH		     2048 /* alerts between two syncs of a catch-up */
@@ -230,7 +231,8 @@ static int read_records(struct intake *in, bool *ret_stopped)
 
 	while (!*ret_stopped && (r = source_next(in->session->source, &next)) > 0) {
 		if (r == SOURCE_AGAIN) {
-			session_tick(in->session);
+			progress_update(&in->session->progress, in->session->source,
+					in->session->source_name);
 			*ret_stopped = must_stop(in->session);
 			continue;
 		}

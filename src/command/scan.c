@@ -16,6 +16,7 @@
 #include "command/intake.h"
 #include "command/preview.h"
 #include "command/recover.h"
+#include "command/session_source.h"
 #include "command/temporary_state.h"
 #include "store/file.h"
 #include "store/ledger/ledger.h"
@@ -81,18 +82,18 @@ static int dry_run(struct session *s)
 		return STATUS_FAILED;
 	}
 	while (r == 0 && (r = source_next(s->source, &record)) > 0) {
-		session_tick(s);
+		progress_update(&s->progress, s->source, s->source_name);
 		if (r == SOURCE_AGAIN) {
 			r = 0;
 			continue;
 		}
 		r = judge_record(s->judge, s->source, &record, clock_now(), &judged);
 		if (r == 0 && judged.judgement == JUDGED_ALERT) {
-			s->seen++;
+			s->progress.logins++;
 			r = preview_add(preview, &judged.alert);
 		}
 	}
-	session_progress_done(s);
+	progress_clear(&s->progress);
 	if (r == 0)
 		r = preview_finish(preview);
 	(void)preview_free(preview);
@@ -100,7 +101,7 @@ static int dry_run(struct session *s)
 		log_error("%s: %s", s->source_name, strerror(-r));
 		return STATUS_FAILED;
 	}
-	if (s->seen == 0 && !o->quiet)
+	if (s->progress.logins == 0 && !o->quiet)
 		printf("Nothing would be mailed: no login in %s that is not allowed.\n",
 		       s->source_name);
 	return STATUS_DONE;
@@ -133,7 +134,7 @@ static int read_all(struct session *s, struct intake *in)
 		return r;
 	tell_first_start(s, position == NULL);
 	r = intake_drain(in, INTAKE_FINAL);
-	session_progress_done(s);
+	progress_clear(&s->progress);
 	if (r < 0) {
 		log_error("%s: %s; what was recorded is mailed, the rest is for the next scan",
 			  s->source_name, strerror(-r));

@@ -18,6 +18,7 @@
 #include "command/commands.h"
 #include "command/deliver_process.h"
 #include "command/intake.h"
+#include "command/session_source.h"
 #include "command/whitelist_files.h"
 
 #define RETRY_MIN_USEC	 USEC_PER_SEC
