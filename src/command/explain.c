@@ -71,7 +71,7 @@ static void say_verdict(struct explain *e, const struct judged *j)
 	case JUDGED_ALLOWED:
 		printf("  %-12s allowed by %s:%u\n", "verdict", j->verdict.file, j->verdict.line);
 		break;
-	case JUDGED_UNASKED:
+	case JUDGED_SKIPPED:
 		printf("  %-12s no alert: left out by Methods= or Pattern=\n", "verdict");
 		break;
 	case JUDGED_ALERT:
