@@ -2,13 +2,14 @@
  * For each line, of the command line or of standard input: how it is read, and which rule decides.
  * A line may be a message alone or have a syslog header.
  */
+#include "command/explain.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "command/commands.h"
 #include "command/session.h"
 #include "command/table.h"
 #include "text/display.h"

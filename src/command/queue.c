@@ -2,13 +2,14 @@
  * The queue of mails, as mailq(1), postcat(1) and postsuper(1) are for Postfix. It only shows, and
  * asks: what is asked for is done by the sender, which alone writes down what is done.
  */
+#include "command/queue.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 
 #include "base/cleanup.h"
 #include "base/log.h"
-#include "command/commands.h"
 #include "command/deliver_process.h"
 #include "command/queue_print.h"
 #include "store/file.h"

@@ -1,10 +1,11 @@
 /* Who logged in, when, from where, how, and the verdict. Changes nothing. */
+#include "command/report.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "command/commands.h"
 #include "command/session_source.h"
 #include "command/table.h"
 

@@ -2,6 +2,8 @@
  * One shot: everything since the last position goes into the ledger, and the sender mails it.
  * With --dry-run nothing is touched: what would be mailed is printed.
  */
+#include "command/scan.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -11,7 +13,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/timetext.h"
-#include "command/commands.h"
 #include "command/deliver_process.h"
 #include "command/intake.h"
 #include "command/preview.h"

@@ -3,6 +3,8 @@
  * and sender run or not. That they run is known by their locks; looking takes a shared lock for a
  * moment, which whoever starts just then waits for.
  */
+#include "command/status.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -11,7 +13,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/timetext.h"
-#include "command/commands.h"
 #include "command/session.h"
 #include "command/state_view.h"
 #include "config.h"

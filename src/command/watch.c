@@ -4,6 +4,8 @@
  * source is opened anew at the stored position after a pause: nothing is skipped, and what is read
  * twice the ledger knows.
  */
+#include "command/watch.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
@@ -15,7 +17,6 @@
 #include "base/log.h"
 #include "base/notify.h"
 #include "base/timetext.h"
-#include "command/commands.h"
 #include "command/deliver_process.h"
 #include "command/intake.h"
 #include "command/session_source.h"
