@@ -36,7 +36,6 @@ struct job {
 	uint64_t seq; /* 0: the ledger has it not */
 	enum alert_kind kind;
 	enum delivery_lane_name class;
-	bool mailed;	/* before the ledger took it */
 	char to[600];	/* the destinations that were changed */
 	char text[700]; /* the answer */
 };
@@ -57,7 +56,6 @@ static int find(struct job *job)
 		job->seq = a.seq;
 		job->kind = a.kind;
 		job->class = delivery_class(a.kind);
-		job->mailed = a.mailed;
 	}
 	(void)ledger_reader_free(reader);
 	return r;
@@ -154,7 +152,7 @@ static bool is_queued(const struct job *job, const struct target *t,
 
 	*ret_given_up = state == DELIVERY_GIVEN_UP;
 	if (state == DELIVERY_WAITING)
-		return ((t->config->events >> job->kind) & 1) && !job->mailed;
+		return (t->config->events >> job->kind) & 1;
 	return state != DELIVERY_DONE;
 }
 

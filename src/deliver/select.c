@@ -34,8 +34,7 @@ static int next(struct ledger_reader *reader, struct alert *ret)
 
 static bool wanted(const struct target *t, enum delivery_lane_name class, const struct alert *a)
 {
-	return delivery_class(a->kind) == class && ((t->config->events >> a->kind) & 1) &&
-	       !a->mailed;
+	return delivery_class(a->kind) == class && ((t->config->events >> a->kind) & 1);
 }
 
 static bool may_repeat(const struct sender *s, const struct alert *a)

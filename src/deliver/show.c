@@ -125,8 +125,7 @@ static int show_destination(struct sender *s, struct target *t, const struct ale
 
 	w.lane = &dest->lanes[w.name];
 	if (delivery_state_of(dest, a->kind, a->seq) == DELIVERY_WAITING)
-		return ((t->config->events >> a->kind) & 1) && !a->mailed ? show_waiting(&w, a->seq)
-									  : 0;
+		return (t->config->events >> a->kind) & 1 ? show_waiting(&w, a->seq) : 0;
 	w.name = DELIVERY_ASIDE;
 	w.lane = &dest->lanes[w.name];
 	for (size_t i = 0; i < dest->n_exceptions && r >= 0; i++) {
@@ -154,7 +153,7 @@ static int find(int dirfd, const char *id, struct alert *ret)
 	while ((r = ledger_reader_next(reader, &a)) > 0) {
 		if (r == LEDGER_E_REPLACED || !slice_eq_str(a.id, id))
 			continue;
-		*ret = (struct alert){.kind = a.kind, .seq = a.seq, .mailed = a.mailed};
+		*ret = (struct alert){.kind = a.kind, .seq = a.seq};
 		found = true;
 	}
 	(void)ledger_reader_free(reader);
