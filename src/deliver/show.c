@@ -13,11 +13,22 @@
 #include "deliver/admin.h"
 #include "deliver/job.h"
 #include "text/display.h"
+#include "text/message/mime.h"
+
+/* Out of memory, a part would look like the whole. */
+static void print_readable(const struct work *w)
+{
+	AUTO_BUFFER struct buffer text = BUFFER_INIT(4 * MESSAGE_MAX);
+
+	if (mime_append_readable(&text, buffer_slice(&w->o->mail)) == 0)
+		(void)fwrite(text.data, 1, text.len, stdout);
+	else
+		log_error("out of memory");
+}
 
 static void print(const struct work *w, const char *how)
 {
 	AUTO_BUFFER struct buffer line = BUFFER_INIT(1 << 20);
-	struct slice rest = buffer_slice(&w->o->mail);
 
 	printf("\n%s: the mail to ", how);
 	for (size_t i = 0; i < w->o->n_rcpts; i++) {
@@ -28,17 +39,7 @@ static void print(const struct work *w, const char *how)
 		printf("%s%.*s", i ? ", " : "", (int)line.len, buffer_slice(&line).p);
 	}
 	printf(" (%s):\n\n", requests_destination(w->dest));
-	while (rest.n > 0) {
-		const char *end = memchr(rest.p, '\n', rest.n);
-		struct slice one = {rest.p, end ? (size_t)(end - rest.p) : rest.n};
-
-		rest = slice_from(rest, one.n + (end != NULL));
-		if (one.n > 0 && one.p[one.n - 1] == '\r')
-			one.n--;
-		buffer_clear(&line);
-		(void)display_append(&line, one);
-		printf("%.*s\n", (int)line.len, buffer_slice(&line).p);
-	}
+	print_readable(w);
 }
 
 /* The lane's frozen mail that tells of the alert. One that does not is done with. */
@@ -178,5 +179,45 @@ int show(int dirfd, struct config *config, const char *id)
 		r = -errno;
 	if (r < 0)
 		log_error("the mail of alert %s cannot be shown: %s", id, strerror(-r));
+	return r < 0 ? 1 : 0;
+}
+
+/* Prints what one queue would send, message by message, as if each were accepted. */
+static int print_queue(struct work *w)
+{
+	bool counted;
+	int r;
+
+	while ((r = work_draft(w, &counted)) > 0) {
+		print_readable(w);
+		(void)fputs("\n", stdout);
+		w->lane->mark = w->o->mark;
+		w->lane->serial++;
+		w->o = outgoing_free(w->o);
+	}
+	return r;
+}
+
+int show_all(int dirfd, struct config *config)
+{
+	struct sender s = {.dirfd = -1};
+	int r = sender_open_shown(&s, dirfd, config);
+
+	s.mode = SENDER_ONCE;
+	s.run_usec = UINT64_MAX;
+	for (size_t i = 0; i < s.n_targets && r >= 0; i++)
+		for (int class = 0; class < DELIVERY_CLASSES && r >= 0; class ++) {
+			AUTO_WORK struct work w = {.s = &s, .t = &s.targets[i]};
+
+			w.dest = sender_done(&s, w.t);
+			w.name = (enum delivery_lane_name) class;
+			w.lane = &w.dest->lanes[class];
+			r = print_queue(&w);
+		}
+	sender_close(&s);
+	if (r >= 0 && fflush(stdout) != 0)
+		r = -errno;
+	if (r < 0)
+		log_error("the messages cannot be shown: %s", strerror(-r));
 	return r < 0 ? 1 : 0;
 }

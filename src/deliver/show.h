@@ -9,3 +9,9 @@
  * lock. @config is taken over. The exit status.
  */
 int show(int dirfd, struct config *config, const char *id);
+
+/*
+ * Prints the messages that a sender would send now, in a state directory in which nothing was sent
+ * yet: those of `scan --dry-run`. As show().
+ */
+int show_all(int dirfd, struct config *config);
