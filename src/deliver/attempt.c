@@ -27,7 +27,7 @@
 
 struct link {
 	struct smtp_options options;
-	struct session *session;
+	struct smtp_child *child;
 	char *password;
 };
 
@@ -58,7 +58,7 @@ struct carrier *carrier_free(struct carrier *c)
 	if (!c)
 		return NULL;
 	for (size_t i = 0; i < c->dest->n_servers; i++) {
-		(void)session_free(c->links[i].session);
+		(void)smtp_child_free(c->links[i].child);
 		if (c->links[i].password)
 			explicit_bzero(c->links[i].password, strlen(c->links[i].password));
 		free(c->links[i].password);
@@ -150,7 +150,7 @@ static int link_open(struct carrier *c, size_t at, struct transport_result *ret)
 	struct link *l = &c->links[at];
 	char reason[400] = "out of memory";
 
-	if (l->session)
+	if (l->child)
 		return 0;
 	if (server->user && !l->password) {
 		l->password = read_password(server, reason, sizeof(reason));
@@ -163,8 +163,8 @@ static int link_open(struct carrier *c, size_t at, struct transport_result *ret)
 		.password = l->password,
 		.timeout_usec = c->dest->timeout_usec,
 	};
-	l->session = session_new(&l->options);
-	if (l->session)
+	l->child = smtp_child_new(&l->options);
+	if (l->child)
 		return 0;
 fail:
 	*ret = (struct transport_result){.outcome = TRANSPORT_DEFERRED};
@@ -183,7 +183,7 @@ static void transact(struct carrier *c, struct transport_mail *mail, struct tran
 		if (strncmp(url, SENDMAIL, strlen(SENDMAIL)) == 0)
 			sendmail_send(url + strlen(SENDMAIL), c->dest->timeout_usec, mail, ret);
 		else if (link_open(c, i, ret) == 0)
-			session_send(c->links[i].session, mail, ret);
+			smtp_child_send(c->links[i].child, mail, ret);
 		in_doubt |= ret->outcome == TRANSPORT_IN_DOUBT;
 		if (ret->outcome != TRANSPORT_DEFERRED && ret->outcome != TRANSPORT_IN_DOUBT)
 			break;

@@ -333,14 +333,14 @@ def sendmail(state):
     for script, mode, sentence in (
             ("exit 0", 0o644, r"cannot be run: Permission denied \(see Server=\)"),
             ("cat >/dev/null; echo queue full >&2; exit 75", 0o755,
-             r"gave exit status 75 \(EX_TEMPFAIL\): queue full"),
-            ("exit 67", 0o755, r"gave exit status 67 \(EX_NOUSER: see To=\)"),
-            ("exit 77", 0o755, r"gave exit status 77 \(EX_NOPERM: see EnvelopeFrom=\)"),
-            ("exit 3", 0o755, r"gave exit status 3 \(see its log\)"),
+             r"ended with exit status 75 \(EX_TEMPFAIL\): queue full"),
+            ("exit 67", 0o755, r"ended with exit status 67 \(EX_NOUSER: see To=\)"),
+            ("exit 77", 0o755, r"ended with exit status 77 \(EX_NOPERM: see EnvelopeFrom=\)"),
+            ("exit 3", 0o755, r"ended with exit status 3 \(see its log\)"),
             ("cat >/dev/null; sleep 100", 0o755,
              r"did not end in time \(see its log, and Timeout=\) \(the server may have taken it\)"),
             ("cat >/dev/null; kill -9 $$", 0o755,
-             r"was ended by signal 9 \(the server may have taken it\)")):
+             r"was killed by signal 9 \(the server may have taken it\)")):
         if os.path.exists(path):
             os.unlink(path)
         with open(path, "w") as f:
