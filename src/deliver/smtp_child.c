@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -20,8 +21,7 @@
 #include "base/cleanup.h"
 
 #define ALIVE_MSEC  1000
-#define MAIL_MAX    ((size_t)64 << 20)
-#define RCPTS_MAX   100000
+#define TEXT_MAX    ((size_t)64 << 20)
 #define END_MSEC    2000 /* for QUIT and clean-up, before it is killed */
 #define END_STEP_MS 5
 
@@ -33,9 +33,12 @@ struct smtp_child {
 	int fd;
 };
 
-/* Lengths of what follows: the envelope's sender, recipients (each after its length), bytes. */
+/*
+ * Comes before each message. @texts bytes follow, the envelope's sender and @n_rcpts recipients,
+ * each with its NUL, and then the @bytes of the message.
+ */
 struct header {
-	size_t from, n_rcpts, bytes;
+	size_t n_rcpts, texts, bytes;
 };
 
 static int send_all(int fd, const void *p, size_t n)
@@ -91,7 +94,7 @@ static int ask(void *userdata)
 /* @n bytes, and a NUL. */
 static char *receive_text(int fd, size_t n)
 {
-	char *text = n < MAIL_MAX ? malloc(n + 1) : NULL;
+	char *text = n < TEXT_MAX ? malloc(n + 1) : NULL;
 
 	if (!text || receive_all(fd, text, n) < 0) {
 		free(text);
@@ -101,49 +104,33 @@ static char *receive_text(int fd, size_t n)
 	return text;
 }
 
-static void free_rcpts(char **rcpts, size_t n)
-{
-	for (size_t i = 0; rcpts && i < n; i++)
-		free(rcpts[i]);
-	free(rcpts);
-}
-
 /* One message. -errno: the child has to end. */
 static int serve_one(struct smtp_session *smtp, int fd)
 {
-	AUTO_FREE char *from = NULL, *bytes = NULL;
-	struct transport_result result = {.outcome = TRANSPORT_DEFERRED};
+	AUTO_FREE char *texts = NULL, *bytes = NULL;
+	AUTO_FREE const char **rcpts = NULL;
+	struct transport_result result;
 	struct transport_mail mail = {.before_data = ask, .userdata = &fd};
 	unsigned char word = WORD_RESULT;
 	struct header h;
-	char **rcpts;
 	int r = receive_all(fd, &h, sizeof(h));
 
 	if (r < 0)
 		return r;
-	from = receive_text(fd, h.from);
-	rcpts = h.n_rcpts <= RCPTS_MAX ? calloc(h.n_rcpts, sizeof(*rcpts)) : NULL;
-	for (size_t i = 0; rcpts && i < h.n_rcpts; i++) {
-		size_t n;
-
-		rcpts[i] = receive_all(fd, &n, sizeof(n)) == 0 ? receive_text(fd, n) : NULL;
-		if (!rcpts[i])
-			r = -ENOMEM;
-	}
-	bytes = r == 0 && rcpts ? receive_text(fd, h.bytes) : NULL;
-	if (from && bytes) {
-		mail.envelope_from = from;
-		mail.rcpts = (const char *const *)rcpts;
-		mail.n_rcpts = h.n_rcpts;
-		mail.bytes = (struct slice){bytes, h.bytes};
-		smtp_send(smtp, &mail, &result);
-		r = send_all(fd, &word, 1);
-		if (r == 0)
-			r = send_all(fd, &result, sizeof(result));
-	} else
-		r = -ENOMEM;
-	free_rcpts(rcpts, h.n_rcpts);
-	return r;
+	texts = receive_text(fd, h.texts);
+	bytes = texts ? receive_text(fd, h.bytes) : NULL;
+	rcpts = bytes ? calloc(h.n_rcpts, sizeof(*rcpts)) : NULL;
+	if (!rcpts)
+		return -ENOMEM;
+	mail.envelope_from = texts;
+	for (size_t i = 0; i < h.n_rcpts; i++)
+		rcpts[i] = strchr(i ? rcpts[i - 1] : texts, '\0') + 1;
+	mail.rcpts = rcpts;
+	mail.n_rcpts = h.n_rcpts;
+	mail.bytes = (struct slice){bytes, h.bytes};
+	smtp_send(smtp, &mail, &result);
+	r = send_all(fd, &word, 1);
+	return r < 0 ? r : send_all(fd, &result, sizeof(result));
 }
 
 static void serve(const struct smtp_options *options, int fd)
@@ -239,18 +226,18 @@ struct smtp_child *smtp_child_free(struct smtp_child *c)
 
 static int send_mail(struct smtp_child *c, const struct transport_mail *mail)
 {
-	struct header h = {strlen(mail->envelope_from), mail->n_rcpts, mail->bytes.n};
-	int r = send_all(c->fd, &h, sizeof(h));
+	struct header h = {.n_rcpts = mail->n_rcpts,
+			   .texts = strlen(mail->envelope_from) + 1,
+			   .bytes = mail->bytes.n};
+	int r;
 
+	for (size_t i = 0; i < mail->n_rcpts; i++)
+		h.texts += strlen(mail->rcpts[i]) + 1;
+	r = send_all(c->fd, &h, sizeof(h));
 	if (r == 0)
-		r = send_all(c->fd, mail->envelope_from, h.from);
-	for (size_t i = 0; r == 0 && i < mail->n_rcpts; i++) {
-		size_t n = strlen(mail->rcpts[i]);
-
-		r = send_all(c->fd, &n, sizeof(n));
-		if (r == 0)
-			r = send_all(c->fd, mail->rcpts[i], n);
-	}
+		r = send_all(c->fd, mail->envelope_from, strlen(mail->envelope_from) + 1);
+	for (size_t i = 0; r == 0 && i < mail->n_rcpts; i++)
+		r = send_all(c->fd, mail->rcpts[i], strlen(mail->rcpts[i]) + 1);
 	return r == 0 ? send_all(c->fd, mail->bytes.p, mail->bytes.n) : r;
 }
 
