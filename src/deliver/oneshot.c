@@ -43,7 +43,7 @@ static int send(struct outgoing *o, const struct config_destination *dest,
 	(void)carrier_free(c);
 	if (outcome != CARRIER_DONE)
 		log_error("%s: %s%s", dest->name[0] ? dest->name : "[Mail]", result->text,
-			  o->in_doubt ? " (the server may have taken it)" : "");
+			  o->in_doubt ? " (the server may have accepted it)" : "");
 	/* Whom a server refused is logged already. */
 	return outgoing_count(o, OUTGOING_ACCEPTED) == o->n_rcpts ? 0 : EX_TEMPFAIL;
 }
