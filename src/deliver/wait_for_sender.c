@@ -9,20 +9,20 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <sysexits.h>
-#include <time.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/inotify.h"
 #include "base/log.h"
 #include "deliver/signals.h"
 #include "store/delivery.h"
 #include "store/file.h"
 #include "store/ledger/ledger.h"
 
-#define LIMIT_SEC 30
-#define TICK_MSEC 250
+#define LIMIT_USEC (30 * UINT64_C(1000000))
+#define TICK_MSEC  250
 
 static int last_of_ledger(int dirfd, uint64_t *ret_seq, char ret_id[LEDGER_ID_MAX])
 {
@@ -80,20 +80,18 @@ static bool same_file(const struct stat *a, const struct stat *b)
 int beside(int dirfd, pid_t pid, int *ret_lock)
 {
 	AUTO_CLOSE int inotify = -1;
-	char path[64], buf[4096], id[LEDGER_ID_MAX];
+	char path[64], id[LEDGER_ID_MAX];
 	struct stat before = {0}, now = {0};
-	struct timespec start, ts;
+	uint64_t start = clock_steady(), last;
 	bool asked;
-	uint64_t last;
 	int r;
 
-	(void)clock_gettime(CLOCK_MONOTONIC, &start);
 	r = last_of_ledger(dirfd, &last, id);
 	if (r < 0)
 		return r;
-	inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	inotify = inotify_open();
 	if (inotify < 0)
-		return -errno;
+		return inotify;
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", dirfd);
 	if (inotify_add_watch(inotify, path, IN_MOVED_TO) < 0)
 		return -errno;
@@ -114,11 +112,9 @@ int beside(int dirfd, pid_t pid, int *ret_lock)
 		r = look(dirfd, last, id, !asked || !same_file(&before, &now));
 		if (r != 1)
 			return r;
-		(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-		if (ts.tv_sec - start.tv_sec >= LIMIT_SEC || signals_stop())
+		if (clock_steady() - start >= LIMIT_USEC || signals_stop())
 			return EX_TEMPFAIL;
 		if (poll(&fd, 1, TICK_MSEC) > 0)
-			while (read(inotify, buf, sizeof(buf)) > 0)
-				;
+			(void)inotify_drain(inotify, NULL, NULL);
 	}
 }
