@@ -33,11 +33,11 @@ struct link {
 
 struct carrier {
 	const struct config_destination *dest;
-	struct compose_host *host;
+	struct hostname *host;
 	struct link *links; /* one a server */
 };
 
-struct carrier *carrier_new(const struct config_destination *dest, struct compose_host *host)
+struct carrier *carrier_new(const struct config_destination *dest, struct hostname *host)
 {
 	struct carrier *c = calloc(1, sizeof(*c));
 
@@ -159,7 +159,7 @@ static int link_open(struct carrier *c, size_t at, struct transport_result *ret)
 	}
 	l->options = (struct smtp_options){
 		.server = server,
-		.ehlo_name = c->dest->ehlo_name ? c->dest->ehlo_name : compose_fqdn(c->host),
+		.ehlo_name = c->dest->ehlo_name ? c->dest->ehlo_name : hostname_fqdn(c->host),
 		.password = l->password,
 		.timeout_usec = c->dest->timeout_usec,
 	};

@@ -26,7 +26,7 @@ struct carrier_hooks {
 };
 
 /* Its connections live as long as it does. The arguments must outlive it. NULL: out of memory. */
-struct carrier *carrier_new(const struct config_destination *dest, struct compose_host *host);
+struct carrier *carrier_new(const struct config_destination *dest, struct hostname *host);
 struct carrier *carrier_free(struct carrier *c);
 
 /*

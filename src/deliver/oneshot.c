@@ -28,8 +28,8 @@ static bool alive(void *userdata)
 }
 
 /* Sends a composed mail; logs what keeps it from anybody. */
-static int send(struct outgoing *o, const struct config_destination *dest,
-		struct compose_host *host, struct transport_result *result)
+static int send(struct outgoing *o, const struct config_destination *dest, struct hostname *host,
+		struct transport_result *result)
 {
 	const struct carrier_hooks hooks = {.alive = alive};
 	struct carrier *c = carrier_new(dest, host);
@@ -61,7 +61,7 @@ static struct outgoing *mail_to(const struct config_destination *dest)
 }
 
 static int test_one(const struct config *config, const struct config_destination *dest,
-		    struct compose_host *host)
+		    struct hostname *host)
 {
 	AUTO_OUTGOING struct outgoing *o = mail_to(dest);
 	struct transport_result result = {0};
@@ -83,10 +83,10 @@ static int test_one(const struct config *config, const struct config_destination
 
 int direct_test(const struct config *config)
 {
-	struct compose_host host;
+	struct hostname host;
 	int status = 0;
 
-	compose_host_init(&host);
+	hostname_init(&host);
 	for (size_t i = 0; i < config->n_destinations; i++)
 		if (test_one(config, &config->destinations[i], &host) != 0)
 			status = 1;
@@ -117,8 +117,7 @@ static int read_alerts(struct slice text, struct batch *ret)
 }
 
 static int send_class(const struct config *config, const struct config_destination *dest,
-		      struct compose_host *host, const struct batch *all,
-		      enum delivery_lane_name class)
+		      struct hostname *host, const struct batch *all, enum delivery_lane_name class)
 {
 	AUTO_OUTGOING struct outgoing *o = mail_to(dest);
 	AUTO_BATCH struct batch batch = {0};
@@ -149,7 +148,7 @@ int direct_stdin(const struct config *config)
 {
 	AUTO_BUFFER struct buffer text = BUFFER_INIT(INPUT_MAX);
 	AUTO_BATCH struct batch batch = {0};
-	struct compose_host host;
+	struct hostname host;
 	int r, status = 0;
 
 	r = io_read_all(STDIN_FILENO, &text);
@@ -159,7 +158,7 @@ int direct_stdin(const struct config *config)
 		log_error("standard input: %s", strerror(-r));
 		return 2;
 	}
-	compose_host_init(&host);
+	hostname_init(&host);
 	for (size_t i = 0; i < config->n_destinations; i++)
 		for (int c = 0; c < DELIVERY_CLASSES; c++)
 			if (send_class(config, &config->destinations[i], &host, &batch,

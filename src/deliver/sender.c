@@ -161,7 +161,7 @@ int sender_reload(struct sender *s, struct config *config)
 	s->config = config;
 	s->targets = targets;
 	s->n_targets = config->n_destinations;
-	compose_host_init(&s->host);
+	hostname_init(&s->host);
 	targets_drop_unconfigured(s);
 	for (size_t i = 0; i < s->n_targets; i++)
 		targets_drop_rcpts(s, &s->targets[i]);
@@ -330,7 +330,7 @@ int sender_open_shown(struct sender *s, int dirfd, struct config *config)
 	}
 	s->config = config;
 	s->n_targets = config->n_destinations;
-	compose_host_init(&s->host);
+	hostname_init(&s->host);
 	return read_tail(s);
 }
 

@@ -44,7 +44,7 @@ struct sender {
 	uint64_t restart_seq;  /* after a damaged "delivery": where the current ledger begins */
 	struct target *targets;
 	size_t n_targets;
-	struct compose_host host;
+	struct hostname host;
 	enum sender_mode mode;
 	uint64_t run_usec;	       /* when the run began */
 	bool retried;		       /* an alert that was given up is to be tried again */

@@ -23,7 +23,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "store/delivery.h"
-#include "text/message/compose.h"
+#include "text/message/options.h"
 
 #define OUTGOING_DIR	  "outgoing"
 #define OUTGOING_FILE_MAX (MESSAGE_MAX + (4U << 20))

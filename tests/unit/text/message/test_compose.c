@@ -103,10 +103,10 @@ static void assert_subject_of(const struct alert *alerts, size_t n,
 {
 	AUTO_BUFFER struct buffer b = BUFFER_INIT(1 << 16);
 	struct writer w = {&b, 0};
-	AUTO_MAIL struct mail m;
+	AUTO_SUMMARY struct summary s;
 
-	assert_int_equal(mail_init(&m, alerts, n, options), 0);
-	mail_write_subject(&w, &m);
+	assert_int_equal(summary_init(&s, alerts, n, options), 0);
+	body_write_subject(&w, &s);
 	assert_int_equal(w.error, 0);
 	assert_string_equal(buffer_cstr(&b), expected);
 }
@@ -120,10 +120,10 @@ static char *text_of(const struct alert *alerts, size_t n, const struct message_
 		     struct buffer *b)
 {
 	struct writer w = {b, 0};
-	AUTO_MAIL struct mail m;
+	AUTO_SUMMARY struct summary s;
 
-	assert_int_equal(mail_init(&m, alerts, n, options), 0);
-	mail_write_body(&w, &m);
+	assert_int_equal(summary_init(&s, alerts, n, options), 0);
+	body_write(&w, &s);
 	assert_int_equal(w.error, 0);
 	return buffer_cstr(b);
 }
