@@ -22,8 +22,9 @@ struct message_options {
 	const char *whitelist_file; /* named in the line "to allow this, add to FILE"; NULL: none */
 	const char *note; /* first paragraph, e.g. of given-up alerts or a bad whitelist; NULL */
 	enum message_style style;
-	uint64_t now_usec; /* Date:, and what "[delayed]" is measured by */
-	bool test;	   /* a test message: alerts are not looked at */
+	uint64_t now_usec;    /* Date:, and what "[delayed]" is measured by */
+	bool test;	      /* a test message: alerts are not looked at */
+	const char *sequence; /* X-Loginbell-Sequence, ASCII words; NULL: without that header */
 };
 
 #define MESSAGE_MAX	     (4U << 20) /* of a composed mail, bytes */
