@@ -35,7 +35,7 @@ struct job {
 	const char *id;
 	uint64_t seq; /* 0: the ledger has it not */
 	enum alert_kind kind;
-	enum delivery_lane_name class;
+	enum delivery_queue_name class;
 	bool mailed;	/* before the ledger took it */
 	char to[600];	/* the destinations that were changed */
 	char text[700]; /* the answer */
@@ -67,8 +67,8 @@ static void changed(struct job *job, struct delivery_destination *dest, bool was
 {
 	size_t n = strlen(job->to);
 
-	if (was_given_up && dest->untold > 0)
-		dest->untold--;
+	if (was_given_up && dest->unreported > 0)
+		dest->unreported--;
 	job->s->changed = true;
 	/* More names than fit are left out. */
 	(void)snprintf(job->to + n, sizeof(job->to) - n, "%s%s", n ? ", " : "",
@@ -88,8 +88,8 @@ static int retry(struct job *job)
 			continue;
 		changed(job, dest, true);
 		/* No wait of another mail's, and none that would count as this one's. */
-		if (!t->frozen[DELIVERY_ASIDE])
-			dest->lanes[DELIVERY_ASIDE].tries = 0;
+		if (!t->frozen[DELIVERY_RETRY])
+			dest->queues[DELIVERY_RETRY].tries = 0;
 	}
 	if (!job->to[0]) {
 		(void)snprintf(job->text, sizeof(job->text), "it was not given up");
@@ -106,7 +106,7 @@ static int retry(struct job *job)
  */
 static int over_frozen(struct job *job, bool take)
 {
-	const enum delivery_lane_name lanes[] = {job->class, DELIVERY_ASIDE};
+	const enum delivery_queue_name lanes[] = {job->class, DELIVERY_RETRY};
 	struct sender *s = job->s;
 
 	for (size_t i = 0; i < s->n_targets * ARRAY_SIZE(lanes); i++) {
@@ -117,19 +117,19 @@ static int over_frozen(struct job *job, bool take)
 					   .name = lanes[i % ARRAY_SIZE(lanes)]};
 		int r;
 
-		w.lane = &w.dest->lanes[w.name];
-		outgoing_name(w.dest->name, w.name, w.file);
+		w.lane = &w.dest->queues[w.name];
+		spool_name(w.dest->name, w.name, w.file);
 		work_thaw(&w);
 		if (!w.o || w.foreign || w.o->class != job->class ||
-		    !outgoing_has_alert(w.o, job->seq))
+		    !spool_has_alert(w.o, job->seq))
 			continue;
 		if (!take) {
 			if (work_alerts(w.o) > 1 &&
-			    (w.o->in_doubt || outgoing_count(w.o, OUTGOING_ACCEPTED) > 0))
+			    (w.o->in_doubt || spool_count(w.o, SPOOL_ACCEPTED) > 0))
 				return -EBUSY;
 			continue;
 		}
-		r = outgoing_take_alert(w.o, job->seq);
+		r = spool_remove_alert(w.o, job->seq);
 		if (r < 0)
 			return r;
 		if (work_alerts(w.o) == 0) {

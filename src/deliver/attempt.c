@@ -196,30 +196,29 @@ static void transact(struct carrier *c, struct transport_mail *mail, struct tran
 		ret->outcome = TRANSPORT_IN_DOUBT;
 }
 
-static enum outgoing_rcpt_state refused_state(const struct transport_result *r)
+static enum spool_rcpt_state refused_state(const struct transport_result *r)
 {
-	return r->permanent || r->outcome == TRANSPORT_REFUSED ? OUTGOING_REFUSED
-							       : OUTGOING_DEFERRED;
+	return r->permanent || r->outcome == TRANSPORT_REFUSED ? SPOOL_REFUSED : SPOOL_DEFERRED;
 }
 
 /* One transaction each. Stops where a server fails for another reason than the recipient. */
-static enum carrier_outcome send_each(struct carrier *c, struct outgoing *o,
+static enum carrier_outcome send_each(struct carrier *c, struct spool_message *o,
 				      struct transport_mail *mail, struct transport_result *ret)
 {
 	struct transport_result sent = {.text = "an earlier try"};
 
 	for (size_t i = 0; i < o->n_rcpts; i++) {
-		struct outgoing_rcpt *rcpt = &o->rcpts[i];
+		struct spool_rcpt *rcpt = &o->rcpts[i];
 		const char *one = rcpt->addr;
 
-		if (rcpt->state != OUTGOING_OPEN)
+		if (rcpt->state != SPOOL_OPEN)
 			continue;
 		mail->rcpts = &one;
 		mail->n_rcpts = 1;
 		transact(c, mail, ret);
 		switch (ret->outcome) {
 		case TRANSPORT_SENT:
-			rcpt->state = OUTGOING_ACCEPTED;
+			rcpt->state = SPOOL_ACCEPTED;
 			sent = *ret;
 			break;
 		case TRANSPORT_RCPT_REFUSED:
@@ -228,9 +227,9 @@ static enum carrier_outcome send_each(struct carrier *c, struct outgoing *o,
 			break;
 		case TRANSPORT_REFUSED:
 			/* Others took the same bytes: then it is this recipient's policy. */
-			if (outgoing_count(o, OUTGOING_ACCEPTED) == 0)
+			if (spool_count(o, SPOOL_ACCEPTED) == 0)
 				return CARRIER_REFUSED;
-			rcpt->state = OUTGOING_REFUSED;
+			rcpt->state = SPOOL_REFUSED;
 			log_error("recipient %s refused the mail: %s", rcpt->addr, ret->text);
 			break;
 		case TRANSPORT_DEFERRED:
@@ -238,13 +237,13 @@ static enum carrier_outcome send_each(struct carrier *c, struct outgoing *o,
 			return CARRIER_DEFERRED;
 		}
 	}
-	if (outgoing_count(o, OUTGOING_ACCEPTED) == 0)
+	if (spool_count(o, SPOOL_ACCEPTED) == 0)
 		return CARRIER_NOBODY;
 	*ret = sent;
 	return CARRIER_DONE;
 }
 
-static enum carrier_outcome send_all(struct carrier *c, struct outgoing *o,
+static enum carrier_outcome send_all(struct carrier *c, struct spool_message *o,
 				     struct transport_mail *mail, struct transport_result *ret)
 {
 	AUTO_FREE const char **rcpts = calloc(o->n_rcpts, sizeof(*rcpts));
@@ -255,7 +254,7 @@ static enum carrier_outcome send_all(struct carrier *c, struct outgoing *o,
 		return CARRIER_DEFERRED;
 	}
 	for (size_t i = 0; i < o->n_rcpts; i++)
-		if (o->rcpts[i].state == OUTGOING_OPEN)
+		if (o->rcpts[i].state == SPOOL_OPEN)
 			rcpts[n++] = o->rcpts[i].addr;
 	/* Some have it already: then it was one transaction each, and stays so. */
 	if (n < o->n_rcpts && n > 0)
@@ -266,7 +265,7 @@ static enum carrier_outcome send_all(struct carrier *c, struct outgoing *o,
 	switch (ret->outcome) {
 	case TRANSPORT_SENT:
 		for (size_t i = 0; i < o->n_rcpts; i++)
-			o->rcpts[i].state = OUTGOING_ACCEPTED;
+			o->rcpts[i].state = SPOOL_ACCEPTED;
 		return CARRIER_DONE;
 	case TRANSPORT_RCPT_REFUSED:
 		if (n > 1)
@@ -282,7 +281,7 @@ static enum carrier_outcome send_all(struct carrier *c, struct outgoing *o,
 	return CARRIER_DEFERRED;
 }
 
-enum carrier_outcome carrier_send(struct carrier *c, struct outgoing *o,
+enum carrier_outcome carrier_send(struct carrier *c, struct spool_message *o,
 				  const struct carrier_hooks *hooks, struct transport_result *ret)
 {
 	AUTO_BUFFER struct buffer from = BUFFER_INIT(1024);

@@ -33,5 +33,5 @@ struct carrier *carrier_free(struct carrier *c);
  * Tries once, all servers in order. Sets the states of o->rcpts, and o->in_doubt; *ret is what a
  * server said last: when done, of those who took it.
  */
-enum carrier_outcome carrier_send(struct carrier *c, struct outgoing *o,
+enum carrier_outcome carrier_send(struct carrier *c, struct spool_message *o,
 				  const struct carrier_hooks *hooks, struct transport_result *ret);

@@ -68,7 +68,7 @@ static const char *whitelist_file(const struct config *config)
 	return config->whitelist_is_default ? WHITELIST_DEFAULT : NULL;
 }
 
-static int compose(struct outgoing *o, const struct batch *batch, const struct config *config,
+static int compose(struct spool_message *o, const struct batch *batch, const struct config *config,
 		   const struct config_destination *dest, struct hostname *h, const char *note,
 		   bool test, uint64_t now_usec)
 {
@@ -112,14 +112,14 @@ static int compose(struct outgoing *o, const struct batch *batch, const struct c
 			       &o->mail, o->message_id);
 }
 
-int compose_mail(struct outgoing *o, const struct batch *batch, const struct config *config,
+int compose_mail(struct spool_message *o, const struct batch *batch, const struct config *config,
 		 const struct config_destination *dest, struct hostname *h, const char *note,
 		 uint64_t now_usec)
 {
 	return compose(o, batch, config, dest, h, note, false, now_usec);
 }
 
-int compose_test(struct outgoing *o, const struct config *config,
+int compose_test(struct spool_message *o, const struct config *config,
 		 const struct config_destination *dest, struct hostname *h, uint64_t now_usec)
 {
 	return compose(o, NULL, config, dest, h, NULL, true, now_usec);

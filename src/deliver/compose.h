@@ -21,10 +21,10 @@ struct hash128 compose_fingerprint(const struct config *config,
  * that one alone. @note may be NULL.
  * -E2BIG: the mail would be too large; -ENOMEM.
  */
-int compose_mail(struct outgoing *o, const struct batch *batch, const struct config *config,
+int compose_mail(struct spool_message *o, const struct batch *batch, const struct config *config,
 		 const struct config_destination *dest, struct hostname *h, const char *note,
 		 uint64_t now_usec);
 
 /* The same for a test message, without alerts. */
-int compose_test(struct outgoing *o, const struct config *config,
+int compose_test(struct spool_message *o, const struct config *config,
 		 const struct config_destination *dest, struct hostname *h, uint64_t now_usec);

@@ -15,15 +15,17 @@ static int add_destination(struct sender *s, const char *name)
 
 	for (size_t i = 0; i < s->delivery->n_destinations; i++)
 		for (int c = 0; c < DELIVERY_CLASSES; c++)
-			if (s->delivery->destinations[i].lanes[c].mark > old.lanes[c].mark)
-				old.lanes[c].mark = s->delivery->destinations[i].lanes[c].mark;
+			if (s->delivery->destinations[i].queues[c].done_up_to >
+			    old.queues[c].done_up_to)
+				old.queues[c].done_up_to =
+					s->delivery->destinations[i].queues[c].done_up_to;
 	dest = delivery_add(s->delivery, name);
 	if (!dest)
 		return -ENOMEM;
 	for (int c = 0; c < DELIVERY_CLASSES; c++) {
-		dest->lanes[c].mark = old.lanes[c].mark;
-		if (s->restart_seq > 0 && dest->lanes[c].mark < s->restart_seq - 1)
-			dest->lanes[c].mark = s->restart_seq - 1;
+		dest->queues[c].done_up_to = old.queues[c].done_up_to;
+		if (s->restart_seq > 0 && dest->queues[c].done_up_to < s->restart_seq - 1)
+			dest->queues[c].done_up_to = s->restart_seq - 1;
 	}
 	s->changed = true;
 	return 0;
@@ -48,11 +50,11 @@ void targets_drop_unconfigured(struct sender *s)
 		}
 		log_notice("destination %s is configured no more and is forgotten",
 			   dest->name[0] ? dest->name : "[Mail]");
-		for (int l = 0; l < DELIVERY_LANES; l++) {
-			char file[OUTGOING_NAME_MAX];
+		for (int l = 0; l < DELIVERY_QUEUES; l++) {
+			char file[SPOOL_NAME_MAX];
 
-			outgoing_name(dest->name, (enum delivery_lane_name)l, file);
-			(void)outgoing_remove(s->dirfd, file);
+			spool_name(dest->name, (enum delivery_queue_name)l, file);
+			(void)spool_remove(s->dirfd, file);
 		}
 		delivery_remove(s->delivery, dest);
 		s->changed = true;
@@ -63,8 +65,8 @@ void targets_drop_rcpts(struct sender *s, const struct target *t)
 {
 	struct delivery_destination *dest = sender_done(s, t);
 
-	for (size_t i = 0; i < dest->n_exceptions;) {
-		struct delivery_exception *x = &dest->exceptions[i];
+	for (size_t i = 0; i < dest->n_held;) {
+		struct delivery_held *x = &dest->held[i];
 		bool known = !x->rcpt;
 
 		for (size_t k = 0; k < t->config->to.n && !known; k++)
@@ -75,7 +77,7 @@ void targets_drop_rcpts(struct sender *s, const struct target *t)
 		}
 		log_notice("recipient %s is configured no more and is forgotten", x->rcpt);
 		free(x->rcpt);
-		*x = dest->exceptions[--dest->n_exceptions];
+		*x = dest->held[--dest->n_held];
 		s->changed = true;
 	}
 }
@@ -84,8 +86,8 @@ void targets_free(struct target *targets, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		(void)carrier_free(targets[i].carrier);
-		for (int l = 0; l < DELIVERY_LANES; l++)
-			(void)outgoing_free(targets[i].unsaved[l]);
+		for (int l = 0; l < DELIVERY_QUEUES; l++)
+			(void)spool_free(targets[i].unsaved[l]);
 	}
 	free(targets);
 }
@@ -101,10 +103,10 @@ int targets_make(struct sender *s, const struct config *config, struct target **
 		const char *name = config->destinations[i].name;
 
 		targets[i].config = &config->destinations[i];
-		for (int l = 0; l < DELIVERY_LANES; l++) {
-			char file[OUTGOING_NAME_MAX];
+		for (int l = 0; l < DELIVERY_QUEUES; l++) {
+			char file[SPOOL_NAME_MAX];
 
-			outgoing_name(name, (enum delivery_lane_name)l, file);
+			spool_name(name, (enum delivery_queue_name)l, file);
 			targets[i].frozen[l] = faccessat(s->dirfd, file, F_OK, 0) == 0;
 		}
 		if (!delivery_find(s->delivery, name))

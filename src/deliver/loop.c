@@ -18,10 +18,10 @@
 #include "base/log.h"
 #include "base/notify.h"
 #include "base/timetext.h"
-#include "deliver/schedule.h"
 #include "deliver/signals.h"
 #include "store/config_file.h"
 #include "store/request.h"
+#include "store/schedule.h"
 
 #define LEDGER	    "ledger"
 #define RETRY_USEC  (5 * USEC_PER_SEC) /* after the ledger could not be read */

@@ -14,13 +14,13 @@
 #include "deliver/admin.h"
 #include "deliver/loop.h"
 #include "deliver/oneshot.h"
-#include "deliver/schedule.h"
 #include "deliver/sender.h"
 #include "deliver/show.h"
 #include "deliver/signals.h"
 #include "deliver/wait_for_sender.h"
 #include "store/config_file.h"
 #include "store/file.h"
+#include "store/schedule.h"
 
 #define EXIT_USAGE  2
 #define SENDER_LOCK "sender.lock"

@@ -28,8 +28,8 @@ static bool alive(void *userdata)
 }
 
 /* Sends a composed mail; logs what keeps it from anybody. */
-static int send(struct outgoing *o, const struct config_destination *dest, struct hostname *host,
-		struct transport_result *result)
+static int send(struct spool_message *o, const struct config_destination *dest,
+		struct hostname *host, struct transport_result *result)
 {
 	const struct carrier_hooks hooks = {.alive = alive};
 	struct carrier *c = carrier_new(dest, host);
@@ -45,16 +45,16 @@ static int send(struct outgoing *o, const struct config_destination *dest, struc
 		log_error("%s: %s%s", dest->name[0] ? dest->name : "[Mail]", result->text,
 			  o->in_doubt ? " (the server may have accepted it)" : "");
 	/* Whom a server refused is logged already. */
-	return outgoing_count(o, OUTGOING_ACCEPTED) == o->n_rcpts ? 0 : EX_TEMPFAIL;
+	return spool_count(o, SPOOL_ACCEPTED) == o->n_rcpts ? 0 : EX_TEMPFAIL;
 }
 
-static struct outgoing *mail_to(const struct config_destination *dest)
+static struct spool_message *mail_to(const struct config_destination *dest)
 {
-	struct outgoing *o = outgoing_new();
+	struct spool_message *o = spool_new();
 
 	for (size_t i = 0; o && i < dest->to.n; i++)
-		if (outgoing_add_rcpt(o, dest->to.items[i], OUTGOING_OPEN) < 0)
-			o = outgoing_free(o);
+		if (spool_add_rcpt(o, dest->to.items[i], SPOOL_OPEN) < 0)
+			o = spool_free(o);
 	if (!o)
 		log_error("out of memory");
 	return o;
@@ -63,7 +63,7 @@ static struct outgoing *mail_to(const struct config_destination *dest)
 static int test_one(const struct config *config, const struct config_destination *dest,
 		    struct hostname *host)
 {
-	AUTO_OUTGOING struct outgoing *o = mail_to(dest);
+	AUTO_SPOOL_MESSAGE struct spool_message *o = mail_to(dest);
 	struct transport_result result = {0};
 	int r;
 
@@ -76,7 +76,7 @@ static int test_one(const struct config *config, const struct config_destination
 	}
 	r = send(o, dest, host, &result);
 	for (size_t i = 0; i < o->n_rcpts; i++)
-		if (o->rcpts[i].state == OUTGOING_ACCEPTED)
+		if (o->rcpts[i].state == SPOOL_ACCEPTED)
 			(void)printf("%s: %s\n", o->rcpts[i].addr, result.text);
 	return r == 0 ? 0 : 1;
 }
@@ -117,9 +117,10 @@ static int read_alerts(struct slice text, struct batch *ret)
 }
 
 static int send_class(const struct config *config, const struct config_destination *dest,
-		      struct hostname *host, const struct batch *all, enum delivery_lane_name class)
+		      struct hostname *host, const struct batch *all,
+		      enum delivery_queue_name class)
 {
-	AUTO_OUTGOING struct outgoing *o = mail_to(dest);
+	AUTO_SPOOL_MESSAGE struct spool_message *o = mail_to(dest);
 	AUTO_BATCH struct batch batch = {0};
 	struct transport_result result = {0};
 	int r = 0;
@@ -162,7 +163,7 @@ int direct_stdin(const struct config *config)
 	for (size_t i = 0; i < config->n_destinations; i++)
 		for (int c = 0; c < DELIVERY_CLASSES; c++)
 			if (send_class(config, &config->destinations[i], &host, &batch,
-				       (enum delivery_lane_name)c) != 0)
+				       (enum delivery_queue_name)c) != 0)
 				status = EX_TEMPFAIL;
 	return status;
 }

@@ -12,16 +12,16 @@
 #include "base/log.h"
 #include "base/timetext.h"
 #include "deliver/job.h"
-#include "deliver/schedule.h"
+#include "store/schedule.h"
 
-uint64_t work_alerts(const struct outgoing *o)
+uint64_t work_alerts(const struct spool_message *o)
 {
 	uint64_t n = 0;
 
 	for (size_t i = 0; i < o->n_ranges; i++)
 		n += o->ranges[i].last - o->ranges[i].first + 1;
 	for (size_t i = 0; i < o->n_repeats; i++)
-		n += o->repeats[i].told > 0;
+		n += o->repeats[i].repeats > 0;
 	return n;
 }
 
@@ -42,7 +42,7 @@ static uint64_t wait_after(uint64_t tries)
 static void except(struct work *w, enum delivery_state state, const char *rcpt, uint64_t tries,
 		   uint64_t waited, uint64_t wait)
 {
-	struct delivery_exception x = {
+	struct delivery_held x = {
 		.state = state,
 		.class = w->o->class,
 		.tries = tries,
@@ -56,19 +56,19 @@ static void except(struct work *w, enum delivery_state state, const char *rcpt, 
 	for (size_t i = 0; i < w->o->n_ranges && r == 0; i++) {
 		x.first = w->o->ranges[i].first;
 		x.last = w->o->ranges[i].last;
-		r = delivery_except(w->dest, &x);
+		r = delivery_hold(w->dest, &x);
 	}
 	for (size_t i = 0; i < w->o->n_repeats && r == 0; i++) {
 		x.first = x.last = w->o->repeats[i].seq;
-		if (w->o->repeats[i].told > 0)
-			r = delivery_except(w->dest, &x);
+		if (w->o->repeats[i].repeats > 0)
+			r = delivery_hold(w->dest, &x);
 	}
 	if (r < 0)
 		log_crit("out of memory: what %s is to be tried again for is not noted",
 			 destination(w));
 }
 
-/* Takes its numbers out of the exceptions; gives the shortest wait and fewest tries of them. */
+/* Takes its numbers out of the held; gives the shortest wait and fewest tries of them. */
 static void unexcept(struct work *w, uint64_t *ret_tries, uint64_t *ret_waited)
 {
 	const char *rcpt = w->o->one_rcpt ? w->o->rcpts[0].addr : NULL;
@@ -76,10 +76,10 @@ static void unexcept(struct work *w, uint64_t *ret_tries, uint64_t *ret_waited)
 
 	*ret_tries = *ret_waited = UINT64_MAX;
 	for (size_t i = 0; i < w->o->n_ranges; i++) {
-		const struct outgoing_range *range = &w->o->ranges[i];
+		const struct spool_range *range = &w->o->ranges[i];
 
-		for (size_t k = 0; k < w->dest->n_exceptions; k++) {
-			const struct delivery_exception *x = &w->dest->exceptions[k];
+		for (size_t k = 0; k < w->dest->n_held; k++) {
+			const struct delivery_held *x = &w->dest->held[k];
 			uint64_t waited;
 
 			if (x->class != w->o->class || x->last < range->first ||
@@ -91,7 +91,7 @@ static void unexcept(struct work *w, uint64_t *ret_tries, uint64_t *ret_waited)
 			*ret_waited = waited < *ret_waited ? waited : *ret_waited;
 			*ret_tries = x->tries < *ret_tries ? x->tries : *ret_tries;
 		}
-		if (delivery_unexcept(w->dest, w->o->class, rcpt, range->first, range->last) < 0)
+		if (delivery_release(w->dest, w->o->class, rcpt, range->first, range->last) < 0)
 			log_crit("out of memory: %s may get a mail again", destination(w));
 	}
 	if (*ret_tries == UINT64_MAX)
@@ -106,11 +106,11 @@ static void advance(struct work *w)
 {
 	const struct sender *s = w->s;
 	uint64_t last = s->last_seq > s->gathered_seq ? s->last_seq : s->gathered_seq;
-	uint64_t mark = last > 0 && w->o->mark > last ? last : w->o->mark;
+	uint64_t mark = last > 0 && w->o->done_up_to > last ? last : w->o->done_up_to;
 
 	w->lane->serial = w->o->serial;
-	if (!w->foreign && w->name < DELIVERY_CLASSES && mark > w->lane->mark)
-		w->lane->mark = mark;
+	if (!w->foreign && w->name < DELIVERY_CLASSES && mark > w->lane->done_up_to)
+		w->lane->done_up_to = mark;
 	w->s->changed = true;
 }
 
@@ -119,14 +119,14 @@ static void begin_windows(struct work *w, uint64_t now)
 	uint64_t interval = w->s->config->repeat_interval_usec;
 
 	for (size_t i = 0; i < w->o->n_repeats; i++) {
-		const struct outgoing_repeat *told = &w->o->repeats[i];
+		const struct spool_repeat *told = &w->o->repeats[i];
 		struct delivery_repeat *p = delivery_repeat_add(w->dest, told->key);
 
 		/* Without a window the next one is mailed by itself: no loss. */
 		if (!p)
 			continue;
 		p->start_usec = now;
-		p->count -= told->told < p->count ? told->told : p->count;
+		p->count -= told->repeats < p->count ? told->repeats : p->count;
 		if (p->count == 0)
 			p->first_seq = 0;
 	}
@@ -138,7 +138,7 @@ static void log_accepted(const struct work *w, const struct transport_result *re
 	AUTO_BUFFER struct buffer text = BUFFER_INIT(600);
 
 	for (size_t i = 0; i < w->o->n_rcpts; i++) {
-		if (w->o->rcpts[i].state != OUTGOING_ACCEPTED)
+		if (w->o->rcpts[i].state != SPOOL_ACCEPTED)
 			continue;
 		if (buffer_printf(&text, "%s%s", text.len ? ", " : "", w->o->rcpts[i].addr) < 0) {
 			(void)buffer_append_str(&text, ", …");
@@ -159,26 +159,27 @@ void settle_done(struct work *w, const struct transport_result *result)
 	w->lane->last_mail_usec = now;
 	/* The server is up: what waits for that need wait no longer. */
 	w->t->own_fault[w->name] = false;
-	for (int i = 0; i < DELIVERY_LANES; i++)
+	for (int i = 0; i < DELIVERY_QUEUES; i++)
 		if (!w->t->own_fault[i])
-			w->dest->lanes[i].tries = 0;
+			w->dest->queues[i].tries = 0;
 	(void)snprintf(w->dest->mailed, sizeof(w->dest->mailed), "%s", w->o->message_id);
 	(void)snprintf(w->dest->reply, sizeof(w->dest->reply), "%s", result->reply);
 	w->dest->failure[0] = '\0';
-	w->dest->untold -= w->o->noted < w->dest->untold ? w->o->noted : w->dest->untold;
+	w->dest->unreported -=
+		w->o->reported < w->dest->unreported ? w->o->reported : w->dest->unreported;
 	advance(w);
 	if (!w->foreign) {
-		if (w->name == DELIVERY_ASIDE)
+		if (w->name == DELIVERY_RETRY)
 			unexcept(w, &tries, &waited);
 		else
 			begin_windows(w, now);
 		for (size_t i = 0; i < w->o->n_rcpts; i++) {
-			const struct outgoing_rcpt *rcpt = &w->o->rcpts[i];
+			const struct spool_rcpt *rcpt = &w->o->rcpts[i];
 
-			if (rcpt->state == OUTGOING_REFUSED)
+			if (rcpt->state == SPOOL_REFUSED)
 				except(w, DELIVERY_REFUSED, rcpt->addr, 1, 0,
 				       SCHEDULE_REFUSED_USEC);
-			else if (rcpt->state == OUTGOING_DEFERRED)
+			else if (rcpt->state == SPOOL_DEFERRED)
 				except(w, DELIVERY_DEFERRED, rcpt->addr, 1, 0, wait_after(1));
 		}
 	}
@@ -191,14 +192,14 @@ static void log_given_up(struct work *w, const char *why)
 	uint64_t n = work_alerts(w->o);
 	char after[TIMETEXT_MAX];
 
-	w->dest->untold += n;
+	w->dest->unreported += n;
 	log_crit("%" PRIu64
 		 " alert%s to %s given up after %s (GiveUpAfter=); kept in the ledger: %s",
 		 n, n == 1 ? "" : "s", destination(w),
 		 timetext_duration(w->s->config->give_up_after_usec, after), why);
 }
 
-/* Of a mail of lane ASIDE: its exceptions wait for their next try. */
+/* Of a mail of lane ASIDE: its held wait for their next try. */
 static void except_again(struct work *w, enum delivery_state state, const char *why)
 {
 	const char *rcpt = w->o->one_rcpt ? w->o->rcpts[0].addr : NULL;
@@ -218,7 +219,7 @@ void settle_aside(struct work *w, enum delivery_state state, const struct transp
 {
 	(void)snprintf(w->dest->failure, sizeof(w->dest->failure), "%s", result->text);
 	advance(w);
-	if (!w->foreign && w->name == DELIVERY_ASIDE) {
+	if (!w->foreign && w->name == DELIVERY_RETRY) {
 		except_again(w, state, result->text);
 	} else if (!w->foreign) {
 		except(w, state, NULL, state == DELIVERY_REFUSED ? 1 : w->o->tries,
@@ -228,9 +229,10 @@ void settle_aside(struct work *w, enum delivery_state state, const struct transp
 			struct delivery_repeat *p =
 				delivery_repeat_find(w->dest, w->o->repeats[i].key);
 
-			if (p && w->o->repeats[i].told > 0)
-				p->count -= w->o->repeats[i].told < p->count ? w->o->repeats[i].told
-									     : p->count;
+			if (p && w->o->repeats[i].repeats > 0)
+				p->count -= w->o->repeats[i].repeats < p->count
+						    ? w->o->repeats[i].repeats
+						    : p->count;
 		}
 	}
 	w->lane->tries = 0;
@@ -240,7 +242,7 @@ void settle_aside(struct work *w, enum delivery_state state, const struct transp
 
 void settle_foreign(struct work *w, const struct transport_result *result)
 {
-	char aside[OUTGOING_NAME_MAX + 16];
+	char aside[SPOOL_NAME_MAX + 16];
 
 	(void)snprintf(aside, sizeof(aside), "%s.refused", w->file);
 	log_crit("mail %s with alerts of an earlier ledger was refused, and is kept as %s: %s",
@@ -277,8 +279,8 @@ static void back_off(struct work *w, const struct transport_result *result)
 	uint64_t now = sender_now(), tries = w->lane->tries + 1, wait = wait_after(tries);
 
 	w->t->own_fault[w->name] = result->about_mail;
-	for (int i = 0; i < DELIVERY_LANES; i++) {
-		struct delivery_lane *l = &w->dest->lanes[i];
+	for (int i = 0; i < DELIVERY_QUEUES; i++) {
+		struct delivery_queue *l = &w->dest->queues[i];
 
 		/* A server that is down is down for all lanes; a fault of this mail is its own. */
 		if (l != w->lane && (result->about_mail || l->tries > tries))
@@ -304,7 +306,7 @@ void settle_deferred(struct work *w, const struct transport_result *result)
 	if (w->o->waited_usec >= w->s->config->give_up_after_usec) {
 		log_given_up(w, result->text);
 		advance(w);
-		if (!w->foreign && w->name == DELIVERY_ASIDE) {
+		if (!w->foreign && w->name == DELIVERY_RETRY) {
 			uint64_t tries, waited;
 
 			unexcept(w, &tries, &waited);

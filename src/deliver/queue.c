@@ -15,8 +15,8 @@
 #include "base/log.h"
 #include "base/timetext.h"
 #include "deliver/job.h"
-#include "deliver/schedule.h"
 #include "deliver/select.h"
+#include "store/schedule.h"
 #include "text/message/describe.h"
 
 #define REFUSED_IN_A_ROW 2
@@ -63,17 +63,17 @@ static bool is_configured(const struct work *w, const char *addr)
 /* Leaves out who is no longer configured and has it not; gives how many are left to get it. */
 static size_t keep_configured(struct work *w)
 {
-	struct outgoing *o = w->o;
+	struct spool_message *o = w->o;
 	size_t n = 0;
 
 	for (size_t i = 0; i < o->n_rcpts; i++) {
-		if (o->rcpts[i].state == OUTGOING_ACCEPTED || is_configured(w, o->rcpts[i].addr))
+		if (o->rcpts[i].state == SPOOL_ACCEPTED || is_configured(w, o->rcpts[i].addr))
 			o->rcpts[n++] = o->rcpts[i];
 		else
 			free(o->rcpts[i].addr);
 	}
 	o->n_rcpts = n;
-	return outgoing_count(o, OUTGOING_OPEN);
+	return spool_count(o, SPOOL_OPEN);
 }
 
 /*
@@ -85,7 +85,7 @@ static bool adapt(struct work *w)
 	static const struct transport_result gone = {
 		.text = "the other recipients are configured no more"};
 	struct hash128 config = compose_fingerprint(w->s->config, w->t->config);
-	bool accepted = outgoing_count(w->o, OUTGOING_ACCEPTED) > 0;
+	bool accepted = spool_count(w->o, SPOOL_ACCEPTED) > 0;
 	bool unseen = !w->o->in_doubt && !w->foreign && !accepted;
 
 	if (hash128_eq(config, w->o->config)) {
@@ -117,7 +117,7 @@ static int before_data(void *userdata)
 	int r = 0;
 
 	if (!w->o->in_doubt && w->t->unsaved[w->name] != w->o)
-		r = outgoing_doubt(w->s->dirfd, w->file, true);
+		r = spool_set_doubt(w->s->dirfd, w->file, true);
 	/* Only where the process dies now, and the configuration changes, are other bytes sent. */
 	if (r < 0)
 		log_crit("%s cannot be written: %s; the mail is sent all the same", w->file,
@@ -168,11 +168,11 @@ static enum lane_step refused(struct work *w, const struct transport_result *res
 /* All recipients were refused or deferred. */
 static void nobody(struct work *w, struct transport_result *result)
 {
-	bool permanent = outgoing_count(w->o, OUTGOING_DEFERRED) == 0;
+	bool permanent = spool_count(w->o, SPOOL_DEFERRED) == 0;
 
 	for (size_t i = 0; i < w->o->n_rcpts; i++)
-		w->o->rcpts[i].state = OUTGOING_OPEN;
-	if (w->name == DELIVERY_ASIDE) {
+		w->o->rcpts[i].state = SPOOL_OPEN;
+	if (w->name == DELIVERY_RETRY) {
 		settle_aside(w, permanent ? DELIVERY_REFUSED : DELIVERY_DEFERRED, result);
 		return;
 	}
@@ -204,14 +204,14 @@ static enum lane_step send(struct work *w)
 		return refused(w, &result);
 	case CARRIER_NOBODY:
 		nobody(w, &result);
-		return w->name == DELIVERY_ASIDE ? LANE_AGAIN : LANE_IDLE;
+		return w->name == DELIVERY_RETRY ? LANE_AGAIN : LANE_IDLE;
 	case CARRIER_DEFERRED:
 		break;
 	}
 	/* A mail that is put off again and again for what it is must not hold up the others. */
 	if (result.about_mail && !w->foreign && !w->o->in_doubt &&
-	    (w->name == DELIVERY_ASIDE ||
-	     (w->o->tries + 1 >= STEP_ASIDE_TRIES && w->t->newest[w->name] > w->o->mark))) {
+	    (w->name == DELIVERY_RETRY ||
+	     (w->o->tries + 1 >= STEP_ASIDE_TRIES && w->t->newest[w->name] > w->o->done_up_to))) {
 		w->o->tries++;
 		log_warning("mail %s was put off %" PRIu64 " times and steps aside: %s",
 			    w->o->message_id, w->o->tries, result.text);
@@ -225,11 +225,11 @@ static enum lane_step send(struct work *w)
 static uint64_t aside_due(const struct sender *s, const struct target *t,
 			  const struct delivery_destination *dest, uint64_t now)
 {
-	const struct delivery_lane *lane = &dest->lanes[DELIVERY_ASIDE];
-	uint64_t due = t->frozen[DELIVERY_ASIDE] ? now : SCHEDULE_NEVER;
+	const struct delivery_queue *lane = &dest->queues[DELIVERY_RETRY];
+	uint64_t due = t->frozen[DELIVERY_RETRY] ? now : SCHEDULE_NEVER;
 
-	for (size_t i = 0; i < dest->n_exceptions; i++) {
-		const struct delivery_exception *x = &dest->exceptions[i];
+	for (size_t i = 0; i < dest->n_held; i++) {
+		const struct delivery_held *x = &dest->held[i];
 		uint64_t at = x->next_try_usec;
 
 		if (x->state == DELIVERY_GIVEN_UP)
@@ -243,37 +243,37 @@ static uint64_t aside_due(const struct sender *s, const struct target *t,
 	return due;
 }
 
-uint64_t lane_due(const struct sender *s, const struct target *t, enum delivery_lane_name name,
+uint64_t lane_due(const struct sender *s, const struct target *t, enum delivery_queue_name name,
 		  uint64_t now_usec)
 {
 	const struct delivery_destination *dest = sender_done(s, t);
-	struct schedule_lane l = {
-		.lane = &dest->lanes[name],
+	struct schedule_queue l = {
+		.queue = &dest->queues[name],
 		.frozen = t->frozen[name],
 		.summary_usec = SCHEDULE_NEVER,
 		.interval_usec = s->config->interval_usec,
 	};
 	uint64_t due;
 
-	if (name == DELIVERY_ASIDE)
+	if (name == DELIVERY_RETRY)
 		return aside_due(s, t, dest, now_usec);
-	l.waiting = t->newest[name] > l.lane->mark;
+	l.waiting = t->newest[name] > l.queue->done_up_to;
 	l.fresh = l.waiting && t->fresh[name];
 	if (name == DELIVERY_LOGIN)
 		l.summary_usec =
 			schedule_summary_due(dest, s->config->repeat_interval_usec, now_usec);
-	due = schedule_lane_due(&l, now_usec);
+	due = schedule_queue_due(&l, now_usec);
 	/* No pause, no back-off. */
 	if (s->mode != SENDER_FOLLOW && (l.frozen || l.waiting || l.summary_usec <= now_usec))
 		due = now_usec;
 	return due;
 }
 
-enum lane_step lane_step(struct sender *s, struct target *t, enum delivery_lane_name name)
+enum lane_step lane_step(struct sender *s, struct target *t, enum delivery_queue_name name)
 {
 	struct delivery_destination *dest = sender_done(s, t);
 	AUTO_WORK struct work w = {
-		.s = s, .t = t, .dest = dest, .lane = &dest->lanes[name], .name = name};
+		.s = s, .t = t, .dest = dest, .lane = &dest->queues[name], .name = name};
 	int r;
 
 	/* What failed in this run is for the next one. */
@@ -281,7 +281,7 @@ enum lane_step lane_step(struct sender *s, struct target *t, enum delivery_lane_
 		return LANE_IDLE;
 	if (lane_due(s, t, name, sender_now()) > sender_now())
 		return LANE_IDLE;
-	outgoing_name(dest->name, name, w.file);
+	spool_name(dest->name, name, w.file);
 	work_thaw(&w);
 	if (w.o && !adapt(&w))
 		return LANE_AGAIN;

@@ -8,8 +8,8 @@ enum lane_step {
 	LANE_AGAIN,    /* something was done, more may be due */
 };
 
-enum lane_step lane_step(struct sender *s, struct target *t, enum delivery_lane_name lane);
+enum lane_step lane_step(struct sender *s, struct target *t, enum delivery_queue_name lane);
 
 /* When it is due next; SCHEDULE_NEVER. */
-uint64_t lane_due(const struct sender *s, const struct target *t, enum delivery_lane_name lane,
+uint64_t lane_due(const struct sender *s, const struct target *t, enum delivery_queue_name lane,
 		  uint64_t now_usec);

@@ -15,7 +15,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/timetext.h"
-#include "deliver/schedule.h"
+#include "store/schedule.h"
 
 static void reader_cleanup(struct ledger_reader **r)
 {
@@ -32,7 +32,7 @@ static int next(struct ledger_reader *reader, struct alert *ret)
 	return r == LEDGER_E_REPLACED ? -ESTALE : r;
 }
 
-static bool wanted(const struct target *t, enum delivery_lane_name class, const struct alert *a)
+static bool wanted(const struct target *t, enum delivery_queue_name class, const struct alert *a)
 {
 	return delivery_class(a->kind) == class && ((t->config->events >> a->kind) & 1) &&
 	       !a->mailed;
@@ -43,15 +43,15 @@ static bool may_repeat(const struct sender *s, const struct alert *a)
 	return s->config->repeat_interval_usec > 0 && a->kind == ALERT_LOGIN && a->readable;
 }
 
-static int add(struct sender *s, struct outgoing *o, struct batch *b, const struct alert *a)
+static int add(struct sender *s, struct spool_message *o, struct batch *b, const struct alert *a)
 {
 	int r = batch_add(b, a);
 
 	if (r <= 0)
 		return r;
-	r = outgoing_add_alert(o, a->seq);
+	r = spool_add_alert(o, a->seq);
 	if (r == 0 && may_repeat(s, a))
-		r = outgoing_add_repeat(o, delivery_repeat_key(a), 0, a->seq);
+		r = spool_add_repeat(o, delivery_repeat_key(a), 0, a->seq);
 	return r < 0 ? r : 1;
 }
 
@@ -98,8 +98,8 @@ static int summarise(struct batch *b, const struct alert *last, const struct del
 }
 
 /* Appends the summaries that are due. */
-static int gather_summaries(struct sender *s, struct delivery_destination *dest, struct outgoing *o,
-			    struct batch *b, uint64_t now)
+static int gather_summaries(struct sender *s, struct delivery_destination *dest,
+			    struct spool_message *o, struct batch *b, uint64_t now)
 {
 	AUTO_READER struct ledger_reader *reader = NULL;
 	uint64_t first = UINT64_MAX, last = 0;
@@ -133,7 +133,7 @@ static int gather_summaries(struct sender *s, struct delivery_destination *dest,
 			continue;
 		r = summarise(b, &a, p);
 		if (r > 0)
-			r = outgoing_add_repeat(o, p->key, p->count, p->last_seq);
+			r = spool_add_repeat(o, p->key, p->count, p->last_seq);
 		else if (r == 0)
 			return 0;
 		if (r < 0)
@@ -149,7 +149,7 @@ static int gather_summaries(struct sender *s, struct delivery_destination *dest,
 		if (p->count == 0 || !schedule_window_over(p, s->config->repeat_interval_usec, now))
 			continue;
 		for (size_t k = 0; k < o->n_repeats && !found; k++)
-			found = o->repeats[k].told > 0 && hash128_eq(o->repeats[k].key, p->key);
+			found = o->repeats[k].repeats > 0 && hash128_eq(o->repeats[k].key, p->key);
 		if (!found) {
 			log_error(
 				"alerts %" PRIu64 " to %" PRIu64 ": %" PRIu64
@@ -163,7 +163,7 @@ static int gather_summaries(struct sender *s, struct delivery_destination *dest,
 }
 
 int gather_new(struct sender *s, const struct target *t, struct delivery_destination *dest,
-	       struct outgoing *o, struct batch *ret, bool *ret_counted)
+	       struct spool_message *o, struct batch *ret, bool *ret_counted)
 {
 	AUTO_READER struct ledger_reader *reader = NULL;
 	uint64_t now = sender_now();
@@ -172,12 +172,12 @@ int gather_new(struct sender *s, const struct target *t, struct delivery_destina
 	int r;
 
 	*ret_counted = false;
-	o->mark = dest->lanes[o->class].mark;
-	r = ledger_reader_open(s->dirfd, o->mark, &reader, &err);
+	o->done_up_to = dest->queues[o->class].done_up_to;
+	r = ledger_reader_open(s->dirfd, o->done_up_to, &reader, &err);
 	if (r < 0)
 		return r;
 	while ((r = next(reader, &a)) > 0) {
-		if (a.seq <= o->mark)
+		if (a.seq <= o->done_up_to)
 			continue;
 		if (wanted(t, o->class, &a) && !delivery_is_dropped(dest, o->class, a.seq) &&
 		    !hold(s, dest, &a, now, ret_counted)) {
@@ -189,7 +189,7 @@ int gather_new(struct sender *s, const struct target *t, struct delivery_destina
 			if (r == 0)
 				break;
 		}
-		o->mark = a.seq;
+		o->done_up_to = a.seq;
 	}
 	if (r < 0)
 		return r;
@@ -201,7 +201,7 @@ int gather_new(struct sender *s, const struct target *t, struct delivery_destina
 	return 0;
 }
 
-bool gather_is_due(const struct sender *s, const struct delivery_exception *x, uint64_t now)
+bool gather_is_due(const struct sender *s, const struct delivery_held *x, uint64_t now)
 {
 	if (x->state == DELIVERY_GIVEN_UP)
 		return false;
@@ -213,13 +213,13 @@ bool gather_is_due(const struct sender *s, const struct delivery_exception *x, u
 }
 
 /* The exception that has been due for the longest. */
-static struct delivery_exception *first_due(const struct sender *s,
-					    const struct delivery_destination *dest, uint64_t now)
+static struct delivery_held *first_due(const struct sender *s,
+				       const struct delivery_destination *dest, uint64_t now)
 {
-	struct delivery_exception *best = NULL;
+	struct delivery_held *best = NULL;
 
-	for (size_t i = 0; i < dest->n_exceptions; i++) {
-		struct delivery_exception *x = &dest->exceptions[i];
+	for (size_t i = 0; i < dest->n_held; i++) {
+		struct delivery_held *x = &dest->held[i];
 
 		if (!gather_is_due(s, x, now))
 			continue;
@@ -230,8 +230,8 @@ static struct delivery_exception *first_due(const struct sender *s,
 }
 
 /* Whether @x goes into the same mail as @first: alone where the mail itself was refused. */
-static bool goes_with(const struct sender *s, const struct delivery_exception *x,
-		      const struct delivery_exception *first, uint64_t now)
+static bool goes_with(const struct sender *s, const struct delivery_held *x,
+		      const struct delivery_held *first, uint64_t now)
 {
 	if (x == first)
 		return true;
@@ -239,33 +239,33 @@ static bool goes_with(const struct sender *s, const struct delivery_exception *x
 	       x->class == first->class && gather_is_due(s, x, now);
 }
 
-static int exception_rcpts(const struct target *t, const char *rcpt, struct outgoing *o)
+static int exception_rcpts(const struct target *t, const char *rcpt, struct spool_message *o)
 {
 	int r = 0;
 
 	o->one_rcpt = rcpt != NULL;
 	if (rcpt)
-		return outgoing_add_rcpt(o, rcpt, OUTGOING_OPEN);
+		return spool_add_rcpt(o, rcpt, SPOOL_OPEN);
 	for (size_t i = 0; i < t->config->to.n && r == 0; i++)
-		r = outgoing_add_rcpt(o, t->config->to.items[i], OUTGOING_OPEN);
+		r = spool_add_rcpt(o, t->config->to.items[i], SPOOL_OPEN);
 	return r;
 }
 
 int gather_exceptions(struct sender *s, const struct target *t, struct delivery_destination *dest,
-		      struct outgoing *o, struct batch *ret)
+		      struct spool_message *o, struct batch *ret)
 {
 	for (;;) {
 		AUTO_READER struct ledger_reader *reader = NULL;
 		uint64_t now = sender_now(), low = UINT64_MAX, high = 0;
-		struct delivery_exception *first = first_due(s, dest, now);
+		struct delivery_held *first = first_due(s, dest, now);
 		struct error err;
 		struct alert a;
 		int r;
 
 		if (!first)
 			return 0;
-		for (size_t i = 0; i < dest->n_exceptions; i++) {
-			const struct delivery_exception *x = &dest->exceptions[i];
+		for (size_t i = 0; i < dest->n_held; i++) {
+			const struct delivery_held *x = &dest->held[i];
 
 			if (goes_with(s, x, first, now)) {
 				low = x->first < low ? x->first : low;
@@ -280,8 +280,8 @@ int gather_exceptions(struct sender *s, const struct target *t, struct delivery_
 		       ret->n < s->config->max_per_mail) {
 			bool in = false;
 
-			for (size_t i = 0; i < dest->n_exceptions && !in; i++) {
-				const struct delivery_exception *x = &dest->exceptions[i];
+			for (size_t i = 0; i < dest->n_held && !in; i++) {
+				const struct delivery_held *x = &dest->held[i];
 
 				in = x->first <= a.seq && a.seq <= x->last &&
 				     goes_with(s, x, first, now);
@@ -292,7 +292,7 @@ int gather_exceptions(struct sender *s, const struct target *t, struct delivery_
 			if (r == 0)
 				break;
 			if (r > 0)
-				r = outgoing_add_alert(o, a.seq);
+				r = spool_add_alert(o, a.seq);
 			if (r < 0)
 				return r;
 		}
@@ -304,14 +304,14 @@ int gather_exceptions(struct sender *s, const struct target *t, struct delivery_
 			  " were to be tried again, but the "
 			  "ledger has them no more",
 			  first->first, first->last);
-		r = delivery_unexcept(dest, first->class, first->rcpt, first->first, first->last);
+		r = delivery_release(dest, first->class, first->rcpt, first->first, first->last);
 		if (r < 0)
 			return r;
 		s->changed = true;
 	}
 }
 
-int gather_again(struct sender *s, struct delivery_destination *dest, const struct outgoing *o,
+int gather_again(struct sender *s, struct delivery_destination *dest, const struct spool_message *o,
 		 struct batch *ret)
 {
 	AUTO_READER struct ledger_reader *reader = NULL;
@@ -343,11 +343,11 @@ int gather_again(struct sender *s, struct delivery_destination *dest, const stru
 			return r;
 	}
 	for (size_t i = 0; i < o->n_repeats; i++) {
-		const struct outgoing_repeat *p = &o->repeats[i];
+		const struct spool_repeat *p = &o->repeats[i];
 		AUTO_READER struct ledger_reader *one = NULL;
 		struct delivery_repeat *now;
 
-		if (p->told == 0)
+		if (p->repeats == 0)
 			continue;
 		r = ledger_reader_open(s->dirfd, p->seq - 1, &one, &err);
 		if (r < 0)
@@ -355,7 +355,7 @@ int gather_again(struct sender *s, struct delivery_destination *dest, const stru
 		r = next(one, &a);
 		now = delivery_repeat_find(dest, p->key);
 		if (r > 0 && a.seq == p->seq) {
-			struct delivery_repeat told = {.count = p->told,
+			struct delivery_repeat told = {.count = p->repeats,
 						       .start_usec = now ? now->start_usec : 0};
 
 			r = summarise(ret, &a, &told);

@@ -25,8 +25,9 @@
 #include "deliver/admin.h"
 #include "deliver/destinations.h"
 #include "deliver/queue.h"
-#include "deliver/schedule.h"
 #include "deliver/spool_check.h"
+#include "store/delivery_file.h"
+#include "store/schedule.h"
 
 #define STEPS_MAX 1000 /* of a lane in one run; the next run goes on */
 
@@ -53,10 +54,10 @@ static void advance_idle(struct sender *s)
 		struct delivery_destination *dest = sender_done(s, &s->targets[i]);
 
 		for (int c = 0; c < DELIVERY_CLASSES; c++) {
-			if (s->targets[i].newest[c] > dest->lanes[c].mark ||
-			    s->last_seq <= dest->lanes[c].mark || s->targets[i].frozen[c])
+			if (s->targets[i].newest[c] > dest->queues[c].done_up_to ||
+			    s->last_seq <= dest->queues[c].done_up_to || s->targets[i].frozen[c])
 				continue;
-			dest->lanes[c].mark = s->last_seq;
+			dest->queues[c].done_up_to = s->last_seq;
 			s->changed = true;
 		}
 	}
@@ -175,9 +176,9 @@ int sender_open(struct sender *s, int dirfd, struct config *config)
 	int r;
 
 	s->dirfd = dirfd;
-	r = outgoing_prepare(dirfd);
+	r = spool_prepare(dirfd);
 	if (r < 0) /* a full disk: mails go from memory then */
-		log_crit(OUTGOING_DIR ": %s", strerror(-r));
+		log_crit(SPOOL_DIR ": %s", strerror(-r));
 	r = load_delivery(s, config);
 	if (r == 0)
 		r = sender_reload(s, config);
@@ -208,10 +209,10 @@ static void check_ledger_id(struct sender *s, const char *id)
 			struct delivery_destination *dest = &s->delivery->destinations[i];
 
 			for (int c = 0; c < DELIVERY_CLASSES; c++)
-				dest->lanes[c].mark = 0;
-			for (size_t k = 0; k < dest->n_exceptions; k++)
-				free(dest->exceptions[k].rcpt);
-			dest->n_exceptions = 0;
+				dest->queues[c].done_up_to = 0;
+			for (size_t k = 0; k < dest->n_held; k++)
+				free(dest->held[k].rcpt);
+			dest->n_held = 0;
 			dest->n_repeats = 0;
 			dest->n_dropped = 0;
 		}
@@ -231,13 +232,13 @@ static void check_marks(struct sender *s)
 			if (dest->dropped[k].seq > s->last_seq)
 				dest->dropped[k--] = dest->dropped[--dest->n_dropped];
 		for (int c = 0; c < DELIVERY_CLASSES; c++) {
-			if (dest->lanes[c].mark <= s->last_seq)
+			if (dest->queues[c].done_up_to <= s->last_seq)
 				continue;
 			log_error("%s: mailed up to alert %" PRIu64
 				  ", but the ledger ends at %" PRIu64 ": goes on from there",
-				  dest->name[0] ? dest->name : "[Mail]", dest->lanes[c].mark,
+				  dest->name[0] ? dest->name : "[Mail]", dest->queues[c].done_up_to,
 				  s->last_seq);
-			dest->lanes[c].mark = s->last_seq;
+			dest->queues[c].done_up_to = s->last_seq;
 			dest->n_repeats = 0;
 			s->changed = true;
 		}
@@ -246,7 +247,7 @@ static void check_marks(struct sender *s)
 
 static void note(struct sender *s, const struct alert *a, bool fresh)
 {
-	enum delivery_lane_name class = delivery_class(a->kind);
+	enum delivery_queue_name class = delivery_class(a->kind);
 
 	s->last_seq = a->seq > s->last_seq ? a->seq : s->last_seq;
 	for (size_t i = 0; i < s->n_targets; i++) {
@@ -339,8 +340,8 @@ static uint64_t next_due(struct sender *s)
 	uint64_t now = sender_now(), due = SCHEDULE_NEVER;
 
 	for (size_t i = 0; i < s->n_targets; i++) {
-		for (int l = 0; l < DELIVERY_LANES; l++) {
-			uint64_t at = lane_due(s, &s->targets[i], (enum delivery_lane_name)l, now);
+		for (int l = 0; l < DELIVERY_QUEUES; l++) {
+			uint64_t at = lane_due(s, &s->targets[i], (enum delivery_queue_name)l, now);
 
 			due = at < due ? at : due;
 		}
@@ -351,12 +352,12 @@ static uint64_t next_due(struct sender *s)
 /* Lanes before destinations: no flood of forged alerts keeps a login from anybody. */
 static void send_due(struct sender *s)
 {
-	for (int l = 0; l < DELIVERY_LANES; l++) {
+	for (int l = 0; l < DELIVERY_QUEUES; l++) {
 		for (size_t i = 0; i < s->n_targets; i++) {
 			int steps = 0;
 
 			while (steps++ < STEPS_MAX &&
-			       lane_step(s, &s->targets[i], (enum delivery_lane_name)l) ==
+			       lane_step(s, &s->targets[i], (enum delivery_queue_name)l) ==
 				       LANE_AGAIN &&
 			       (!s->alive || s->alive(s->userdata)))
 				;
@@ -408,14 +409,14 @@ bool sender_waits(const struct sender *s)
 		const struct target *t = &s->targets[i];
 		const struct delivery_destination *dest = sender_done(s, t);
 
-		for (int l = 0; l < DELIVERY_LANES; l++)
+		for (int l = 0; l < DELIVERY_QUEUES; l++)
 			if (t->frozen[l])
 				return true;
 		for (int c = 0; c < DELIVERY_CLASSES; c++)
-			if (t->newest[c] > dest->lanes[c].mark)
+			if (t->newest[c] > dest->queues[c].done_up_to)
 				return true;
-		for (size_t k = 0; k < dest->n_exceptions; k++)
-			if (dest->exceptions[k].state != DELIVERY_GIVEN_UP)
+		for (size_t k = 0; k < dest->n_held; k++)
+			if (dest->held[k].state != DELIVERY_GIVEN_UP)
 				return true;
 	}
 	return false;
@@ -431,9 +432,9 @@ int sender_status(const struct sender *s, struct buffer *ret)
 	for (size_t i = 0; i < s->n_targets; i++) {
 		const struct delivery_destination *dest = sender_done(s, &s->targets[i]);
 
-		for (int l = 0; l < DELIVERY_LANES; l++)
-			if (dest->lanes[l].last_mail_usec > last)
-				last = dest->lanes[l].last_mail_usec;
+		for (int l = 0; l < DELIVERY_QUEUES; l++)
+			if (dest->queues[l].last_mail_usec > last)
+				last = dest->queues[l].last_mail_usec;
 		if (dest->failure[0] && !failed)
 			failed = dest;
 	}

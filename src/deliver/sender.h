@@ -10,7 +10,7 @@
 #include "deliver/attempt.h"
 #include "deliver/compose.h"
 #include "store/delivery.h"
-#include "store/ledger/ledger.h"
+#include "store/ledger/reader.h"
 #include "store/spool.h"
 #include "text/config.h"
 
@@ -26,11 +26,11 @@ struct target {
 	const struct config_destination *config;
 	uint64_t newest[DELIVERY_CLASSES]; /* the greatest number of an alert for it */
 	bool fresh[DELIVERY_CLASSES];	   /* one came since the last try */
-	bool frozen[DELIVERY_LANES];	   /* a mail stands in outgoing/, or in unsaved[] */
-	bool own_fault[DELIVERY_LANES];	   /* the last deferral was that of the mail itself */
-	struct outgoing *unsaved[DELIVERY_LANES]; /* one that the full disk did not take */
-	unsigned refused_in_a_row;		  /* single alerts, with nothing accepted between */
-	struct carrier *carrier;		  /* of this run */
+	bool frozen[DELIVERY_QUEUES];	   /* a mail stands in outgoing/, or in unsaved[] */
+	bool own_fault[DELIVERY_QUEUES];   /* the last deferral was that of the mail itself */
+	struct spool_message *unsaved[DELIVERY_QUEUES]; /* one that the full disk did not take */
+	unsigned refused_in_a_row; /* single alerts, with nothing accepted between */
+	struct carrier *carrier;   /* of this run */
 };
 
 struct sender {

@@ -21,7 +21,7 @@ static void print(const struct work *w, const char *how)
 
 	printf("\n%s: the mail to ", how);
 	for (size_t i = 0; i < w->o->n_rcpts; i++) {
-		if (w->o->rcpts[i].state == OUTGOING_ACCEPTED)
+		if (w->o->rcpts[i].state == SPOOL_ACCEPTED)
 			continue;
 		buffer_clear(&line);
 		(void)display_append(&line, slice_of(w->o->rcpts[i].addr));
@@ -47,22 +47,22 @@ static bool load_frozen(struct work *w, uint64_t seq)
 	struct error err;
 	int r;
 
-	outgoing_name(w->dest->name, w->name, w->file);
-	r = outgoing_load(w->s->dirfd, w->file, &w->o, &err);
-	if (r == OUTGOING_E_DAMAGED)
+	spool_name(w->dest->name, w->name, w->file);
+	r = spool_load(w->s->dirfd, w->file, &w->o, &err);
+	if (r == SPOOL_E_DAMAGED)
 		log_error_struct(LOG_ERR, &err);
 	if (r != 0)
 		return false;
-	if (w->o->lane != w->name || w->o->serial <= w->lane->serial ||
+	if (w->o->queue != w->name || w->o->serial <= w->lane->serial ||
 	    strcmp(w->o->ledger_id, w->s->delivery->ledger_id) != 0) {
-		w->o = outgoing_free(w->o);
+		w->o = spool_free(w->o);
 		return false;
 	}
 	w->lane->serial = w->o->serial;
-	if (outgoing_has_alert(w->o, seq))
+	if (spool_has_alert(w->o, seq))
 		return true;
 	if (w->name < DELIVERY_CLASSES)
-		w->lane->mark = w->o->mark;
+		w->lane->done_up_to = w->o->done_up_to;
 	return false;
 }
 
@@ -75,12 +75,12 @@ static int show_waiting(struct work *w, uint64_t seq)
 		print(w, "frozen, and goes as it is");
 		return 0;
 	}
-	while ((r = work_draft(w, &counted)) > 0 && !outgoing_has_alert(w->o, seq) &&
-	       w->o->mark < seq) {
-		w->lane->mark = w->o->mark;
+	while ((r = work_draft(w, &counted)) > 0 && !spool_has_alert(w->o, seq) &&
+	       w->o->done_up_to < seq) {
+		w->lane->done_up_to = w->o->done_up_to;
 		w->lane->serial++;
 	}
-	if (r > 0 && outgoing_has_alert(w->o, seq))
+	if (r > 0 && spool_has_alert(w->o, seq))
 		print(w, "if it went now");
 	else if (r >= 0)
 		printf("\n%s: it is a repeat, which a summary tells of\n",
@@ -92,8 +92,8 @@ static int show_waiting(struct work *w, uint64_t seq)
 static int show_exception(struct work *w, size_t at, uint64_t seq)
 {
 	struct delivery_destination *dest = w->dest;
-	struct delivery_exception x = dest->exceptions[at], *list = dest->exceptions;
-	size_t n = dest->n_exceptions;
+	struct delivery_held x = dest->held[at], *list = dest->held;
+	size_t n = dest->n_held;
 	const char *how = "if it went now";
 	bool counted;
 	int r;
@@ -106,36 +106,36 @@ static int show_exception(struct work *w, size_t at, uint64_t seq)
 		print(w, "frozen, and goes as it is");
 		return 0;
 	}
-	dest->exceptions = &x;
-	dest->n_exceptions = 1;
+	dest->held = &x;
+	dest->n_held = 1;
 	r = work_draft(w, &counted);
 	if (r > 0)
 		print(w, how);
-	dest->exceptions = list;
-	dest->n_exceptions = n;
+	dest->held = list;
+	dest->n_held = n;
 	return r;
 }
 
 static int show_destination(struct sender *s, struct target *t, const struct alert *a)
 {
 	struct delivery_destination *dest = sender_done(s, t);
-	enum delivery_lane_name class = delivery_class(a->kind);
+	enum delivery_queue_name class = delivery_class(a->kind);
 	AUTO_WORK struct work w = {.s = s, .t = t, .dest = dest, .name = class};
 	int r = 0;
 
-	w.lane = &dest->lanes[w.name];
+	w.lane = &dest->queues[w.name];
 	if (delivery_state_of(dest, a->kind, a->seq) == DELIVERY_WAITING)
 		return ((t->config->events >> a->kind) & 1) && !a->mailed ? show_waiting(&w, a->seq)
 									  : 0;
-	w.name = DELIVERY_ASIDE;
-	w.lane = &dest->lanes[w.name];
-	for (size_t i = 0; i < dest->n_exceptions && r >= 0; i++) {
-		const struct delivery_exception *x = &dest->exceptions[i];
+	w.name = DELIVERY_RETRY;
+	w.lane = &dest->queues[w.name];
+	for (size_t i = 0; i < dest->n_held && r >= 0; i++) {
+		const struct delivery_held *x = &dest->held[i];
 
 		if (x->class != class || a->seq < x->first || x->last < a->seq)
 			continue;
 		r = show_exception(&w, i, a->seq);
-		w.o = outgoing_free(w.o);
+		w.o = spool_free(w.o);
 	}
 	return r;
 }

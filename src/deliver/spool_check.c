@@ -20,14 +20,14 @@
 
 static void disown(int dirfd, const char *file)
 {
-	AUTO_OUTGOING struct outgoing *o = NULL;
-	int r = outgoing_load(dirfd, file, &o, NULL);
+	AUTO_SPOOL_MESSAGE struct spool_message *o = NULL;
+	int r = spool_load(dirfd, file, &o, NULL);
 
 	if (r > 0) /* none, or a damaged one, of which is told when its turn comes */
 		return;
 	if (r == 0) {
 		(void)snprintf(o->ledger_id, sizeof(o->ledger_id), NO_LEDGER);
-		r = outgoing_save(dirfd, file, o);
+		r = spool_save(dirfd, file, o);
 	}
 	if (r < 0)
 		log_error("%s: %s", file, strerror(-r));
@@ -35,12 +35,11 @@ static void disown(int dirfd, const char *file)
 
 void leftovers_disown(const struct sender *s, const struct config *config)
 {
-	char file[OUTGOING_NAME_MAX];
+	char file[SPOOL_NAME_MAX];
 
 	for (size_t i = 0; i < config->n_destinations; i++) {
-		for (int l = 0; l < DELIVERY_LANES; l++) {
-			outgoing_name(config->destinations[i].name, (enum delivery_lane_name)l,
-				      file);
+		for (int l = 0; l < DELIVERY_QUEUES; l++) {
+			spool_name(config->destinations[i].name, (enum delivery_queue_name)l, file);
 			disown(s->dirfd, file);
 		}
 	}
@@ -50,13 +49,13 @@ void leftovers_disown(const struct sender *s, const struct config *config)
 static bool is_own(const struct sender *s, const char *name)
 {
 	static const char *const ends[] = {"", ".tmp", ".damaged", ".refused"};
-	char file[OUTGOING_NAME_MAX];
+	char file[SPOOL_NAME_MAX];
 
 	for (size_t i = 0; i < s->n_targets; i++) {
-		for (int l = 0; l < DELIVERY_LANES; l++) {
+		for (int l = 0; l < DELIVERY_QUEUES; l++) {
 			size_t n;
 
-			outgoing_name(s->targets[i].config->name, (enum delivery_lane_name)l, file);
+			spool_name(s->targets[i].config->name, (enum delivery_queue_name)l, file);
 			n = strlen(file);
 			for (size_t k = 0; k < ARRAY_SIZE(ends); k++)
 				if (strncmp(name, file, n) == 0 && strcmp(name + n, ends[k]) == 0)
@@ -68,26 +67,26 @@ static bool is_own(const struct sender *s, const char *name)
 
 void leftovers_tell(const struct sender *s)
 {
-	int fd = openat(s->dirfd, OUTGOING_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	char name[sizeof(OUTGOING_DIR) + NAME_MAX + 1];
+	int fd = openat(s->dirfd, SPOOL_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	char name[sizeof(SPOOL_DIR) + NAME_MAX + 1];
 	const struct dirent *e;
 	DIR *dir;
 
 	if (fd < 0) {
 		if (errno != ENOENT)
-			log_error(OUTGOING_DIR ": %s", strerror(errno));
+			log_error(SPOOL_DIR ": %s", strerror(errno));
 		return;
 	}
 	dir = fdopendir(fd);
 	if (!dir) {
-		log_error(OUTGOING_DIR ": %s", strerror(errno));
+		log_error(SPOOL_DIR ": %s", strerror(errno));
 		(void)close(fd);
 		return;
 	}
 	while ((e = readdir(dir))) {
 		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
 			continue;
-		(void)snprintf(name, sizeof(name), OUTGOING_DIR "/%s", e->d_name);
+		(void)snprintf(name, sizeof(name), SPOOL_DIR "/%s", e->d_name);
 		if (!is_own(s, name))
 			log_warning(
 				"%s is not a mail of any configured destination and is left "

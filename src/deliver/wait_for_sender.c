@@ -18,8 +18,9 @@
 #include "base/log.h"
 #include "deliver/signals.h"
 #include "store/delivery.h"
+#include "store/delivery_file.h"
 #include "store/file.h"
-#include "store/ledger/ledger.h"
+#include "store/ledger/reader.h"
 
 #define LIMIT_USEC (30 * UINT64_C(1000000))
 #define TICK_MSEC  250
@@ -59,11 +60,11 @@ static int look(int dirfd, uint64_t last, const char *id, bool asked)
 		const struct delivery_destination *dest = &d->destinations[i];
 
 		for (int c = 0; c < DELIVERY_CLASSES; c++) {
-			waits |= dest->lanes[c].mark < last;
-			deferred |= dest->lanes[c].mark < last && dest->lanes[c].tries > 0;
+			waits |= dest->queues[c].done_up_to < last;
+			deferred |= dest->queues[c].done_up_to < last && dest->queues[c].tries > 0;
 		}
-		for (size_t k = 0; k < dest->n_exceptions; k++)
-			deferred |= dest->exceptions[k].state != DELIVERY_GIVEN_UP;
+		for (size_t k = 0; k < dest->n_held; k++)
+			deferred |= dest->held[k].state != DELIVERY_GIVEN_UP;
 	}
 	/* What it says from before it was asked is no answer. */
 	if (deferred && asked)
