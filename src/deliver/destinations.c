@@ -39,7 +39,7 @@ static bool is_configured(const struct config *config, const char *name)
 	return false;
 }
 
-void targets_drop_unconfigured(struct sender *s)
+void destinations_drop_unconfigured(struct sender *s)
 {
 	for (size_t i = 0; i < s->delivery->n_destinations;) {
 		struct delivery_destination *dest = &s->delivery->destinations[i];
@@ -61,16 +61,16 @@ void targets_drop_unconfigured(struct sender *s)
 	}
 }
 
-void targets_drop_rcpts(struct sender *s, const struct target *t)
+void destinations_drop_rcpts(struct sender *s, const struct destination *d)
 {
-	struct delivery_destination *dest = sender_done(s, t);
+	struct delivery_destination *dest = sender_done(s, d);
 
 	for (size_t i = 0; i < dest->n_held;) {
 		struct delivery_held *x = &dest->held[i];
 		bool known = !x->rcpt;
 
-		for (size_t k = 0; k < t->config->to.n && !known; k++)
-			known = strcmp(t->config->to.items[k], x->rcpt) == 0;
+		for (size_t k = 0; k < d->config->to.n && !known; k++)
+			known = strcmp(d->config->to.items[k], x->rcpt) == 0;
 		if (known) {
 			i++;
 			continue;
@@ -82,39 +82,39 @@ void targets_drop_rcpts(struct sender *s, const struct target *t)
 	}
 }
 
-void targets_free(struct target *targets, size_t n)
+void destinations_free(struct destination *destinations, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		(void)carrier_free(targets[i].carrier);
+		(void)attempt_free(destinations[i].attempt);
 		for (int l = 0; l < DELIVERY_QUEUES; l++)
-			(void)spool_free(targets[i].unsaved[l]);
+			(void)spool_free(destinations[i].unsaved[l]);
 	}
-	free(targets);
+	free(destinations);
 }
 
-int targets_make(struct sender *s, const struct config *config, struct target **ret)
+int destinations_make(struct sender *s, const struct config *config, struct destination **ret)
 {
-	struct target *targets = calloc(config->n_destinations, sizeof(*targets));
+	struct destination *destinations = calloc(config->n_destinations, sizeof(*destinations));
 	int r = 0;
 
-	if (!targets)
+	if (!destinations)
 		return -ENOMEM;
 	for (size_t i = 0; i < config->n_destinations && r == 0; i++) {
 		const char *name = config->destinations[i].name;
 
-		targets[i].config = &config->destinations[i];
+		destinations[i].config = &config->destinations[i];
 		for (int l = 0; l < DELIVERY_QUEUES; l++) {
 			char file[SPOOL_NAME_MAX];
 
 			spool_name(name, (enum delivery_queue_name)l, file);
-			targets[i].frozen[l] = faccessat(s->dirfd, file, F_OK, 0) == 0;
+			destinations[i].frozen[l] = faccessat(s->dirfd, file, F_OK, 0) == 0;
 		}
 		if (!delivery_find(s->delivery, name))
 			r = add_destination(s, name);
 	}
 	if (r < 0)
-		free(targets);
+		free(destinations);
 	else
-		*ret = targets;
+		*ret = destinations;
 	return r;
 }

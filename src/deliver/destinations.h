@@ -4,9 +4,9 @@
 #include "deliver/sender.h"
 
 /* One for each of @config, and its place in s->delivery. -ENOMEM. */
-int targets_make(struct sender *s, const struct config *config, struct target **ret);
-void targets_free(struct target *targets, size_t n);
+int destinations_make(struct sender *s, const struct config *config, struct destination **ret);
+void destinations_free(struct destination *destinations, size_t n);
 
 /* Forget destinations, and recipients of one, that are configured no more. */
-void targets_drop_unconfigured(struct sender *s);
-void targets_drop_rcpts(struct sender *s, const struct target *t);
+void destinations_drop_unconfigured(struct sender *s);
+void destinations_drop_rcpts(struct sender *s, const struct destination *d);

@@ -1,5 +1,5 @@
 /*
- * The making of a lane's mail, from the ledger or from its frozen bytes.
+ * The making of a queue's mail, from the ledger or from its frozen bytes.
  */
 #include "deliver/job.h"
 
@@ -9,83 +9,84 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/timetext.h"
 #include "deliver/select.h"
 
-void work_freeze(struct work *w)
+void job_freeze(struct job *job)
 {
-	int r = spool_save(w->s->dirfd, w->file, w->o);
+	int r = spool_save(job->s->dirfd, job->file, job->o);
 
-	w->t->frozen[w->name] = true;
+	job->d->frozen[job->name] = true;
 	if (r == 0) {
-		if (w->t->unsaved[w->name] != w->o)
-			(void)spool_free(w->t->unsaved[w->name]);
-		w->t->unsaved[w->name] = NULL;
+		if (job->d->unsaved[job->name] != job->o)
+			(void)spool_free(job->d->unsaved[job->name]);
+		job->d->unsaved[job->name] = NULL;
 		return;
 	}
 	/* An alert that waits for room on the disk would be one that an intruder can silence. */
-	log_crit("%s cannot be written: %s; the mail is sent from memory", w->file, strerror(-r));
-	if (w->t->unsaved[w->name] != w->o)
-		(void)spool_free(w->t->unsaved[w->name]);
-	w->t->unsaved[w->name] = w->o;
+	log_crit("%s cannot be written: %s; the mail is sent from memory", job->file, strerror(-r));
+	if (job->d->unsaved[job->name] != job->o)
+		(void)spool_free(job->d->unsaved[job->name]);
+	job->d->unsaved[job->name] = job->o;
 }
 
-void work_drop(struct work *w)
+void job_drop(struct job *job)
 {
 	int r;
 
-	if (w->t->unsaved[w->name] == w->o)
-		w->t->unsaved[w->name] = NULL;
-	w->o = spool_free(w->o);
-	w->t->frozen[w->name] = false;
+	if (job->d->unsaved[job->name] == job->o)
+		job->d->unsaved[job->name] = NULL;
+	job->o = spool_free(job->o);
+	job->d->frozen[job->name] = false;
 	/* While what was done is not written down, only the frozen mail tells of it. */
-	if (w->s->changed)
+	if (job->s->changed)
 		return;
-	r = spool_remove(w->s->dirfd, w->file);
+	r = spool_remove(job->s->dirfd, job->file);
 	if (r < 0)
-		log_error("%s cannot be removed: %s", w->file, strerror(-r));
+		log_error("%s cannot be removed: %s", job->file, strerror(-r));
 }
 
-void work_done(struct work *w)
+void job_done(struct job *job)
 {
-	if (w->t->unsaved[w->name] != w->o)
-		(void)spool_free(w->o);
+	if (job->d->unsaved[job->name] != job->o)
+		(void)spool_free(job->o);
 }
 
-void work_thaw(struct work *w)
+void job_thaw(struct job *job)
 {
 	char aside[SPOOL_NAME_MAX + 16];
 	struct error err;
 	int r;
 
-	if (!w->t->frozen[w->name])
+	if (!job->d->frozen[job->name])
 		return;
-	w->o = w->t->unsaved[w->name];
-	if (!w->o) {
-		w->t->frozen[w->name] = false;
-		r = spool_load(w->s->dirfd, w->file, &w->o, &err);
+	job->o = job->d->unsaved[job->name];
+	if (!job->o) {
+		job->d->frozen[job->name] = false;
+		r = spool_load(job->s->dirfd, job->file, &job->o, &err);
 		if (r == SPOOL_E_DAMAGED) {
 			log_error_struct(LOG_ERR, &err);
-			(void)snprintf(aside, sizeof(aside), "%s.damaged", w->file);
-			(void)renameat(w->s->dirfd, w->file, w->s->dirfd, aside);
+			(void)snprintf(aside, sizeof(aside), "%s.damaged", job->file);
+			(void)renameat(job->s->dirfd, job->file, job->s->dirfd, aside);
 		} else if (r < 0) {
-			log_error("%s cannot be read: %s", w->file, strerror(-r));
+			log_error("%s cannot be read: %s", job->file, strerror(-r));
 		}
 		if (r != 0)
 			return;
-		if (w->o->queue != w->name || w->o->serial <= w->lane->serial) {
-			log_debug("%s was done with already", w->file);
-			w->o = spool_free(w->o);
-			(void)spool_remove(w->s->dirfd, w->file);
+		if (job->o->queue != job->name || job->o->serial <= job->queue->serial) {
+			log_debug("%s was done with already", job->file);
+			job->o = spool_free(job->o);
+			(void)spool_remove(job->s->dirfd, job->file);
 			return;
 		}
-		w->t->frozen[w->name] = true;
+		job->d->frozen[job->name] = true;
 	}
-	w->foreign = strcmp(w->o->ledger_id, w->s->delivery->ledger_id) != 0;
+	job->of_other_ledger = strcmp(job->o->ledger_id, job->s->delivery->ledger_id) != 0;
 }
 
-int work_add_rcpts(const struct work *w, struct spool_message *o, const struct spool_message *like)
+int job_add_rcpts(const struct job *job, struct spool_message *o, const struct spool_message *like)
 {
 	int r = 0;
 
@@ -93,27 +94,27 @@ int work_add_rcpts(const struct work *w, struct spool_message *o, const struct s
 		o->one_rcpt = true;
 		return spool_add_rcpt(o, like->rcpts[0].addr, SPOOL_OPEN);
 	}
-	for (size_t i = 0; i < w->t->config->to.n && r == 0; i++)
-		r = spool_add_rcpt(o, w->t->config->to.items[i], SPOOL_OPEN);
+	for (size_t i = 0; i < job->d->config->to.n && r == 0; i++)
+		r = spool_add_rcpt(o, job->d->config->to.items[i], SPOOL_OPEN);
 	return r;
 }
 
-static int compose(struct work *w, struct spool_message *o, const struct batch *batch)
+static int compose(struct job *job, struct spool_message *o, const struct batch *batch)
 {
 	char note[256], after[TIMETEXT_MAX];
-	bool tell = w->name != DELIVERY_RETRY && w->dest->unreported > 0;
+	bool tell = job->name != DELIVERY_RETRY && job->dest->unreported > 0;
 
-	o->reported = tell ? w->dest->unreported : 0;
+	o->reported = tell ? job->dest->unreported : 0;
 	if (tell)
 		(void)snprintf(note, sizeof(note),
 			       "%" PRIu64
 			       " earlier alert%s could not be delivered within %s and "
 			       "%s given up. \"loginbell queue\" lists them.",
-			       w->dest->unreported, w->dest->unreported == 1 ? "" : "s",
-			       timetext_duration(w->s->config->give_up_after_usec, after),
-			       w->dest->unreported == 1 ? "was" : "were");
-	return compose_mail(o, batch, w->s->config, w->t->config, &w->s->host, tell ? note : NULL,
-			    sender_now());
+			       job->dest->unreported, job->dest->unreported == 1 ? "" : "s",
+			       timetext_duration(job->s->config->give_up_after_usec, after),
+			       job->dest->unreported == 1 ? "was" : "were");
+	return compose_mail(o, batch, job->s->config, job->d->config, &job->s->host,
+			    tell ? note : NULL, clock_now());
 }
 
 static const struct spool_repeat *summary_of(const struct spool_message *o, uint64_t seq)
@@ -126,9 +127,9 @@ static const struct spool_repeat *summary_of(const struct spool_message *o, uint
 
 /*
  * Makes a mail of the first @n of @batch, which are those of @from, and puts it in the place of
- * w->o. Where it does not fit, half of it, and so on.
+ * job->o. Where it does not fit, half of it, and so on.
  */
-static int rebuild(struct work *w, const struct spool_message *from, struct batch *batch, size_t n,
+static int rebuild(struct job *job, const struct spool_message *from, struct batch *batch, size_t n,
 		   enum message_style style)
 {
 	AUTO_SPOOL_MESSAGE struct spool_message *o = spool_new();
@@ -163,40 +164,40 @@ static int rebuild(struct work *w, const struct spool_message *from, struct batc
 				r = spool_add_repeat(o, from->repeats[i].key, 0,
 						     from->repeats[i].seq);
 	if (r == 0)
-		r = work_add_rcpts(w, o, from);
+		r = job_add_rcpts(job, o, from);
 	if (r == 0)
-		r = compose(w, o, batch);
+		r = compose(job, o, batch);
 	if (r == -E2BIG && n > 1)
-		return rebuild(w, o, batch, (n + 1) / 2, style);
+		return rebuild(job, o, batch, (n + 1) / 2, style);
 	if (r == -E2BIG && style == MESSAGE_FULL)
-		return rebuild(w, o, batch, n, MESSAGE_NO_LOGS);
+		return rebuild(job, o, batch, n, MESSAGE_NO_LOGS);
 	if (r < 0)
 		return r;
-	if (w->t->unsaved[w->name] == w->o)
-		w->t->unsaved[w->name] = NULL;
-	(void)spool_free(w->o);
-	w->o = STEAL_PTR(o);
+	if (job->d->unsaved[job->name] == job->o)
+		job->d->unsaved[job->name] = NULL;
+	(void)spool_free(job->o);
+	job->o = STEAL_PTR(o);
 	return 0;
 }
 
-int work_remake(struct work *w, enum message_style style, bool half)
+int job_remake(struct job *job, enum message_style style, bool half)
 {
 	AUTO_BATCH struct batch batch = {0};
 	int r;
 
-	r = gather_again(w->s, w->dest, w->o, &batch);
+	r = select_again(job->s, job->dest, job->o, &batch);
 	if (r < 0)
 		return r;
 	if (batch.n == 0)
 		return 0;
-	r = rebuild(w, w->o, &batch, half ? (batch.n + 1) / 2 : batch.n, style);
+	r = rebuild(job, job->o, &batch, half ? (batch.n + 1) / 2 : batch.n, style);
 	if (r < 0)
 		return r;
-	work_freeze(w);
+	job_freeze(job);
 	return 1;
 }
 
-int work_draft(struct work *w, bool *ret_counted)
+int job_draft(struct job *job, bool *ret_counted)
 {
 	AUTO_SPOOL_MESSAGE struct spool_message *o = spool_new();
 	AUTO_BATCH struct batch batch = {0};
@@ -204,26 +205,26 @@ int work_draft(struct work *w, bool *ret_counted)
 
 	if (!o)
 		return -ENOMEM;
-	(void)snprintf(o->ledger_id, sizeof(o->ledger_id), "%s", w->s->delivery->ledger_id);
-	o->queue = w->name;
-	o->serial = w->lane->serial + 1;
-	if (w->name == DELIVERY_RETRY) {
-		r = gather_exceptions(w->s, w->t, w->dest, o, &batch);
+	(void)snprintf(o->ledger_id, sizeof(o->ledger_id), "%s", job->s->delivery->ledger_id);
+	o->queue = job->name;
+	o->serial = job->queue->serial + 1;
+	if (job->name == DELIVERY_RETRY) {
+		r = select_held(job->s, job->d, job->dest, o, &batch);
 	} else {
-		o->class = w->name;
-		r = gather_new(w->s, w->t, w->dest, o, &batch, ret_counted);
+		o->class = job->name;
+		r = select_new(job->s, job->d, job->dest, o, &batch, ret_counted);
 	}
 	if (r < 0)
 		return r;
-	if (o->done_up_to > w->s->gathered_seq)
-		w->s->gathered_seq = o->done_up_to;
+	if (o->done_up_to > job->s->selected_seq)
+		job->s->selected_seq = o->done_up_to;
 	if (batch.n == 0) {
-		if (w->name != DELIVERY_RETRY && o->done_up_to > w->lane->done_up_to) {
-			w->lane->done_up_to = o->done_up_to;
-			w->s->changed = true;
+		if (job->name != DELIVERY_RETRY && o->done_up_to > job->queue->done_up_to) {
+			job->queue->done_up_to = o->done_up_to;
+			job->s->changed = true;
 		}
 		return 0;
 	}
-	r = rebuild(w, o, &batch, batch.n, MESSAGE_FULL);
+	r = rebuild(job, o, &batch, batch.n, MESSAGE_FULL);
 	return r < 0 ? r : 1;
 }

@@ -1,48 +1,50 @@
-/* A mail that a lane works on: work.c makes it, lane.c sends it, settle.c says what came of it. */
+/* A mail that a queue works on: job.c makes it, queue.c sends it, outcome.c says what came of it.
+ */
 #pragma once
 
 #include "deliver/queue.h"
 #include "text/message/batch.h"
 
-struct work {
+struct job {
 	struct sender *s;
-	struct target *t;
+	struct destination *d;
 	struct delivery_destination *dest;
-	struct delivery_queue *lane;
+	struct delivery_queue *queue;
 	enum delivery_queue_name name;
 	char file[SPOOL_NAME_MAX];
 	struct spool_message *o; /* owned */
-	bool foreign;		 /* of another ledger: its numbers mean nothing now */
+	bool of_other_ledger;	 /* of another ledger: its numbers mean nothing now */
 };
 
-void work_done(struct work *w);
-#define AUTO_WORK CLEANUP(work_done)
+void job_done(struct job *job);
+#define AUTO_JOB CLEANUP(job_done)
 
-/* Finds the lane's frozen mail, if any: w->o. */
-void work_thaw(struct work *w);
+/* Finds the queue's frozen mail, if any: job->o. */
+void job_thaw(struct job *job);
 /* Makes a mail of what is due, and freezes nothing. 1; 0 where there is nothing; -errno. */
-int work_draft(struct work *w, bool *ret_counted);
+int job_draft(struct job *job, bool *ret_counted);
 /* Makes the frozen mail anew from the ledger. 1; 0 where the ledger lacks its alerts; -errno. */
-int work_remake(struct work *w, enum message_style style, bool half);
+int job_remake(struct job *job, enum message_style style, bool half);
 /* The configured recipients, or the one whom @like is for. -ENOMEM. */
-int work_add_rcpts(const struct work *w, struct spool_message *o, const struct spool_message *like);
-/* Freezes w->o: from now on it is in outgoing/, or in memory where the disk is full. */
-void work_freeze(struct work *w);
-/* w->o is done with: removes it. Frees it. */
-void work_drop(struct work *w);
+int job_add_rcpts(const struct job *job, struct spool_message *o, const struct spool_message *like);
+/* Freezes job->o: from now on it is in outgoing/, or in memory where the disk is full. */
+void job_freeze(struct job *job);
+/* job->o is done with: removes it. Frees it. */
+void job_drop(struct job *job);
 /* How many alerts it tells of. */
-uint64_t work_alerts(const struct spool_message *o);
+uint64_t job_alerts(const struct spool_message *o);
 
 /* At least one recipient has it. */
-void settle_done(struct work *w, const struct transport_result *result);
+void outcome_done(struct job *job, const struct transport_result *result);
 /* It stays for another try, or is given up. */
-void settle_deferred(struct work *w, const struct transport_result *result);
-/* Its alerts become held, so that others overtake them; w->o is dropped. */
-void settle_aside(struct work *w, enum delivery_state state, const struct transport_result *result);
-/* Refused, and of another ledger, so that it cannot be made anew: is kept aside; w->o is dropped.
+void outcome_deferred(struct job *job, const struct transport_result *result);
+/* Its alerts become held, so that others overtake them; job->o is dropped. */
+void outcome_held(struct job *job, enum delivery_state state,
+		  const struct transport_result *result);
+/* Refused, and of another ledger, so that it cannot be made anew: is kept aside; job->o is dropped.
  */
-void settle_foreign(struct work *w, const struct transport_result *result);
-/* Nobody is to get it any more; w->o is dropped. */
-void settle_forgotten(struct work *w);
-/* Its last alert was dropped by an administrator; so is w->o. */
-void settle_dropped(struct work *w);
+void outcome_of_other_ledger(struct job *job, const struct transport_result *result);
+/* Nobody is to get it any more; job->o is dropped. */
+void outcome_forgotten(struct job *job);
+/* Its last alert was dropped by an administrator; so is job->o. */
+void outcome_dropped(struct job *job);

@@ -117,7 +117,7 @@ static void arm(const struct follower *f, uint64_t due_usec)
 	int flags = 0;
 
 	if (due_usec != SCHEDULE_NEVER) {
-		uint64_t soon = sender_now() + RETRY_SHORT;
+		uint64_t soon = clock_now() + RETRY_SHORT;
 
 		if (due_usec < soon)
 			due_usec = soon;
@@ -165,7 +165,7 @@ static int run(struct follower *f, enum sender_mode mode)
 	int r = sender_run(f->s, mode, &due);
 
 	if (r < 0)
-		due = sender_now() + RETRY_USEC;
+		due = clock_now() + RETRY_USEC;
 	arm(f, due);
 	tell(f);
 	return r;
@@ -212,7 +212,7 @@ static int wait(struct follower *f)
 	return 0;
 }
 
-int follow(struct sender *s, const char *config_path)
+int loop_run(struct sender *s, const char *config_path)
 {
 	AUTO_CLOSE int inotify = -1, timer = -1;
 	struct follower f = {.s = s, .config_path = config_path};

@@ -195,7 +195,8 @@ static int lock(int dirfd, enum task task, int *ret_fd, int *ret_status)
 	if (r == FILE_E_LOCKED && task == TASK_FOLLOW) {
 		log_error("another sender (pid %d) holds " SENDER_LOCK, (int)pid);
 	} else if (r == FILE_E_LOCKED) {
-		r = task == TASK_APPLY ? requests_wait(dirfd, ret_fd) : beside(dirfd, pid, ret_fd);
+		r = task == TASK_APPLY ? admin_wait(dirfd, ret_fd)
+				       : wait_for_sender(dirfd, pid, ret_fd);
 		if (*ret_fd >= 0)
 			return 0;
 		*ret_status = r < 0 ? 1 : r;
@@ -230,13 +231,13 @@ int main(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	if (options.task == TASK_TEST || options.task == TASK_STDIN) {
-		status = options.task == TASK_TEST ? direct_test(config) : direct_stdin(config);
+		status = options.task == TASK_TEST ? oneshot_test(config) : oneshot_stdin(config);
 		(void)config_free(config);
 		return status;
 	}
 	if (options.task == TASK_SHOW) {
 		if (open_state(&options, &dirfd) == 0)
-			return show(dirfd, config, options.id);
+			return show_messages(dirfd, config, options.id);
 		(void)config_free(config);
 		return 1;
 	}
@@ -246,7 +247,7 @@ int main(int argc, char **argv)
 	}
 	status = 1;
 	if (sender_open(&s, dirfd, config) == 0)
-		status = options.task == TASK_FOLLOW ? follow(&s, options.config)
+		status = options.task == TASK_FOLLOW ? loop_run(&s, options.config)
 						     : once(&s, options.task);
 	sender_close(&s);
 	return status;

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/io.h"
 #include "base/log.h"
 #include "deliver/attempt.h"
@@ -31,17 +32,17 @@ static bool alive(void *userdata)
 static int send(struct spool_message *o, const struct config_destination *dest,
 		struct hostname *host, struct transport_result *result)
 {
-	const struct carrier_hooks hooks = {.alive = alive};
-	struct carrier *c = carrier_new(dest, host);
-	enum carrier_outcome outcome;
+	const struct attempt_hooks hooks = {.alive = alive};
+	struct attempt *c = attempt_new(dest, host);
+	enum attempt_outcome outcome;
 
 	if (!c) {
 		log_error("out of memory");
 		return EX_TEMPFAIL;
 	}
-	outcome = carrier_send(c, o, &hooks, result);
-	(void)carrier_free(c);
-	if (outcome != CARRIER_DONE)
+	outcome = attempt_send(c, o, &hooks, result);
+	(void)attempt_free(c);
+	if (outcome != ATTEMPT_DONE)
 		log_error("%s: %s%s", dest->name[0] ? dest->name : "[Mail]", result->text,
 			  o->in_doubt ? " (the server may have accepted it)" : "");
 	/* Whom a server refused is logged already. */
@@ -69,7 +70,7 @@ static int test_one(const struct config *config, const struct config_destination
 
 	if (!o)
 		return 1;
-	r = compose_test(o, config, dest, host, sender_now());
+	r = compose_test(o, config, dest, host, clock_now());
 	if (r < 0) {
 		log_error("no mail can be made: %s", strerror(-r));
 		return 1;
@@ -81,7 +82,7 @@ static int test_one(const struct config *config, const struct config_destination
 	return r == 0 ? 0 : 1;
 }
 
-int direct_test(const struct config *config)
+int oneshot_test(const struct config *config)
 {
 	struct hostname host;
 	int status = 0;
@@ -134,7 +135,7 @@ static int send_class(const struct config *config, const struct config_destinati
 	if (r >= 0 && batch.n == 0)
 		return 0;
 	if (r >= 0)
-		r = compose_mail(o, &batch, config, dest, host, NULL, sender_now());
+		r = compose_mail(o, &batch, config, dest, host, NULL, clock_now());
 	if (r < 0) {
 		log_error("no mail can be made: %s", strerror(-r));
 		return EX_TEMPFAIL;
@@ -145,7 +146,7 @@ static int send_class(const struct config *config, const struct config_destinati
 	return r;
 }
 
-int direct_stdin(const struct config *config)
+int oneshot_stdin(const struct config *config)
 {
 	AUTO_BUFFER struct buffer text = BUFFER_INIT(INPUT_MAX);
 	AUTO_BATCH struct batch batch = {0};

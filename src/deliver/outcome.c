@@ -1,6 +1,6 @@
 /*
  * What came of a try, written down. The order is the promise: first "delivery" says that a mail is
- * done with (its lane's serial), then the frozen mail goes. A frozen mail that is found with a
+ * done with (its queue's serial), then the frozen mail goes. A frozen mail that is found with a
  * serial that is done with is a left-over.
  */
 #include <errno.h>
@@ -9,12 +9,13 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/timetext.h"
 #include "deliver/job.h"
 #include "store/schedule.h"
 
-uint64_t work_alerts(const struct spool_message *o)
+uint64_t job_alerts(const struct spool_message *o)
 {
 	uint64_t n = 0;
 
@@ -25,9 +26,9 @@ uint64_t work_alerts(const struct spool_message *o)
 	return n;
 }
 
-static const char *destination(const struct work *w)
+static const char *destination(const struct job *job)
 {
-	return w->dest->name[0] ? w->dest->name : "[Mail]";
+	return job->dest->name[0] ? job->dest->name : "[Mail]";
 }
 
 static uint64_t wait_after(uint64_t tries)
@@ -39,50 +40,50 @@ static uint64_t wait_after(uint64_t tries)
 }
 
 /* Every run of its numbers, and every repeat that it tells of, becomes an exception. */
-static void except(struct work *w, enum delivery_state state, const char *rcpt, uint64_t tries,
+static void except(struct job *job, enum delivery_state state, const char *rcpt, uint64_t tries,
 		   uint64_t waited, uint64_t wait)
 {
 	struct delivery_held x = {
 		.state = state,
-		.class = w->o->class,
+		.class = job->o->class,
 		.tries = tries,
 		.waited_usec = waited,
-		.last_try_usec = sender_now(),
+		.last_try_usec = clock_now(),
 		.rcpt = (char *)rcpt,
 	};
 	int r = 0;
 
 	x.next_try_usec = x.last_try_usec + wait;
-	for (size_t i = 0; i < w->o->n_ranges && r == 0; i++) {
-		x.first = w->o->ranges[i].first;
-		x.last = w->o->ranges[i].last;
-		r = delivery_hold(w->dest, &x);
+	for (size_t i = 0; i < job->o->n_ranges && r == 0; i++) {
+		x.first = job->o->ranges[i].first;
+		x.last = job->o->ranges[i].last;
+		r = delivery_hold(job->dest, &x);
 	}
-	for (size_t i = 0; i < w->o->n_repeats && r == 0; i++) {
-		x.first = x.last = w->o->repeats[i].seq;
-		if (w->o->repeats[i].repeats > 0)
-			r = delivery_hold(w->dest, &x);
+	for (size_t i = 0; i < job->o->n_repeats && r == 0; i++) {
+		x.first = x.last = job->o->repeats[i].seq;
+		if (job->o->repeats[i].repeats > 0)
+			r = delivery_hold(job->dest, &x);
 	}
 	if (r < 0)
 		log_crit("out of memory: what %s is to be tried again for is not noted",
-			 destination(w));
+			 destination(job));
 }
 
 /* Takes its numbers out of the held; gives the shortest wait and fewest tries of them. */
-static void unexcept(struct work *w, uint64_t *ret_tries, uint64_t *ret_waited)
+static void unexcept(struct job *job, uint64_t *ret_tries, uint64_t *ret_waited)
 {
-	const char *rcpt = w->o->one_rcpt ? w->o->rcpts[0].addr : NULL;
-	uint64_t now = sender_now();
+	const char *rcpt = job->o->one_rcpt ? job->o->rcpts[0].addr : NULL;
+	uint64_t now = clock_now();
 
 	*ret_tries = *ret_waited = UINT64_MAX;
-	for (size_t i = 0; i < w->o->n_ranges; i++) {
-		const struct spool_range *range = &w->o->ranges[i];
+	for (size_t i = 0; i < job->o->n_ranges; i++) {
+		const struct spool_range *range = &job->o->ranges[i];
 
-		for (size_t k = 0; k < w->dest->n_held; k++) {
-			const struct delivery_held *x = &w->dest->held[k];
+		for (size_t k = 0; k < job->dest->n_held; k++) {
+			const struct delivery_held *x = &job->dest->held[k];
 			uint64_t waited;
 
-			if (x->class != w->o->class || x->last < range->first ||
+			if (x->class != job->o->class || x->last < range->first ||
 			    x->first > range->last || (x->rcpt != NULL) != (rcpt != NULL) ||
 			    (rcpt && strcmp(x->rcpt, rcpt) != 0))
 				continue;
@@ -91,36 +92,36 @@ static void unexcept(struct work *w, uint64_t *ret_tries, uint64_t *ret_waited)
 			*ret_waited = waited < *ret_waited ? waited : *ret_waited;
 			*ret_tries = x->tries < *ret_tries ? x->tries : *ret_tries;
 		}
-		if (delivery_release(w->dest, w->o->class, rcpt, range->first, range->last) < 0)
-			log_crit("out of memory: %s may get a mail again", destination(w));
+		if (delivery_release(job->dest, job->o->class, rcpt, range->first, range->last) < 0)
+			log_crit("out of memory: %s may get a mail again", destination(job));
 	}
 	if (*ret_tries == UINT64_MAX)
 		*ret_tries = *ret_waited = 0;
 }
 
 /*
- * The lane goes on behind this mail. A ledger that came back from a backup may end before it: what
+ * The queue goes on behind this mail. A ledger that came back from a backup may end before it: what
  * it takes now has these numbers once more.
  */
-static void advance(struct work *w)
+static void advance(struct job *job)
 {
-	const struct sender *s = w->s;
-	uint64_t last = s->last_seq > s->gathered_seq ? s->last_seq : s->gathered_seq;
-	uint64_t mark = last > 0 && w->o->done_up_to > last ? last : w->o->done_up_to;
+	const struct sender *s = job->s;
+	uint64_t last = s->last_seq > s->selected_seq ? s->last_seq : s->selected_seq;
+	uint64_t mark = last > 0 && job->o->done_up_to > last ? last : job->o->done_up_to;
 
-	w->lane->serial = w->o->serial;
-	if (!w->foreign && w->name < DELIVERY_CLASSES && mark > w->lane->done_up_to)
-		w->lane->done_up_to = mark;
-	w->s->changed = true;
+	job->queue->serial = job->o->serial;
+	if (!job->of_other_ledger && job->name < DELIVERY_CLASSES && mark > job->queue->done_up_to)
+		job->queue->done_up_to = mark;
+	job->s->changed = true;
 }
 
-static void begin_windows(struct work *w, uint64_t now)
+static void begin_windows(struct job *job, uint64_t now)
 {
-	uint64_t interval = w->s->config->repeat_interval_usec;
+	uint64_t interval = job->s->config->repeat_interval_usec;
 
-	for (size_t i = 0; i < w->o->n_repeats; i++) {
-		const struct spool_repeat *told = &w->o->repeats[i];
-		struct delivery_repeat *p = delivery_repeat_add(w->dest, told->key);
+	for (size_t i = 0; i < job->o->n_repeats; i++) {
+		const struct spool_repeat *told = &job->o->repeats[i];
+		struct delivery_repeat *p = delivery_repeat_add(job->dest, told->key);
 
 		/* Without a window the next one is mailed by itself: no loss. */
 		if (!p)
@@ -130,201 +131,203 @@ static void begin_windows(struct work *w, uint64_t now)
 		if (p->count == 0)
 			p->first_seq = 0;
 	}
-	delivery_repeat_expire(w->dest, now > interval ? now - interval : 0);
+	delivery_repeat_expire(job->dest, now > interval ? now - interval : 0);
 }
 
-static void log_accepted(const struct work *w, const struct transport_result *result)
+static void log_accepted(const struct job *job, const struct transport_result *result)
 {
 	AUTO_BUFFER struct buffer text = BUFFER_INIT(600);
 
-	for (size_t i = 0; i < w->o->n_rcpts; i++) {
-		if (w->o->rcpts[i].state != SPOOL_ACCEPTED)
+	for (size_t i = 0; i < job->o->n_rcpts; i++) {
+		if (job->o->rcpts[i].state != SPOOL_ACCEPTED)
 			continue;
-		if (buffer_printf(&text, "%s%s", text.len ? ", " : "", w->o->rcpts[i].addr) < 0) {
+		if (buffer_printf(&text, "%s%s", text.len ? ", " : "", job->o->rcpts[i].addr) < 0) {
 			(void)buffer_append_str(&text, ", …");
 			break;
 		}
 	}
-	log_info("mail %s with %" PRIu64 " alert%s accepted for %.*s: %s", w->o->message_id,
-		 work_alerts(w->o), work_alerts(w->o) == 1 ? "" : "s", (int)text.len,
+	log_info("mail %s with %" PRIu64 " alert%s accepted for %.*s: %s", job->o->message_id,
+		 job_alerts(job->o), job_alerts(job->o) == 1 ? "" : "s", (int)text.len,
 		 buffer_slice(&text).p, result->text);
 }
 
-void settle_done(struct work *w, const struct transport_result *result)
+void outcome_done(struct job *job, const struct transport_result *result)
 {
-	uint64_t now = sender_now(), tries, waited;
+	uint64_t now = clock_now(), tries, waited;
 
-	log_accepted(w, result);
-	w->t->refused_in_a_row = 0;
-	w->lane->last_mail_usec = now;
+	log_accepted(job, result);
+	job->d->refused_in_a_row = 0;
+	job->queue->last_mail_usec = now;
 	/* The server is up: what waits for that need wait no longer. */
-	w->t->own_fault[w->name] = false;
+	job->d->own_fault[job->name] = false;
 	for (int i = 0; i < DELIVERY_QUEUES; i++)
-		if (!w->t->own_fault[i])
-			w->dest->queues[i].tries = 0;
-	(void)snprintf(w->dest->mailed, sizeof(w->dest->mailed), "%s", w->o->message_id);
-	(void)snprintf(w->dest->reply, sizeof(w->dest->reply), "%s", result->reply);
-	w->dest->failure[0] = '\0';
-	w->dest->unreported -=
-		w->o->reported < w->dest->unreported ? w->o->reported : w->dest->unreported;
-	advance(w);
-	if (!w->foreign) {
-		if (w->name == DELIVERY_RETRY)
-			unexcept(w, &tries, &waited);
+		if (!job->d->own_fault[i])
+			job->dest->queues[i].tries = 0;
+	(void)snprintf(job->dest->mailed, sizeof(job->dest->mailed), "%s", job->o->message_id);
+	(void)snprintf(job->dest->reply, sizeof(job->dest->reply), "%s", result->reply);
+	job->dest->failure[0] = '\0';
+	job->dest->unreported -=
+		job->o->reported < job->dest->unreported ? job->o->reported : job->dest->unreported;
+	advance(job);
+	if (!job->of_other_ledger) {
+		if (job->name == DELIVERY_RETRY)
+			unexcept(job, &tries, &waited);
 		else
-			begin_windows(w, now);
-		for (size_t i = 0; i < w->o->n_rcpts; i++) {
-			const struct spool_rcpt *rcpt = &w->o->rcpts[i];
+			begin_windows(job, now);
+		for (size_t i = 0; i < job->o->n_rcpts; i++) {
+			const struct spool_rcpt *rcpt = &job->o->rcpts[i];
 
 			if (rcpt->state == SPOOL_REFUSED)
-				except(w, DELIVERY_REFUSED, rcpt->addr, 1, 0,
+				except(job, DELIVERY_REFUSED, rcpt->addr, 1, 0,
 				       SCHEDULE_REFUSED_USEC);
 			else if (rcpt->state == SPOOL_DEFERRED)
-				except(w, DELIVERY_DEFERRED, rcpt->addr, 1, 0, wait_after(1));
+				except(job, DELIVERY_DEFERRED, rcpt->addr, 1, 0, wait_after(1));
 		}
 	}
-	sender_save(w->s);
-	work_drop(w);
+	sender_save(job->s);
+	job_drop(job);
 }
 
-static void log_given_up(struct work *w, const char *why)
+static void log_given_up(struct job *job, const char *why)
 {
-	uint64_t n = work_alerts(w->o);
+	uint64_t n = job_alerts(job->o);
 	char after[TIMETEXT_MAX];
 
-	w->dest->unreported += n;
+	job->dest->unreported += n;
 	log_crit("%" PRIu64
 		 " alert%s to %s given up after %s (GiveUpAfter=); kept in the ledger: %s",
-		 n, n == 1 ? "" : "s", destination(w),
-		 timetext_duration(w->s->config->give_up_after_usec, after), why);
+		 n, n == 1 ? "" : "s", destination(job),
+		 timetext_duration(job->s->config->give_up_after_usec, after), why);
 }
 
-/* Of a mail of lane ASIDE: its held wait for their next try. */
-static void except_again(struct work *w, enum delivery_state state, const char *why)
+/* Of a mail of queue ASIDE: its held wait for their next try. */
+static void except_again(struct job *job, enum delivery_state state, const char *why)
 {
-	const char *rcpt = w->o->one_rcpt ? w->o->rcpts[0].addr : NULL;
+	const char *rcpt = job->o->one_rcpt ? job->o->rcpts[0].addr : NULL;
 	uint64_t tries, waited;
 
-	unexcept(w, &tries, &waited);
+	unexcept(job, &tries, &waited);
 	tries++;
-	if (waited >= w->s->config->give_up_after_usec) {
-		log_given_up(w, why);
+	if (waited >= job->s->config->give_up_after_usec) {
+		log_given_up(job, why);
 		state = DELIVERY_GIVEN_UP;
 	}
-	except(w, state, rcpt, tries, waited,
+	except(job, state, rcpt, tries, waited,
 	       state == DELIVERY_REFUSED ? SCHEDULE_REFUSED_USEC : wait_after(tries));
 }
 
-void settle_aside(struct work *w, enum delivery_state state, const struct transport_result *result)
+void outcome_held(struct job *job, enum delivery_state state, const struct transport_result *result)
 {
-	(void)snprintf(w->dest->failure, sizeof(w->dest->failure), "%s", result->text);
-	advance(w);
-	if (!w->foreign && w->name == DELIVERY_RETRY) {
-		except_again(w, state, result->text);
-	} else if (!w->foreign) {
-		except(w, state, NULL, state == DELIVERY_REFUSED ? 1 : w->o->tries,
-		       w->o->waited_usec,
-		       state == DELIVERY_REFUSED ? SCHEDULE_REFUSED_USEC : wait_after(w->o->tries));
-		for (size_t i = 0; i < w->o->n_repeats; i++) {
+	(void)snprintf(job->dest->failure, sizeof(job->dest->failure), "%s", result->text);
+	advance(job);
+	if (!job->of_other_ledger && job->name == DELIVERY_RETRY) {
+		except_again(job, state, result->text);
+	} else if (!job->of_other_ledger) {
+		except(job, state, NULL, state == DELIVERY_REFUSED ? 1 : job->o->tries,
+		       job->o->waited_usec,
+		       state == DELIVERY_REFUSED ? SCHEDULE_REFUSED_USEC
+						 : wait_after(job->o->tries));
+		for (size_t i = 0; i < job->o->n_repeats; i++) {
 			struct delivery_repeat *p =
-				delivery_repeat_find(w->dest, w->o->repeats[i].key);
+				delivery_repeat_find(job->dest, job->o->repeats[i].key);
 
-			if (p && w->o->repeats[i].repeats > 0)
-				p->count -= w->o->repeats[i].repeats < p->count
-						    ? w->o->repeats[i].repeats
+			if (p && job->o->repeats[i].repeats > 0)
+				p->count -= job->o->repeats[i].repeats < p->count
+						    ? job->o->repeats[i].repeats
 						    : p->count;
 		}
 	}
-	w->lane->tries = 0;
-	sender_save(w->s);
-	work_drop(w);
+	job->queue->tries = 0;
+	sender_save(job->s);
+	job_drop(job);
 }
 
-void settle_foreign(struct work *w, const struct transport_result *result)
+void outcome_of_other_ledger(struct job *job, const struct transport_result *result)
 {
 	char aside[SPOOL_NAME_MAX + 16];
 
-	(void)snprintf(aside, sizeof(aside), "%s.refused", w->file);
+	(void)snprintf(aside, sizeof(aside), "%s.refused", job->file);
 	log_crit("mail %s with alerts of an earlier ledger was refused, and is kept as %s: %s",
-		 w->o->message_id, aside, result->text);
-	if (renameat(w->s->dirfd, w->file, w->s->dirfd, aside) < 0)
+		 job->o->message_id, aside, result->text);
+	if (renameat(job->s->dirfd, job->file, job->s->dirfd, aside) < 0)
 		log_error("%s: %s", aside, strerror(errno));
-	(void)snprintf(w->dest->failure, sizeof(w->dest->failure), "%s", result->text);
-	advance(w);
-	sender_save(w->s);
-	work_drop(w);
+	(void)snprintf(job->dest->failure, sizeof(job->dest->failure), "%s", result->text);
+	advance(job);
+	sender_save(job->s);
+	job_drop(job);
 }
 
-void settle_forgotten(struct work *w)
+void outcome_forgotten(struct job *job)
 {
 	uint64_t tries, waited;
 
-	log_notice("mail %s: %s is configured no more", w->o->message_id, w->o->rcpts[0].addr);
-	if (!w->foreign)
-		unexcept(w, &tries, &waited);
-	advance(w);
-	sender_save(w->s);
-	work_drop(w);
+	log_notice("mail %s: %s is configured no more", job->o->message_id, job->o->rcpts[0].addr);
+	if (!job->of_other_ledger)
+		unexcept(job, &tries, &waited);
+	advance(job);
+	sender_save(job->s);
+	job_drop(job);
 }
 
-void settle_dropped(struct work *w)
+void outcome_dropped(struct job *job)
 {
-	advance(w);
-	sender_save(w->s);
-	work_drop(w);
+	advance(job);
+	sender_save(job->s);
+	job_drop(job);
 }
 
-static void back_off(struct work *w, const struct transport_result *result)
+static void back_off(struct job *job, const struct transport_result *result)
 {
-	uint64_t now = sender_now(), tries = w->lane->tries + 1, wait = wait_after(tries);
+	uint64_t now = clock_now(), tries = job->queue->tries + 1, wait = wait_after(tries);
 
-	w->t->own_fault[w->name] = result->about_mail;
+	job->d->own_fault[job->name] = result->about_mail;
 	for (int i = 0; i < DELIVERY_QUEUES; i++) {
-		struct delivery_queue *l = &w->dest->queues[i];
+		struct delivery_queue *l = &job->dest->queues[i];
 
-		/* A server that is down is down for all lanes; a fault of this mail is its own. */
-		if (l != w->lane && (result->about_mail || l->tries > tries))
+		/* A server that is down is down for all queues; a fault of this mail is its own. */
+		if (l != job->queue && (result->about_mail || l->tries > tries))
 			continue;
 		l->tries = tries;
 		l->last_try_usec = now;
 		l->next_try_usec = now + wait;
 	}
-	w->s->changed = true;
+	job->s->changed = true;
 }
 
-void settle_deferred(struct work *w, const struct transport_result *result)
+void outcome_deferred(struct job *job, const struct transport_result *result)
 {
 	char wait[TIMETEXT_MAX];
-	uint64_t now = sender_now();
+	uint64_t now = clock_now();
 
-	(void)snprintf(w->dest->failure, sizeof(w->dest->failure), "%s", result->text);
-	if (w->lane->tries > 0)
-		w->o->waited_usec +=
-			schedule_waited(w->lane->last_try_usec, w->lane->next_try_usec, now);
-	w->o->tries++;
-	w->o->last_try_usec = now;
-	if (w->o->waited_usec >= w->s->config->give_up_after_usec) {
-		log_given_up(w, result->text);
-		advance(w);
-		if (!w->foreign && w->name == DELIVERY_RETRY) {
+	(void)snprintf(job->dest->failure, sizeof(job->dest->failure), "%s", result->text);
+	if (job->queue->tries > 0)
+		job->o->waited_usec +=
+			schedule_waited(job->queue->last_try_usec, job->queue->next_try_usec, now);
+	job->o->tries++;
+	job->o->last_try_usec = now;
+	if (job->o->waited_usec >= job->s->config->give_up_after_usec) {
+		log_given_up(job, result->text);
+		advance(job);
+		if (!job->of_other_ledger && job->name == DELIVERY_RETRY) {
 			uint64_t tries, waited;
 
-			unexcept(w, &tries, &waited);
+			unexcept(job, &tries, &waited);
 		}
-		if (!w->foreign)
-			except(w, DELIVERY_GIVEN_UP, w->o->one_rcpt ? w->o->rcpts[0].addr : NULL,
-			       w->o->tries, w->o->waited_usec, 0);
-		sender_save(w->s);
-		work_drop(w);
+		if (!job->of_other_ledger)
+			except(job, DELIVERY_GIVEN_UP,
+			       job->o->one_rcpt ? job->o->rcpts[0].addr : NULL, job->o->tries,
+			       job->o->waited_usec, 0);
+		sender_save(job->s);
+		job_drop(job);
 		return;
 	}
-	back_off(w, result);
+	back_off(job, result);
 	log_warning("mail %s with %" PRIu64 " alert%s deferred, next try in %s: %s%s",
-		    w->o->message_id, work_alerts(w->o), work_alerts(w->o) == 1 ? "" : "s",
-		    timetext_duration(w->lane->next_try_usec - w->lane->last_try_usec, wait),
+		    job->o->message_id, job_alerts(job->o), job_alerts(job->o) == 1 ? "" : "s",
+		    timetext_duration(job->queue->next_try_usec - job->queue->last_try_usec, wait),
 		    result->text,
-		    w->o->in_doubt ? " (the server may have taken it: the same mail goes again)"
-				   : "");
-	work_freeze(w);
-	sender_save(w->s);
+		    job->o->in_doubt ? " (the server may have taken it: the same mail goes again)"
+				     : "");
+	job_freeze(job);
+	sender_save(job->s);
 }

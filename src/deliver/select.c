@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/timetext.h"
 #include "store/schedule.h"
@@ -32,9 +33,10 @@ static int next(struct ledger_reader *reader, struct alert *ret)
 	return r == LEDGER_E_REPLACED ? -ESTALE : r;
 }
 
-static bool wanted(const struct target *t, enum delivery_queue_name class, const struct alert *a)
+static bool wanted(const struct destination *d, enum delivery_queue_name class,
+		   const struct alert *a)
 {
-	return delivery_class(a->kind) == class && ((t->config->events >> a->kind) & 1) &&
+	return delivery_class(a->kind) == class && ((d->config->events >> a->kind) & 1) &&
 	       !a->mailed;
 }
 
@@ -98,7 +100,7 @@ static int summarise(struct batch *b, const struct alert *last, const struct del
 }
 
 /* Appends the summaries that are due. */
-static int gather_summaries(struct sender *s, struct delivery_destination *dest,
+static int select_summaries(struct sender *s, struct delivery_destination *dest,
 			    struct spool_message *o, struct batch *b, uint64_t now)
 {
 	AUTO_READER struct ledger_reader *reader = NULL;
@@ -162,11 +164,11 @@ static int gather_summaries(struct sender *s, struct delivery_destination *dest,
 	return 0;
 }
 
-int gather_new(struct sender *s, const struct target *t, struct delivery_destination *dest,
+int select_new(struct sender *s, const struct destination *d, struct delivery_destination *dest,
 	       struct spool_message *o, struct batch *ret, bool *ret_counted)
 {
 	AUTO_READER struct ledger_reader *reader = NULL;
-	uint64_t now = sender_now();
+	uint64_t now = clock_now();
 	struct error err;
 	struct alert a;
 	int r;
@@ -179,7 +181,7 @@ int gather_new(struct sender *s, const struct target *t, struct delivery_destina
 	while ((r = next(reader, &a)) > 0) {
 		if (a.seq <= o->done_up_to)
 			continue;
-		if (wanted(t, o->class, &a) && !delivery_is_dropped(dest, o->class, a.seq) &&
+		if (wanted(d, o->class, &a) && !delivery_is_dropped(dest, o->class, a.seq) &&
 		    !hold(s, dest, &a, now, ret_counted)) {
 			if (ret->n >= s->config->max_per_mail)
 				break;
@@ -197,11 +199,11 @@ int gather_new(struct sender *s, const struct target *t, struct delivery_destina
 	if (r < 0)
 		return r;
 	if (o->class == DELIVERY_LOGIN && ret->n < s->config->max_per_mail)
-		return gather_summaries(s, dest, o, ret, now);
+		return select_summaries(s, dest, o, ret, now);
 	return 0;
 }
 
-bool gather_is_due(const struct sender *s, const struct delivery_held *x, uint64_t now)
+bool select_is_due(const struct sender *s, const struct delivery_held *x, uint64_t now)
 {
 	if (x->state == DELIVERY_GIVEN_UP)
 		return false;
@@ -221,7 +223,7 @@ static struct delivery_held *first_due(const struct sender *s,
 	for (size_t i = 0; i < dest->n_held; i++) {
 		struct delivery_held *x = &dest->held[i];
 
-		if (!gather_is_due(s, x, now))
+		if (!select_is_due(s, x, now))
 			continue;
 		if (!best || x->next_try_usec < best->next_try_usec)
 			best = x;
@@ -236,27 +238,27 @@ static bool goes_with(const struct sender *s, const struct delivery_held *x,
 	if (x == first)
 		return true;
 	return first->rcpt && x->rcpt && strcmp(first->rcpt, x->rcpt) == 0 &&
-	       x->class == first->class && gather_is_due(s, x, now);
+	       x->class == first->class && select_is_due(s, x, now);
 }
 
-static int exception_rcpts(const struct target *t, const char *rcpt, struct spool_message *o)
+static int exception_rcpts(const struct destination *d, const char *rcpt, struct spool_message *o)
 {
 	int r = 0;
 
 	o->one_rcpt = rcpt != NULL;
 	if (rcpt)
 		return spool_add_rcpt(o, rcpt, SPOOL_OPEN);
-	for (size_t i = 0; i < t->config->to.n && r == 0; i++)
-		r = spool_add_rcpt(o, t->config->to.items[i], SPOOL_OPEN);
+	for (size_t i = 0; i < d->config->to.n && r == 0; i++)
+		r = spool_add_rcpt(o, d->config->to.items[i], SPOOL_OPEN);
 	return r;
 }
 
-int gather_exceptions(struct sender *s, const struct target *t, struct delivery_destination *dest,
-		      struct spool_message *o, struct batch *ret)
+int select_held(struct sender *s, const struct destination *d, struct delivery_destination *dest,
+		struct spool_message *o, struct batch *ret)
 {
 	for (;;) {
 		AUTO_READER struct ledger_reader *reader = NULL;
-		uint64_t now = sender_now(), low = UINT64_MAX, high = 0;
+		uint64_t now = clock_now(), low = UINT64_MAX, high = 0;
 		struct delivery_held *first = first_due(s, dest, now);
 		struct error err;
 		struct alert a;
@@ -299,7 +301,7 @@ int gather_exceptions(struct sender *s, const struct target *t, struct delivery_
 		if (r < 0)
 			return r;
 		if (ret->n > 0)
-			return exception_rcpts(t, first->rcpt, o);
+			return exception_rcpts(d, first->rcpt, o);
 		log_error("alerts %" PRIu64 " to %" PRIu64
 			  " were to be tried again, but the "
 			  "ledger has them no more",
@@ -311,7 +313,7 @@ int gather_exceptions(struct sender *s, const struct target *t, struct delivery_
 	}
 }
 
-int gather_again(struct sender *s, struct delivery_destination *dest, const struct spool_message *o,
+int select_again(struct sender *s, struct delivery_destination *dest, const struct spool_message *o,
 		 struct batch *ret)
 {
 	AUTO_READER struct ledger_reader *reader = NULL;

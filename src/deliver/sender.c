@@ -12,13 +12,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/number.h"
 #include "base/timetext.h"
@@ -29,19 +29,11 @@
 #include "store/delivery_file.h"
 #include "store/schedule.h"
 
-#define STEPS_MAX 1000 /* of a lane in one run; the next run goes on */
+#define STEPS_MAX 1000 /* of a queue in one run; the next run goes on */
 
-uint64_t sender_now(void)
+struct delivery_destination *sender_done(const struct sender *s, const struct destination *d)
 {
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_REALTIME, &ts);
-	return (uint64_t)ts.tv_sec * USEC_PER_SEC + (uint64_t)ts.tv_nsec / 1000;
-}
-
-struct delivery_destination *sender_done(const struct sender *s, const struct target *t)
-{
-	return delivery_find(s->delivery, t->config->name);
+	return delivery_find(s->delivery, d->config->name);
 }
 
 /*
@@ -50,12 +42,13 @@ struct delivery_destination *sender_done(const struct sender *s, const struct ta
  */
 static void advance_idle(struct sender *s)
 {
-	for (size_t i = 0; i < s->n_targets; i++) {
-		struct delivery_destination *dest = sender_done(s, &s->targets[i]);
+	for (size_t i = 0; i < s->n_destinations; i++) {
+		struct delivery_destination *dest = sender_done(s, &s->destinations[i]);
 
 		for (int c = 0; c < DELIVERY_CLASSES; c++) {
-			if (s->targets[i].newest[c] > dest->queues[c].done_up_to ||
-			    s->last_seq <= dest->queues[c].done_up_to || s->targets[i].frozen[c])
+			if (s->destinations[i].newest[c] > dest->queues[c].done_up_to ||
+			    s->last_seq <= dest->queues[c].done_up_to ||
+			    s->destinations[i].frozen[c])
 				continue;
 			dest->queues[c].done_up_to = s->last_seq;
 			s->changed = true;
@@ -68,8 +61,8 @@ void sender_save(struct sender *s)
 	int r;
 
 	advance_idle(s);
-	for (size_t i = 0; i < s->n_targets; i++)
-		delivery_drop_expire(sender_done(s, &s->targets[i]));
+	for (size_t i = 0; i < s->n_destinations; i++)
+		delivery_drop_expire(sender_done(s, &s->destinations[i]));
 	r = delivery_save(s->dirfd, s->delivery);
 	s->changed = r < 0;
 	if (r < 0)
@@ -130,7 +123,7 @@ static int load_delivery(struct sender *s, const struct config *config)
 	log_crit("it is kept as " DELIVERY_FILE
 		 ".damaged; all alerts of the current ledger are "
 		 "mailed, some perhaps again");
-	leftovers_disown(s, config);
+	spool_check_disown(s, config);
 	if (renameat(s->dirfd, DELIVERY_FILE, s->dirfd, DELIVERY_FILE ".damaged") < 0)
 		log_error(DELIVERY_FILE ": %s", strerror(errno));
 	s->restart_seq = first_of_ledger(s->dirfd);
@@ -141,31 +134,31 @@ static int load_delivery(struct sender *s, const struct config *config)
 static void forget_tail(struct sender *s)
 {
 	s->tail = ledger_reader_free(s->tail);
-	s->last_seq = s->gathered_seq = 0;
-	for (size_t i = 0; i < s->n_targets; i++) {
-		memset(s->targets[i].newest, 0, sizeof(s->targets[i].newest));
-		memset(s->targets[i].fresh, 0, sizeof(s->targets[i].fresh));
+	s->last_seq = s->selected_seq = 0;
+	for (size_t i = 0; i < s->n_destinations; i++) {
+		memset(s->destinations[i].newest, 0, sizeof(s->destinations[i].newest));
+		memset(s->destinations[i].fresh, 0, sizeof(s->destinations[i].fresh));
 	}
 }
 
 int sender_reload(struct sender *s, struct config *config)
 {
-	struct target *targets;
+	struct destination *destinations;
 	int r;
 
-	r = targets_make(s, config, &targets);
+	r = destinations_make(s, config, &destinations);
 	if (r < 0)
 		return r;
 	/* A mail that only memory holds is made anew from the ledger. */
-	targets_free(s->targets, s->n_targets);
+	destinations_free(s->destinations, s->n_destinations);
 	(void)config_free(s->config);
 	s->config = config;
-	s->targets = targets;
-	s->n_targets = config->n_destinations;
+	s->destinations = destinations;
+	s->n_destinations = config->n_destinations;
 	hostname_init(&s->host);
-	targets_drop_unconfigured(s);
-	for (size_t i = 0; i < s->n_targets; i++)
-		targets_drop_rcpts(s, &s->targets[i]);
+	destinations_drop_unconfigured(s);
+	for (size_t i = 0; i < s->n_destinations; i++)
+		destinations_drop_rcpts(s, &s->destinations[i]);
 	/* What is new for whom is found by reading the ledger again. */
 	forget_tail(s);
 	return 0;
@@ -185,13 +178,13 @@ int sender_open(struct sender *s, int dirfd, struct config *config)
 	if (r < 0)
 		(void)config_free(config);
 	else
-		leftovers_tell(s);
+		spool_check_report(s);
 	return r;
 }
 
 void sender_close(struct sender *s)
 {
-	targets_free(s->targets, s->n_targets);
+	destinations_free(s->destinations, s->n_destinations);
 	(void)ledger_reader_free(s->tail);
 	(void)delivery_free(s->delivery);
 	(void)config_free(s->config);
@@ -224,8 +217,8 @@ static void check_ledger_id(struct sender *s, const char *id)
 /* A mark ahead of the ledger, e.g. after a restored backup, would keep new alerts back. */
 static void check_marks(struct sender *s)
 {
-	for (size_t i = 0; i < s->n_targets && s->last_seq > 0; i++) {
-		struct delivery_destination *dest = sender_done(s, &s->targets[i]);
+	for (size_t i = 0; i < s->n_destinations && s->last_seq > 0; i++) {
+		struct delivery_destination *dest = sender_done(s, &s->destinations[i]);
 
 		/* A number that is given once more is another alert's. */
 		for (size_t k = 0; k < dest->n_dropped; k++)
@@ -250,19 +243,19 @@ static void note(struct sender *s, const struct alert *a, bool fresh)
 	enum delivery_queue_name class = delivery_class(a->kind);
 
 	s->last_seq = a->seq > s->last_seq ? a->seq : s->last_seq;
-	for (size_t i = 0; i < s->n_targets; i++) {
-		struct target *t = &s->targets[i];
+	for (size_t i = 0; i < s->n_destinations; i++) {
+		struct destination *d = &s->destinations[i];
 
-		if (!((t->config->events >> a->kind) & 1) ||
-		    delivery_is_dropped(sender_done(s, t), class, a->seq))
+		if (!((d->config->events >> a->kind) & 1) ||
+		    delivery_is_dropped(sender_done(s, d), class, a->seq))
 			continue;
-		if (a->seq > t->newest[class])
-			t->newest[class] = a->seq;
-		t->fresh[class] |= fresh;
+		if (a->seq > d->newest[class])
+			d->newest[class] = a->seq;
+		d->fresh[class] |= fresh;
 	}
 }
 
-static void tell_damaged(struct sender *s)
+static void report_damaged(struct sender *s)
 {
 	uint64_t damaged = ledger_reader_damaged(s->tail);
 
@@ -300,7 +293,7 @@ static int read_tail(struct sender *s)
 		}
 		note(s, &a, !first);
 	}
-	tell_damaged(s);
+	report_damaged(s);
 	if (r < 0) {
 		log_error("the ledger cannot be read: %s", strerror(-r));
 		s->tail = ledger_reader_free(s->tail);
@@ -324,24 +317,25 @@ int sender_open_shown(struct sender *s, int dirfd, struct config *config)
 		s->delivery = delivery_new();
 	r = r < 0 ? r : r == DELIVERY_E_DAMAGED ? -EBADMSG : s->delivery ? 0 : -ENOMEM;
 	if (r == 0)
-		r = targets_make(s, config, &s->targets);
+		r = destinations_make(s, config, &s->destinations);
 	if (r < 0) {
 		(void)config_free(config);
 		return r;
 	}
 	s->config = config;
-	s->n_targets = config->n_destinations;
+	s->n_destinations = config->n_destinations;
 	hostname_init(&s->host);
 	return read_tail(s);
 }
 
 static uint64_t next_due(struct sender *s)
 {
-	uint64_t now = sender_now(), due = SCHEDULE_NEVER;
+	uint64_t now = clock_now(), due = SCHEDULE_NEVER;
 
-	for (size_t i = 0; i < s->n_targets; i++) {
+	for (size_t i = 0; i < s->n_destinations; i++) {
 		for (int l = 0; l < DELIVERY_QUEUES; l++) {
-			uint64_t at = lane_due(s, &s->targets[i], (enum delivery_queue_name)l, now);
+			uint64_t at =
+				queue_due(s, &s->destinations[i], (enum delivery_queue_name)l, now);
 
 			due = at < due ? at : due;
 		}
@@ -349,16 +343,16 @@ static uint64_t next_due(struct sender *s)
 	return due;
 }
 
-/* Lanes before destinations: no flood of forged alerts keeps a login from anybody. */
+/* Queues before destinations: no flood of forged alerts keeps a login from anybody. */
 static void send_due(struct sender *s)
 {
 	for (int l = 0; l < DELIVERY_QUEUES; l++) {
-		for (size_t i = 0; i < s->n_targets; i++) {
+		for (size_t i = 0; i < s->n_destinations; i++) {
 			int steps = 0;
 
 			while (steps++ < STEPS_MAX &&
-			       lane_step(s, &s->targets[i], (enum delivery_queue_name)l) ==
-				       LANE_AGAIN &&
+			       queue_step(s, &s->destinations[i], (enum delivery_queue_name)l) ==
+				       QUEUE_AGAIN &&
 			       (!s->alive || s->alive(s->userdata)))
 				;
 		}
@@ -371,13 +365,13 @@ int sender_run(struct sender *s, enum sender_mode mode, uint64_t *ret_due_usec)
 	int r;
 
 	s->mode = mode;
-	s->run_usec = sender_now();
-	for (size_t i = 0; i < s->n_targets; i++)
-		s->changed |= schedule_normalise(sender_done(s, &s->targets[i]), s->run_usec);
+	s->run_usec = clock_now();
+	for (size_t i = 0; i < s->n_destinations; i++)
+		s->changed |= schedule_normalise(sender_done(s, &s->destinations[i]), s->run_usec);
 	r = read_tail(s);
 	if (r < 0)
 		return r;
-	if (requests_apply(s) > 0) {
+	if (admin_apply(s) > 0) {
 		forget_tail(s);
 		r = read_tail(s);
 		if (r < 0)
@@ -385,9 +379,9 @@ int sender_run(struct sender *s, enum sender_mode mode, uint64_t *ret_due_usec)
 	}
 	if (mode != SENDER_APPLY)
 		send_due(s);
-	for (size_t i = 0; i < s->n_targets; i++) {
-		sent |= s->targets[i].carrier != NULL;
-		s->targets[i].carrier = carrier_free(s->targets[i].carrier);
+	for (size_t i = 0; i < s->n_destinations; i++) {
+		sent |= s->destinations[i].attempt != NULL;
+		s->destinations[i].attempt = attempt_free(s->destinations[i].attempt);
 	}
 	advance_idle(s);
 	if (s->changed)
@@ -405,15 +399,15 @@ int sender_run(struct sender *s, enum sender_mode mode, uint64_t *ret_due_usec)
 
 bool sender_waits(const struct sender *s)
 {
-	for (size_t i = 0; i < s->n_targets; i++) {
-		const struct target *t = &s->targets[i];
-		const struct delivery_destination *dest = sender_done(s, t);
+	for (size_t i = 0; i < s->n_destinations; i++) {
+		const struct destination *d = &s->destinations[i];
+		const struct delivery_destination *dest = sender_done(s, d);
 
 		for (int l = 0; l < DELIVERY_QUEUES; l++)
-			if (t->frozen[l])
+			if (d->frozen[l])
 				return true;
 		for (int c = 0; c < DELIVERY_CLASSES; c++)
-			if (t->newest[c] > dest->queues[c].done_up_to)
+			if (d->newest[c] > dest->queues[c].done_up_to)
 				return true;
 		for (size_t k = 0; k < dest->n_held; k++)
 			if (dest->held[k].state != DELIVERY_GIVEN_UP)
@@ -429,8 +423,8 @@ int sender_status(const struct sender *s, struct buffer *ret)
 	char when[TIMETEXT_MAX];
 	int r;
 
-	for (size_t i = 0; i < s->n_targets; i++) {
-		const struct delivery_destination *dest = sender_done(s, &s->targets[i]);
+	for (size_t i = 0; i < s->n_destinations; i++) {
+		const struct delivery_destination *dest = sender_done(s, &s->destinations[i]);
 
 		for (int l = 0; l < DELIVERY_QUEUES; l++)
 			if (dest->queues[l].last_mail_usec > last)

@@ -22,7 +22,7 @@ enum sender_mode {
 };
 
 /* A destination while the sender runs. */
-struct target {
+struct destination {
 	const struct config_destination *config;
 	uint64_t newest[DELIVERY_CLASSES]; /* the greatest number of an alert for it */
 	bool fresh[DELIVERY_CLASSES];	   /* one came since the last try */
@@ -30,7 +30,7 @@ struct target {
 	bool own_fault[DELIVERY_QUEUES];   /* the last deferral was that of the mail itself */
 	struct spool_message *unsaved[DELIVERY_QUEUES]; /* one that the full disk did not take */
 	unsigned refused_in_a_row; /* single alerts, with nothing accepted between */
-	struct carrier *carrier;   /* of this run */
+	struct attempt *attempt;   /* of this run */
 };
 
 struct sender {
@@ -39,11 +39,11 @@ struct sender {
 	struct delivery *delivery;
 	struct ledger_reader *tail;
 	uint64_t last_seq;     /* of the ledger, as far as read */
-	uint64_t gathered_seq; /* the same, of mails that were made: these read further */
+	uint64_t selected_seq; /* the same, of mails that were made: these read further */
 	uint64_t damaged;      /* blocks, as far as told */
 	uint64_t restart_seq;  /* after a damaged "delivery": where the current ledger begins */
-	struct target *targets;
-	size_t n_targets;
+	struct destination *destinations;
+	size_t n_destinations;
 	struct hostname host;
 	enum sender_mode mode;
 	uint64_t run_usec;	       /* when the run began */
@@ -81,8 +81,7 @@ bool sender_waits(const struct sender *s);
 /* One line for people: what waits, what was mailed last, what failed. Appends. */
 int sender_status(const struct sender *s, struct buffer *ret);
 
-/* For lane.c. */
-uint64_t sender_now(void);
-struct delivery_destination *sender_done(const struct sender *s, const struct target *t);
+/* For queue.c. */
+struct delivery_destination *sender_done(const struct sender *s, const struct destination *d);
 /* Saves what was done. A failure is logged; it is tried again with the next. */
 void sender_save(struct sender *s);

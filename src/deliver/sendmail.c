@@ -209,8 +209,8 @@ static void judge(const char *path, const struct child *c, struct slice left, bo
 		(void)snprintf(ret->text, sizeof(ret->text), "%s was killed by signal %d", path,
 			       WTERMSIG(status));
 	else
-		(void)snprintf(ret->text, sizeof(ret->text), "%s ended with exit status %d%s%s%s", path,
-			       WEXITSTATUS(status), meaning(WEXITSTATUS(status)),
+		(void)snprintf(ret->text, sizeof(ret->text), "%s ended with exit status %d%s%s%s",
+			       path, WEXITSTATUS(status), meaning(WEXITSTATUS(status)),
 			       c->last[0] ? ": " : "", c->last);
 }
 

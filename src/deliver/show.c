@@ -14,20 +14,20 @@
 #include "deliver/job.h"
 #include "text/display.h"
 
-static void print(const struct work *w, const char *how)
+static void print(const struct job *job, const char *how)
 {
 	AUTO_BUFFER struct buffer line = BUFFER_INIT(1 << 20);
-	struct slice rest = buffer_slice(&w->o->mail);
+	struct slice rest = buffer_slice(&job->o->mail);
 
 	printf("\n%s: the mail to ", how);
-	for (size_t i = 0; i < w->o->n_rcpts; i++) {
-		if (w->o->rcpts[i].state == SPOOL_ACCEPTED)
+	for (size_t i = 0; i < job->o->n_rcpts; i++) {
+		if (job->o->rcpts[i].state == SPOOL_ACCEPTED)
 			continue;
 		buffer_clear(&line);
-		(void)display_append(&line, slice_of(w->o->rcpts[i].addr));
+		(void)display_append(&line, slice_of(job->o->rcpts[i].addr));
 		printf("%s%.*s", i ? ", " : "", (int)line.len, buffer_slice(&line).p);
 	}
-	printf(" (%s):\n\n", requests_destination(w->dest));
+	printf(" (%s):\n\n", admin_destination(job->dest));
 	while (rest.n > 0) {
 		const char *end = memchr(rest.p, '\n', rest.n);
 		struct slice one = {rest.p, end ? (size_t)(end - rest.p) : rest.n};
@@ -41,57 +41,57 @@ static void print(const struct work *w, const char *how)
 	}
 }
 
-/* The lane's frozen mail that tells of the alert. One that does not is done with. */
-static bool load_frozen(struct work *w, uint64_t seq)
+/* The queue's frozen mail that tells of the alert. One that does not is done with. */
+static bool load_frozen(struct job *job, uint64_t seq)
 {
 	struct error err;
 	int r;
 
-	spool_name(w->dest->name, w->name, w->file);
-	r = spool_load(w->s->dirfd, w->file, &w->o, &err);
+	spool_name(job->dest->name, job->name, job->file);
+	r = spool_load(job->s->dirfd, job->file, &job->o, &err);
 	if (r == SPOOL_E_DAMAGED)
 		log_error_struct(LOG_ERR, &err);
 	if (r != 0)
 		return false;
-	if (w->o->queue != w->name || w->o->serial <= w->lane->serial ||
-	    strcmp(w->o->ledger_id, w->s->delivery->ledger_id) != 0) {
-		w->o = spool_free(w->o);
+	if (job->o->queue != job->name || job->o->serial <= job->queue->serial ||
+	    strcmp(job->o->ledger_id, job->s->delivery->ledger_id) != 0) {
+		job->o = spool_free(job->o);
 		return false;
 	}
-	w->lane->serial = w->o->serial;
-	if (spool_has_alert(w->o, seq))
+	job->queue->serial = job->o->serial;
+	if (spool_has_alert(job->o, seq))
 		return true;
-	if (w->name < DELIVERY_CLASSES)
-		w->lane->done_up_to = w->o->done_up_to;
+	if (job->name < DELIVERY_CLASSES)
+		job->queue->done_up_to = job->o->done_up_to;
 	return false;
 }
 
-static int show_waiting(struct work *w, uint64_t seq)
+static int show_waiting(struct job *job, uint64_t seq)
 {
 	bool counted;
 	int r;
 
-	if (load_frozen(w, seq)) {
-		print(w, "frozen, and goes as it is");
+	if (load_frozen(job, seq)) {
+		print(job, "frozen, and goes as it is");
 		return 0;
 	}
-	while ((r = work_draft(w, &counted)) > 0 && !spool_has_alert(w->o, seq) &&
-	       w->o->done_up_to < seq) {
-		w->lane->done_up_to = w->o->done_up_to;
-		w->lane->serial++;
+	while ((r = job_draft(job, &counted)) > 0 && !spool_has_alert(job->o, seq) &&
+	       job->o->done_up_to < seq) {
+		job->queue->done_up_to = job->o->done_up_to;
+		job->queue->serial++;
 	}
-	if (r > 0 && spool_has_alert(w->o, seq))
-		print(w, "if it went now");
+	if (r > 0 && spool_has_alert(job->o, seq))
+		print(job, "if it went now");
 	else if (r >= 0)
 		printf("\n%s: it is a repeat, which a summary tells of\n",
-		       requests_destination(w->dest));
+		       admin_destination(job->dest));
 	return r;
 }
 
 /* The mail of exception number @at, gathered as if there were no other. */
-static int show_exception(struct work *w, size_t at, uint64_t seq)
+static int show_exception(struct job *job, size_t at, uint64_t seq)
 {
-	struct delivery_destination *dest = w->dest;
+	struct delivery_destination *dest = job->dest;
 	struct delivery_held x = dest->held[at], *list = dest->held;
 	size_t n = dest->n_held;
 	const char *how = "if it went now";
@@ -102,40 +102,41 @@ static int show_exception(struct work *w, size_t at, uint64_t seq)
 		x.state = DELIVERY_DEFERRED;
 		x.first = x.last = seq;
 		how = "given up; if it were tried again";
-	} else if (load_frozen(w, seq)) {
-		print(w, "frozen, and goes as it is");
+	} else if (load_frozen(job, seq)) {
+		print(job, "frozen, and goes as it is");
 		return 0;
 	}
 	dest->held = &x;
 	dest->n_held = 1;
-	r = work_draft(w, &counted);
+	r = job_draft(job, &counted);
 	if (r > 0)
-		print(w, how);
+		print(job, how);
 	dest->held = list;
 	dest->n_held = n;
 	return r;
 }
 
-static int show_destination(struct sender *s, struct target *t, const struct alert *a)
+static int show_destination(struct sender *s, struct destination *d, const struct alert *a)
 {
-	struct delivery_destination *dest = sender_done(s, t);
+	struct delivery_destination *dest = sender_done(s, d);
 	enum delivery_queue_name class = delivery_class(a->kind);
-	AUTO_WORK struct work w = {.s = s, .t = t, .dest = dest, .name = class};
+	AUTO_JOB struct job job = {.s = s, .d = d, .dest = dest, .name = class};
 	int r = 0;
 
-	w.lane = &dest->queues[w.name];
+	job.queue = &dest->queues[job.name];
 	if (delivery_state_of(dest, a->kind, a->seq) == DELIVERY_WAITING)
-		return ((t->config->events >> a->kind) & 1) && !a->mailed ? show_waiting(&w, a->seq)
-									  : 0;
-	w.name = DELIVERY_RETRY;
-	w.lane = &dest->queues[w.name];
+		return ((d->config->events >> a->kind) & 1) && !a->mailed
+			       ? show_waiting(&job, a->seq)
+			       : 0;
+	job.name = DELIVERY_RETRY;
+	job.queue = &dest->queues[job.name];
 	for (size_t i = 0; i < dest->n_held && r >= 0; i++) {
 		const struct delivery_held *x = &dest->held[i];
 
 		if (x->class != class || a->seq < x->first || x->last < a->seq)
 			continue;
-		r = show_exception(&w, i, a->seq);
-		w.o = spool_free(w.o);
+		r = show_exception(&job, i, a->seq);
+		job.o = spool_free(job.o);
 	}
 	return r;
 }
@@ -161,7 +162,7 @@ static int find(int dirfd, const char *id, struct alert *ret)
 	return r < 0 ? r : found ? 0 : -ENOENT;
 }
 
-int show(int dirfd, struct config *config, const char *id)
+int show_messages(int dirfd, struct config *config, const char *id)
 {
 	struct sender s = {.dirfd = -1};
 	struct alert a = {0};
@@ -172,8 +173,8 @@ int show(int dirfd, struct config *config, const char *id)
 		r = find(dirfd, id, &a);
 	s.mode = SENDER_FLUSH; /* all is due */
 	s.run_usec = UINT64_MAX;
-	for (size_t i = 0; i < s.n_targets && r >= 0; i++)
-		r = show_destination(&s, &s.targets[i], &a);
+	for (size_t i = 0; i < s.n_destinations && r >= 0; i++)
+		r = show_destination(&s, &s.destinations[i], &a);
 	sender_close(&s);
 	if (r >= 0 && fflush(stdout) != 0)
 		r = -errno;

@@ -8,4 +8,4 @@
  * of it: its frozen bytes, else what would be made of the ledger now. Writes nothing and takes no
  * lock. @config is taken over. The exit status.
  */
-int show(int dirfd, struct config *config, const char *id);
+int show_messages(int dirfd, struct config *config, const char *id);

@@ -33,7 +33,7 @@ static void disown(int dirfd, const char *file)
 		log_error("%s: %s", file, strerror(-r));
 }
 
-void leftovers_disown(const struct sender *s, const struct config *config)
+void spool_check_disown(const struct sender *s, const struct config *config)
 {
 	char file[SPOOL_NAME_MAX];
 
@@ -51,11 +51,12 @@ static bool is_own(const struct sender *s, const char *name)
 	static const char *const ends[] = {"", ".tmp", ".damaged", ".refused"};
 	char file[SPOOL_NAME_MAX];
 
-	for (size_t i = 0; i < s->n_targets; i++) {
+	for (size_t i = 0; i < s->n_destinations; i++) {
 		for (int l = 0; l < DELIVERY_QUEUES; l++) {
 			size_t n;
 
-			spool_name(s->targets[i].config->name, (enum delivery_queue_name)l, file);
+			spool_name(s->destinations[i].config->name, (enum delivery_queue_name)l,
+				   file);
 			n = strlen(file);
 			for (size_t k = 0; k < ARRAY_SIZE(ends); k++)
 				if (strncmp(name, file, n) == 0 && strcmp(name + n, ends[k]) == 0)
@@ -65,7 +66,7 @@ static bool is_own(const struct sender *s, const char *name)
 	return false;
 }
 
-void leftovers_tell(const struct sender *s)
+void spool_check_report(const struct sender *s)
 {
 	int fd = openat(s->dirfd, SPOOL_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	char name[sizeof(SPOOL_DIR) + NAME_MAX + 1];

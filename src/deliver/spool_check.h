@@ -8,7 +8,7 @@
  * made, so its mark must not be taken over. It becomes a mail of no ledger: it goes, as the same
  * bytes, and nothing more follows from it.
  */
-void leftovers_disown(const struct sender *s, const struct config *config);
+void spool_check_disown(const struct sender *s, const struct config *config);
 
 /* Names in the log what is not the sender's. It is left alone. */
-void leftovers_tell(const struct sender *s);
+void spool_check_report(const struct sender *s);

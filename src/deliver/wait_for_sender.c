@@ -78,7 +78,7 @@ static bool same_file(const struct stat *a, const struct stat *b)
 	       a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
-int beside(int dirfd, pid_t pid, int *ret_lock)
+int wait_for_sender(int dirfd, pid_t pid, int *ret_lock)
 {
 	AUTO_CLOSE int inotify = -1;
 	char path[64], id[LEDGER_ID_MAX];
@@ -106,7 +106,7 @@ int beside(int dirfd, pid_t pid, int *ret_lock)
 
 		r = file_lock(dirfd, "sender.lock", ret_lock, &pid);
 		if (r == 0)
-			return BESIDE_E_FREE;
+			return WAIT_FOR_SENDER_E_FREE;
 		if (r < 0)
 			return r;
 		(void)fstatat(dirfd, DELIVERY_FILE, &now, 0);
