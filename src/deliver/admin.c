@@ -1,13 +1,12 @@
 /*
- * Dropping goes in an order that may break off anywhere and be done again: "delivery" first says
- * that the alert does not wait, then the frozen mails that tell of it are made anew without it, or
- * go. A frozen mail that some server may have goes again as the same bytes, or not at all: where it
- * tells of other alerts too, dropping one of them is refused.
+ * Dropping may be interrupted anywhere and done again: first "delivery" says that the alert does
+ * not wait, then the frozen messages that report it are made again without it, or removed. A frozen
+ * message that a server may have accepted stays as it is; if it reports other alerts too, the
+ * request is refused.
  */
 #include "deliver/admin.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +17,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "deliver/job.h"
+#include "deliver/outcome.h"
+#include "deliver/select.h"
 #include "deliver/signals.h"
 #include "store/file.h"
 #include "store/request.h"
@@ -25,44 +26,14 @@
 #define LIMIT_MSEC 30000
 #define TICK_MSEC  50
 
-const char *admin_destination(const struct delivery_destination *dest)
-{
-	return dest->name[0] ? dest->name : "[Mail]";
-}
-
-/* What is done with one alert: its number and class, and the answer. */
+/* A request for one alert, and the answer. */
 struct action {
 	struct sender *s;
-	const char *id;
-	uint64_t seq; /* 0: the ledger has it not */
-	enum alert_kind kind;
+	struct alert a;
 	enum delivery_queue_name class;
-	bool mailed;	/* before the ledger took it */
 	char to[600];	/* the destinations that were changed */
 	char text[700]; /* the answer */
 };
-
-/* Finds the alert in the ledger. -errno. */
-static int find(struct action *action)
-{
-	struct ledger_reader *reader = NULL;
-	struct error err;
-	struct alert a;
-	int r = ledger_reader_open(action->s->dirfd, 0, &reader, &err);
-
-	if (r < 0)
-		return r;
-	while ((r = ledger_reader_next(reader, &a)) > 0) {
-		if (r == LEDGER_E_REPLACED || !slice_eq_str(a.id, action->id))
-			continue;
-		action->seq = a.seq;
-		action->kind = a.kind;
-		action->class = delivery_class(a.kind);
-		action->mailed = a.mailed;
-	}
-	(void)ledger_reader_free(reader);
-	return r;
-}
 
 static void changed(struct action *action, struct delivery_destination *dest, bool was_given_up)
 {
@@ -71,149 +42,147 @@ static void changed(struct action *action, struct delivery_destination *dest, bo
 	if (was_given_up && dest->unreported > 0)
 		dest->unreported--;
 	action->s->changed = true;
-	/* More names than fit are left out. */
+	/* Names that do not fit are left out. */
 	(void)snprintf(action->to + n, sizeof(action->to) - n, "%s%s", n ? ", " : "",
-		       admin_destination(dest));
+		       destination_name(dest->name));
+}
+
+/* The answer: 1 if @done was done to any destination, else 0. */
+static int answer(struct action *action, const char *done, const char *otherwise)
+{
+	if (action->to[0])
+		(void)snprintf(action->text, sizeof(action->text), "%s: %s", done, action->to);
+	else
+		(void)snprintf(action->text, sizeof(action->text), "%s", otherwise);
+	return action->to[0] ? 1 : 0;
 }
 
 static int retry(struct action *action)
 {
 	for (size_t i = 0; i < action->s->n_destinations; i++) {
 		struct destination *d = &action->s->destinations[i];
-		struct delivery_destination *dest = sender_done(action->s, d);
-		int r = delivery_retry(dest, action->class, action->seq, clock_now());
+		int r = delivery_retry(d->done, action->class, action->a.seq, clock_now());
 
 		if (r < 0)
 			return r;
 		if (r == 0)
 			continue;
-		changed(action, dest, true);
-		/* No wait of another mail's, and none that would count as this one's. */
-		if (!d->frozen[DELIVERY_RETRY])
-			dest->queues[DELIVERY_RETRY].tries = 0;
+		changed(action, d->done, true);
+		/* Without the back-off of another message, which would count as this one's wait. */
+		if (!d->queues[DELIVERY_RETRY].frozen)
+			d->done->queues[DELIVERY_RETRY].tries = 0;
 	}
-	if (!action->to[0]) {
-		(void)snprintf(action->text, sizeof(action->text), "it was not given up");
-		return 0;
-	}
-	action->s->retried = true;
-	(void)snprintf(action->text, sizeof(action->text), "tried again: %s", action->to);
-	return 1;
+	action->s->run.retried |= action->to[0] != '\0';
+	return answer(action, "tried again", "it was not given up");
 }
 
-/*
- * Goes over the frozen mails that tell of the alert: with @take out of each, else only to look.
- * -EBUSY where one of them has to stay as it is.
- */
-static int over_frozen(struct action *action, bool take)
+/* Whether @job has a frozen message that reports the alert. */
+static bool find_frozen(const struct action *action, size_t i, struct job *job)
 {
-	const enum delivery_queue_name queues[] = {action->class, DELIVERY_RETRY};
-	struct sender *s = action->s;
+	job_init(job, action->s, &action->s->destinations[i / 2],
+		 i % 2 ? DELIVERY_RETRY : action->class);
+	job_thaw(job);
+	return job->o && !job->of_other_ledger && job->o->class == action->class &&
+	       spool_has_alert(job->o, action->a.seq);
+}
 
-	for (size_t i = 0; i < s->n_destinations * ARRAY_SIZE(queues); i++) {
-		struct destination *d = &s->destinations[i / ARRAY_SIZE(queues)];
-		AUTO_JOB struct job job = {.s = s,
-					   .d = d,
-					   .dest = sender_done(s, d),
-					   .name = queues[i % ARRAY_SIZE(queues)]};
+/* Whether a server may have a message that reports the alert with others. */
+static bool is_in_doubt(const struct action *action)
+{
+	for (size_t i = 0; i < action->s->n_destinations * 2; i++) {
+		AUTO_JOB struct job job;
+
+		if (find_frozen(action, i, &job) && job_alerts(job.o) > 1 &&
+		    (job.o->in_doubt || spool_count(job.o, SPOOL_ACCEPTED) > 0))
+			return true;
+	}
+	return false;
+}
+
+static int remove_from_frozen(const struct action *action)
+{
+	for (size_t i = 0; i < action->s->n_destinations * 2; i++) {
+		AUTO_JOB struct job job;
 		int r;
 
-		job.queue = &job.dest->queues[job.name];
-		spool_name(job.dest->name, job.name, job.file);
-		job_thaw(&job);
-		if (!job.o || job.of_other_ledger || job.o->class != action->class ||
-		    !spool_has_alert(job.o, action->seq))
+		if (!find_frozen(action, i, &job))
 			continue;
-		if (!take) {
-			if (job_alerts(job.o) > 1 &&
-			    (job.o->in_doubt || spool_count(job.o, SPOOL_ACCEPTED) > 0))
-				return -EBUSY;
-			continue;
-		}
-		r = spool_remove_alert(job.o, action->seq);
+		r = spool_remove_alert(job.o, action->a.seq);
 		if (r < 0)
 			return r;
 		if (job_alerts(job.o) == 0) {
 			outcome_dropped(&job);
 			continue;
 		}
-		r = job_remake(&job, job.o->style, false);
+		r = job_remake(&job, job.o->style, JOB_WHOLE);
 		if (r < 0)
 			return r;
 		if (r == 0)
-			log_error("%s: the ledger has its alerts no more; it goes as it is",
+			log_error("%s: the ledger does not have its alerts; it is sent unchanged",
 				  job.file);
 	}
 	return 0;
 }
 
-/* Whether it waits for the destination, or was given up. */
-static bool is_queued(const struct action *action, const struct destination *d,
-		      const struct delivery_destination *dest, bool *ret_given_up)
+/* Whether the alert waits for the destination, or was given up. */
+static bool is_queued(const struct action *action, const struct destination *d, bool *ret_given_up)
 {
-	enum delivery_state state = delivery_state_of(dest, action->kind, action->seq);
+	enum delivery_state state = delivery_state_of(d->done, action->a.kind, action->a.seq);
 
 	*ret_given_up = state == DELIVERY_GIVEN_UP;
 	if (state == DELIVERY_WAITING)
-		return ((d->config->events >> action->kind) & 1) && !action->mailed;
+		return destination_wants(d, action->a.kind) && !action->a.mailed;
 	return state != DELIVERY_DONE;
 }
 
 static int drop(struct action *action)
 {
 	struct sender *s = action->s;
-	int r = over_frozen(action, false);
+	int r = 0;
 
-	if (r == -EBUSY) {
-		(void)snprintf(action->text, sizeof(action->text),
-			       "the mail that tells of it and of others may have been taken by a "
-			       "server already; it has to go again as it is");
-		return 0;
-	}
+	if (is_in_doubt(action))
+		return answer(action, "",
+			      "a server may have accepted the message that reports it and others; "
+			      "it will be sent again unchanged");
 	for (size_t i = 0; i < s->n_destinations && r == 0; i++) {
-		struct delivery_destination *dest = sender_done(s, &s->destinations[i]);
+		struct destination *d = &s->destinations[i];
 		bool given_up;
 
-		if (!is_queued(action, &s->destinations[i], dest, &given_up))
+		if (!is_queued(action, d, &given_up))
 			continue;
-		r = delivery_drop(dest, action->class, action->seq);
-		changed(action, dest, given_up);
+		r = delivery_drop(d->done, action->class, action->a.seq);
+		changed(action, d->done, given_up);
 	}
 	if (s->changed)
-		sender_save(s);
+		state_save(s);
 	if (r == 0 && s->changed)
-		r = -EIO; /* told already */
+		r = -EIO; /* logged already */
 	if (r == 0)
-		r = over_frozen(action, true);
-	if (r < 0)
-		return r;
-	if (!action->to[0]) {
-		(void)snprintf(action->text, sizeof(action->text), "it does not wait to be mailed");
-		return 0;
-	}
-	(void)snprintf(action->text, sizeof(action->text), "dropped: %s", action->to);
-	return 1;
+		r = remove_from_frozen(action);
+	return r < 0 ? r : answer(action, "dropped", "it does not wait to be sent");
 }
 
-/* 1 where it was done, 0 where it was refused (both answered), -errno. */
+/* 1 if it was done, 0 if it was refused, -errno if it stays for the next run. */
 static int apply(struct sender *s, const struct request *q)
 {
-	struct action action = {.s = s, .id = q->id, .text = "the ledger has it no more"};
-	int r = find(&action), k;
+	struct action action = {.s = s};
+	int r = select_find(s->dirfd, q->id, &action.a), k;
 
-	if (r == 0 && action.seq > 0)
+	action.class = delivery_class(action.a.kind);
+	if (r == -ENOENT)
+		r = answer(&action, "", "the ledger does not have it");
+	else if (r == 0)
 		r = q->kind == REQUEST_RETRY ? retry(&action) : drop(&action);
 	if (r >= 0 && s->changed)
-		sender_save(s);
-	/* What is not written down is not answered, and asked for again in the next run. */
+		state_save(s);
 	if (r >= 0 && s->changed)
 		r = -EIO;
 	if (r < 0) {
-		log_error("%s alert %s, as asked for: %s", request_kind_text(q->kind), q->id,
+		log_error("request to %s alert %s: %s", request_kind_text(q->kind), q->id,
 			  strerror(-r));
 		return r;
 	}
-	log_notice("asked to %s alert %s: %s", request_kind_text(q->kind), q->id, action.text);
+	log_notice("request to %s alert %s: %s", request_kind_text(q->kind), q->id, action.text);
 	k = request_answer(s->dirfd, q, r > 0, action.text);
 	if (k < 0)
 		log_error("the answer to a request cannot be written: %s", strerror(-k));

@@ -1,5 +1,6 @@
 /*
- * The making of a queue's mail, from the ledger or from its frozen bytes.
+ * A message that does not fit its size limit is made of fewer alerts, and at last without log
+ * lines.
  */
 #include "deliver/job.h"
 
@@ -12,35 +13,66 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/timetext.h"
+#include "deliver/compose.h"
 #include "deliver/select.h"
+
+void job_init(struct job *job, struct sender *s, struct destination *d,
+	      enum delivery_queue_name name)
+{
+	*job = (struct job){.s = s,
+			    .d = d,
+			    .name = name,
+			    .queue = &d->done->queues[name],
+			    .state = &d->queues[name]};
+	spool_name(d->done->name, name, job->file);
+}
+
+static void free_message(struct job *job)
+{
+	if (job->state->unsaved != job->o)
+		(void)spool_free(job->o);
+	job->o = NULL;
+}
+
+void job_done(struct job *job)
+{
+	free_message(job);
+}
+
+uint64_t job_alerts(const struct spool_message *o)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < o->n_ranges; i++)
+		n += o->ranges[i].last - o->ranges[i].first + 1;
+	for (size_t i = 0; i < o->n_repeats; i++)
+		n += o->repeats[i].repeats > 0;
+	return n;
+}
 
 void job_freeze(struct job *job)
 {
 	int r = spool_save(job->s->dirfd, job->file, job->o);
 
-	job->d->frozen[job->name] = true;
-	if (r == 0) {
-		if (job->d->unsaved[job->name] != job->o)
-			(void)spool_free(job->d->unsaved[job->name]);
-		job->d->unsaved[job->name] = NULL;
-		return;
-	}
 	/* An alert that waits for room on the disk would be one that an intruder can silence. */
-	log_crit("%s cannot be written: %s; the mail is sent from memory", job->file, strerror(-r));
-	if (job->d->unsaved[job->name] != job->o)
-		(void)spool_free(job->d->unsaved[job->name]);
-	job->d->unsaved[job->name] = job->o;
+	if (r < 0)
+		log_crit("%s cannot be written: %s; the message is sent from memory", job->file,
+			 strerror(-r));
+	job->state->frozen = true;
+	if (job->state->unsaved != job->o)
+		(void)spool_free(job->state->unsaved);
+	job->state->unsaved = r < 0 ? job->o : NULL;
 }
 
 void job_drop(struct job *job)
 {
 	int r;
 
-	if (job->d->unsaved[job->name] == job->o)
-		job->d->unsaved[job->name] = NULL;
+	if (job->state->unsaved == job->o)
+		job->state->unsaved = NULL;
 	job->o = spool_free(job->o);
-	job->d->frozen[job->name] = false;
-	/* While what was done is not written down, only the frozen mail tells of it. */
+	job->state->frozen = false;
+	/* Until "delivery" is saved, the frozen message is the only record of what was done. */
 	if (job->s->changed)
 		return;
 	r = spool_remove(job->s->dirfd, job->file);
@@ -48,73 +80,65 @@ void job_drop(struct job *job)
 		log_error("%s cannot be removed: %s", job->file, strerror(-r));
 }
 
-void job_done(struct job *job)
-{
-	if (job->d->unsaved[job->name] != job->o)
-		(void)spool_free(job->o);
-}
-
 void job_thaw(struct job *job)
 {
-	char aside[SPOOL_NAME_MAX + 16];
+	char damaged[SPOOL_NAME_MAX + 16];
 	struct error err;
 	int r;
 
-	if (!job->d->frozen[job->name])
+	if (!job->state->frozen)
 		return;
-	job->o = job->d->unsaved[job->name];
+	job->o = job->state->unsaved;
 	if (!job->o) {
-		job->d->frozen[job->name] = false;
+		job->state->frozen = false;
 		r = spool_load(job->s->dirfd, job->file, &job->o, &err);
 		if (r == SPOOL_E_DAMAGED) {
 			log_error_struct(LOG_ERR, &err);
-			(void)snprintf(aside, sizeof(aside), "%s.damaged", job->file);
-			(void)renameat(job->s->dirfd, job->file, job->s->dirfd, aside);
+			(void)snprintf(damaged, sizeof(damaged), "%s.damaged", job->file);
+			(void)renameat(job->s->dirfd, job->file, job->s->dirfd, damaged);
 		} else if (r < 0) {
 			log_error("%s cannot be read: %s", job->file, strerror(-r));
 		}
 		if (r != 0)
 			return;
 		if (job->o->queue != job->name || job->o->serial <= job->queue->serial) {
-			log_debug("%s was done with already", job->file);
+			log_debug("%s is done already", job->file);
 			job->o = spool_free(job->o);
 			(void)spool_remove(job->s->dirfd, job->file);
 			return;
 		}
-		job->d->frozen[job->name] = true;
+		job->state->frozen = true;
 	}
 	job->of_other_ledger = strcmp(job->o->ledger_id, job->s->delivery->ledger_id) != 0;
 }
 
-int job_add_rcpts(const struct job *job, struct spool_message *o, const struct spool_message *like)
+int job_add_rcpts(const struct job *job, struct spool_message *o)
 {
+	const struct config_destination *config = job->d->config;
 	int r = 0;
 
-	if (like && like->one_rcpt) {
-		o->one_rcpt = true;
-		return spool_add_rcpt(o, like->rcpts[0].addr, SPOOL_OPEN);
-	}
-	for (size_t i = 0; i < job->d->config->to.n && r == 0; i++)
-		r = spool_add_rcpt(o, job->d->config->to.items[i], SPOOL_OPEN);
+	for (size_t i = 0; i < config->to.n && r == 0 && !o->one_rcpt; i++)
+		r = spool_add_rcpt(o, config->to.items[i], SPOOL_OPEN);
 	return r;
 }
 
+/* The next message of the destination reports alerts that were given up. */
 static int compose(struct job *job, struct spool_message *o, const struct batch *batch)
 {
 	char note[256], after[TIMETEXT_MAX];
-	bool tell = job->name != DELIVERY_RETRY && job->dest->unreported > 0;
+	uint64_t n = job->name != DELIVERY_RETRY ? job->d->done->unreported : 0;
 
-	o->reported = tell ? job->dest->unreported : 0;
-	if (tell)
+	o->reported = n;
+	if (n > 0)
 		(void)snprintf(note, sizeof(note),
 			       "%" PRIu64
 			       " earlier alert%s could not be delivered within %s and "
 			       "%s given up. \"loginbell queue\" lists them.",
-			       job->dest->unreported, job->dest->unreported == 1 ? "" : "s",
+			       n, n == 1 ? "" : "s",
 			       timetext_duration(job->s->config->give_up_after_usec, after),
-			       job->dest->unreported == 1 ? "was" : "were");
+			       n == 1 ? "was" : "were");
 	return compose_mail(o, batch, job->s->config, job->d->config, &job->s->host,
-			    tell ? note : NULL, clock_now());
+			    n > 0 ? note : NULL, clock_now());
 }
 
 static const struct spool_repeat *summary_of(const struct spool_message *o, uint64_t seq)
@@ -125,15 +149,38 @@ static const struct spool_repeat *summary_of(const struct spool_message *o, uint
 	return NULL;
 }
 
+/* Copies from @from what concerns the first @n alerts of @batch. */
+static int copy_alerts(struct spool_message *o, const struct spool_message *from,
+		       const struct batch *batch, size_t n)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < n && r == 0; i++) {
+		const struct spool_repeat *p = summary_of(from, batch->alerts[i].seq);
+
+		if (p)
+			r = spool_add_repeat(o, p->key, p->repeats, p->seq);
+		else
+			r = spool_add_alert(o, batch->alerts[i].seq);
+	}
+	/* Windows that begin with these alerts. */
+	for (size_t i = 0; i < from->n_repeats && r == 0; i++)
+		for (size_t k = 0; k < n && r == 0 && from->repeats[i].repeats == 0; k++)
+			if (batch->alerts[k].seq == from->repeats[i].seq)
+				r = spool_add_repeat(o, from->repeats[i].key, 0,
+						     from->repeats[i].seq);
+	return r;
+}
+
 /*
- * Makes a mail of the first @n of @batch, which are those of @from, and puts it in the place of
- * job->o. Where it does not fit, half of it, and so on.
+ * Makes a message of the first @n alerts of @batch, which are those of @from, in place of job->o.
+ * If it does not fit, of half of them, and so on.
  */
 static int rebuild(struct job *job, const struct spool_message *from, struct batch *batch, size_t n,
 		   enum message_style style)
 {
 	AUTO_SPOOL_MESSAGE struct spool_message *o = spool_new();
-	int r = 0;
+	int r;
 
 	if (!o)
 		return -ENOMEM;
@@ -145,26 +192,16 @@ static int rebuild(struct job *job, const struct spool_message *from, struct bat
 	o->tries = from->tries;
 	o->waited_usec = from->waited_usec;
 	o->last_try_usec = from->last_try_usec;
+	o->one_rcpt = from->one_rcpt;
 	o->style = style;
 	if (n < batch->n && !summary_of(from, batch->alerts[n].seq))
 		o->done_up_to = batch->alerts[n].seq - 1;
 	batch_truncate(batch, n);
-	for (size_t i = 0; i < n && r == 0; i++) {
-		const struct spool_repeat *p = summary_of(from, batch->alerts[i].seq);
-
-		if (p)
-			r = spool_add_repeat(o, p->key, p->repeats, p->seq);
-		else
-			r = spool_add_alert(o, batch->alerts[i].seq);
-	}
-	/* Windows that begin with the alerts that stayed. */
-	for (size_t i = 0; i < from->n_repeats && r == 0; i++)
-		for (size_t k = 0; k < n && r == 0 && from->repeats[i].repeats == 0; k++)
-			if (batch->alerts[k].seq == from->repeats[i].seq)
-				r = spool_add_repeat(o, from->repeats[i].key, 0,
-						     from->repeats[i].seq);
+	r = copy_alerts(o, from, batch, n);
+	if (r == 0 && o->one_rcpt)
+		r = spool_add_rcpt(o, from->rcpts[0].addr, SPOOL_OPEN);
 	if (r == 0)
-		r = job_add_rcpts(job, o, from);
+		r = job_add_rcpts(job, o);
 	if (r == 0)
 		r = compose(job, o, batch);
 	if (r == -E2BIG && n > 1)
@@ -173,24 +210,24 @@ static int rebuild(struct job *job, const struct spool_message *from, struct bat
 		return rebuild(job, o, batch, n, MESSAGE_NO_LOGS);
 	if (r < 0)
 		return r;
-	if (job->d->unsaved[job->name] == job->o)
-		job->d->unsaved[job->name] = NULL;
+	if (job->state->unsaved == job->o)
+		job->state->unsaved = NULL;
 	(void)spool_free(job->o);
 	job->o = STEAL_PTR(o);
 	return 0;
 }
 
-int job_remake(struct job *job, enum message_style style, bool half)
+int job_remake(struct job *job, enum message_style style, enum job_part part)
 {
 	AUTO_BATCH struct batch batch = {0};
 	int r;
 
-	r = select_again(job->s, job->dest, job->o, &batch);
+	r = select_again(job->s, job->d, job->o, &batch);
 	if (r < 0)
 		return r;
 	if (batch.n == 0)
 		return 0;
-	r = rebuild(job, job->o, &batch, half ? (batch.n + 1) / 2 : batch.n, style);
+	r = rebuild(job, job->o, &batch, part == JOB_HALF ? (batch.n + 1) / 2 : batch.n, style);
 	if (r < 0)
 		return r;
 	job_freeze(job);
@@ -201,23 +238,25 @@ int job_draft(struct job *job, bool *ret_counted)
 {
 	AUTO_SPOOL_MESSAGE struct spool_message *o = spool_new();
 	AUTO_BATCH struct batch batch = {0};
+	struct tail *tail = &job->s->tail;
 	int r;
 
 	if (!o)
 		return -ENOMEM;
-	(void)snprintf(o->ledger_id, sizeof(o->ledger_id), "%s", job->s->delivery->ledger_id);
+	*ret_counted = false;
+	memcpy(o->ledger_id, job->s->delivery->ledger_id, sizeof(o->ledger_id));
 	o->queue = job->name;
 	o->serial = job->queue->serial + 1;
 	if (job->name == DELIVERY_RETRY) {
-		r = select_held(job->s, job->d, job->dest, o, &batch);
+		r = select_held(job->s, job->d, o, &batch);
 	} else {
 		o->class = job->name;
-		r = select_new(job->s, job->d, job->dest, o, &batch, ret_counted);
+		r = select_new(job->s, job->d, o, &batch, ret_counted);
 	}
 	if (r < 0)
 		return r;
-	if (o->done_up_to > job->s->selected_seq)
-		job->s->selected_seq = o->done_up_to;
+	if (o->done_up_to > tail->selected_seq)
+		tail->selected_seq = o->done_up_to;
 	if (batch.n == 0) {
 		if (job->name != DELIVERY_RETRY && o->done_up_to > job->queue->done_up_to) {
 			job->queue->done_up_to = o->done_up_to;

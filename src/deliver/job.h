@@ -1,50 +1,49 @@
-/* A mail that a queue works on: job.c makes it, queue.c sends it, outcome.c says what came of it.
- */
+/* A message of one queue: how it is made from the ledger, and kept frozen until it is done with. */
 #pragma once
 
-#include "deliver/queue.h"
-#include "text/message/batch.h"
+#include "deliver/state.h"
 
 struct job {
 	struct sender *s;
 	struct destination *d;
-	struct delivery_destination *dest;
-	struct delivery_queue *queue;
 	enum delivery_queue_name name;
+	struct delivery_queue *queue; /* its durable part */
+	struct queue_state *state;    /* and what is only in memory */
 	char file[SPOOL_NAME_MAX];
-	struct spool_message *o; /* owned */
-	bool of_other_ledger;	 /* of another ledger: its numbers mean nothing now */
+	struct spool_message *o; /* owned, unless it is state->unsaved; NULL: none */
+	bool of_other_ledger;	 /* its alerts' numbers mean nothing in this ledger */
 };
 
+/* No message yet. */
+void job_init(struct job *job, struct sender *s, struct destination *d,
+	      enum delivery_queue_name name);
 void job_done(struct job *job);
 #define AUTO_JOB CLEANUP(job_done)
 
-/* Finds the queue's frozen mail, if any: job->o. */
+/* Loads the queue's frozen message. job->o stays NULL if there is none. */
 void job_thaw(struct job *job);
-/* Makes a mail of what is due, and freezes nothing. 1; 0 where there is nothing; -errno. */
-int job_draft(struct job *job, bool *ret_counted);
-/* Makes the frozen mail anew from the ledger. 1; 0 where the ledger lacks its alerts; -errno. */
-int job_remake(struct job *job, enum message_style style, bool half);
-/* The configured recipients, or the one whom @like is for. -ENOMEM. */
-int job_add_rcpts(const struct job *job, struct spool_message *o, const struct spool_message *like);
-/* Freezes job->o: from now on it is in outgoing/, or in memory where the disk is full. */
-void job_freeze(struct job *job);
-/* job->o is done with: removes it. Frees it. */
-void job_drop(struct job *job);
-/* How many alerts it tells of. */
-uint64_t job_alerts(const struct spool_message *o);
 
-/* At least one recipient has it. */
-void outcome_done(struct job *job, const struct transport_result *result);
-/* It stays for another try, or is given up. */
-void outcome_deferred(struct job *job, const struct transport_result *result);
-/* Its alerts become held, so that others overtake them; job->o is dropped. */
-void outcome_held(struct job *job, enum delivery_state state,
-		  const struct transport_result *result);
-/* Refused, and of another ledger, so that it cannot be made anew: is kept aside; job->o is dropped.
+/*
+ * Makes a message of what is due, which is not frozen yet. *ret_counted as of select_new(). 1; 0 if
+ * nothing is to be sent; -errno.
  */
-void outcome_of_other_ledger(struct job *job, const struct transport_result *result);
-/* Nobody is to get it any more; job->o is dropped. */
-void outcome_forgotten(struct job *job);
-/* Its last alert was dropped by an administrator; so is job->o. */
-void outcome_dropped(struct job *job);
+int job_draft(struct job *job, bool *ret_counted);
+
+/*
+ * Makes the frozen message again from the ledger, or from the first half of its alerts, and freezes
+ * it. 1; 0 if the ledger has none of them; -errno. Unless 1, it stays as it was.
+ */
+enum job_part { JOB_WHOLE, JOB_HALF };
+int job_remake(struct job *job, enum message_style style, enum job_part part);
+
+/* Adds the configured recipients to @o; with o->one_rcpt it has its one already. -ENOMEM. */
+int job_add_rcpts(const struct job *job, struct spool_message *o);
+
+/* Freezes job->o on disk; in memory if the disk is full, which is logged. */
+void job_freeze(struct job *job);
+
+/* job->o is done with: removes and frees it. */
+void job_drop(struct job *job);
+
+/* How many alerts a message reports. */
+uint64_t job_alerts(const struct spool_message *o);

@@ -171,7 +171,7 @@ static int once(struct sender *s, enum task task)
 
 	if (task == TASK_APPLY && sender_run(s, SENDER_APPLY, &due) < 0)
 		return 1;
-	if (task == TASK_APPLY && !s->retried)
+	if (task == TASK_APPLY && !s->run.retried)
 		return 0;
 	if (sender_run(s, task == TASK_FLUSH ? SENDER_FLUSH : SENDER_ONCE, &due) < 0)
 		return 1;
@@ -249,6 +249,6 @@ int main(int argc, char **argv)
 	if (sender_open(&s, dirfd, config) == 0)
 		status = options.task == TASK_FOLLOW ? loop_run(&s, options.config)
 						     : once(&s, options.task);
-	sender_close(&s);
+	state_close(&s);
 	return status;
 }

@@ -1,35 +1,37 @@
 /*
- * A queue has at most one mail in the air. It is frozen first, then sent; outcome.c writes down
- * what came of it. A mail that the server refuses for its content goes once more without log lines,
- * then in halves, until the one alert that is refused stands alone and steps aside. Where two in a
- * row were refused alone, the server refuses everything, and the whole digest steps aside at once.
+ * A queue has at most one frozen message. One that the server refuses for its content is sent again
+ * without log lines, then in halves, until the one refused alert is alone and goes into the retry
+ * queue. After two such alerts in a row the server seems to refuse everything, and all alerts of
+ * the message go there at once.
  */
 #include "deliver/queue.h"
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/timetext.h"
+#include "deliver/compose.h"
 #include "deliver/job.h"
+#include "deliver/outcome.h"
+#include "deliver/retry.h"
 #include "deliver/select.h"
 #include "store/schedule.h"
+#include "text/message/batch.h"
 #include "text/message/describe.h"
 
 #define REFUSED_IN_A_ROW 2
-#define STEP_ASIDE_TRIES 4 /* 4xx to the mail itself, until others overtake it */
+#define HOLD_TRIES	 4 /* after so many 4xx to a message itself others overtake it */
 
-/* Whether the mail has to say how late it is, and the ledger still has all that it tells of. */
-static bool is_late(struct job *job)
+/* Whether the message should now say how late it is, and can: the ledger has all its alerts. */
+static bool is_late(const struct job *job)
 {
 	AUTO_BATCH struct batch batch = {0};
 	uint64_t now_usec = clock_now();
 
-	if (select_again(job->s, job->dest, job->o, &batch) < 0 || batch.n < job_alerts(job->o))
+	if (select_again(job->s, job->d, job->o, &batch) < 0 || batch.n < job_alerts(job->o))
 		return false;
 	for (size_t i = 0; i < batch.n; i++)
 		if (describe_delay(&batch.alerts[i], now_usec) > 0)
@@ -37,38 +39,15 @@ static bool is_late(struct job *job)
 	return false;
 }
 
-/* Makes a mail of what is due. 1; 0 where there is nothing; -errno. */
-static int make(struct job *job)
-{
-	bool counted = false;
-	int r = job_draft(job, &counted);
-
-	job->s->changed |= counted;
-	if (r <= 0)
-		return r;
-	/* After a crash the mark moves past them with this mail: they must be counted by then. */
-	if (counted)
-		sender_save(job->s);
-	job_freeze(job);
-	return 1;
-}
-
-static bool is_configured(const struct job *job, const char *addr)
-{
-	for (size_t i = 0; i < job->d->config->to.n; i++)
-		if (strcmp(job->d->config->to.items[i], addr) == 0)
-			return true;
-	return false;
-}
-
-/* Leaves out who is no longer configured and has it not; gives how many are left to get it. */
+/* Drops recipients that lack the message and are no longer configured; how many still lack it. */
 static size_t keep_configured(struct job *job)
 {
 	struct spool_message *o = job->o;
 	size_t n = 0;
 
 	for (size_t i = 0; i < o->n_rcpts; i++) {
-		if (o->rcpts[i].state == SPOOL_ACCEPTED || is_configured(job, o->rcpts[i].addr))
+		if (o->rcpts[i].state == SPOOL_ACCEPTED ||
+		    destination_has_rcpt(job->d, o->rcpts[i].addr))
 			o->rcpts[n++] = o->rcpts[i];
 		else
 			free(o->rcpts[i].addr);
@@ -78,29 +57,29 @@ static size_t keep_configured(struct job *job)
 }
 
 /*
- * Since it was frozen the configuration may have changed, and it has become later than it says; it
- * is made anew where nobody can have it yet. False where nothing is left to send.
+ * Since the message was frozen, the configuration may have changed, and it may be later than it
+ * says. It is made again if no recipient can have it yet. False: nothing is left to send.
  */
 static bool adapt(struct job *job)
 {
 	static const struct transport_result gone = {
-		.text = "the other recipients are configured no more"};
+		.text = "the other recipients are no longer configured"};
 	struct hash128 config = compose_fingerprint(job->s->config, job->d->config);
 	bool accepted = spool_count(job->o, SPOOL_ACCEPTED) > 0;
 	bool unseen = !job->o->in_doubt && !job->of_other_ledger && !accepted;
 
 	if (hash128_eq(config, job->o->config)) {
 		if (unseen && !job->o->one_rcpt && is_late(job))
-			(void)job_remake(job, job->o->style, false);
+			(void)job_remake(job, job->o->style, JOB_WHOLE);
 		return true;
 	}
 	if (job->o->one_rcpt) {
-		if (is_configured(job, job->o->rcpts[0].addr))
+		if (destination_has_rcpt(job->d, job->o->rcpts[0].addr))
 			return true;
 		outcome_forgotten(job);
 		return false;
 	}
-	if (unseen && job_remake(job, MESSAGE_FULL, false) > 0)
+	if (unseen && job_remake(job, MESSAGE_FULL, JOB_WHOLE) > 0)
 		return true;
 	if (keep_configured(job) > 0)
 		return true;
@@ -108,8 +87,8 @@ static bool adapt(struct job *job)
 		outcome_done(job, &gone);
 		return false;
 	}
-	/* In doubt: the same bytes, to those who are to get them now. */
-	return job_add_rcpts(job, job->o, NULL) == 0;
+	/* In doubt: the same bytes, to those who are configured now. */
+	return job_add_rcpts(job, job->o) == 0;
 }
 
 static int before_data(void *userdata)
@@ -117,11 +96,11 @@ static int before_data(void *userdata)
 	struct job *job = userdata;
 	int r = 0;
 
-	if (!job->o->in_doubt && job->d->unsaved[job->name] != job->o)
+	if (!job->o->in_doubt && job->state->unsaved != job->o)
 		r = spool_set_doubt(job->s->dirfd, job->file, true);
-	/* Only where the process dies now, and the configuration changes, are other bytes sent. */
+	/* Other bytes are sent only if the process dies now and the configuration changes. */
 	if (r < 0)
-		log_crit("%s cannot be written: %s; the mail is sent all the same", job->file,
+		log_crit("%s cannot be written: %s; the message is sent anyway", job->file,
 			 strerror(-r));
 	job->o->in_doubt = true;
 	return 0;
@@ -129,7 +108,7 @@ static int before_data(void *userdata)
 
 static bool alive(void *userdata)
 {
-	struct job *job = userdata;
+	const struct job *job = userdata;
 
 	return !job->s->alive || job->s->alive(job->s->userdata);
 }
@@ -144,17 +123,17 @@ static enum queue_step refused(struct job *job, const struct transport_result *r
 		return QUEUE_AGAIN;
 	}
 	if (job->o->style == MESSAGE_FULL) {
-		log_warning("mail %s was refused, and goes again without log lines: %s",
+		log_warning("message %s was refused; it is sent again without log lines: %s",
 			    job->o->message_id, result->text);
-		r = job_remake(job, MESSAGE_NO_LOGS, false);
+		r = job_remake(job, MESSAGE_NO_LOGS, JOB_WHOLE);
 	} else if (n > 1 && job->d->refused_in_a_row < REFUSED_IN_A_ROW) {
-		log_warning("mail %s with %" PRIu64 " alerts was refused, and is halved: %s",
+		log_warning("message %s with %" PRIu64
+			    " alerts was refused; it is sent in halves: %s",
 			    job->o->message_id, n, result->text);
-		r = job_remake(job, MESSAGE_FULL, true);
+		r = job_remake(job, MESSAGE_FULL, JOB_HALF);
 	} else {
-		log_error("mail %s with %" PRIu64
-			  " alert%s was refused; it is tried again "
-			  "hourly: %s",
+		log_error("message %s with %" PRIu64
+			  " alert%s was refused; it is tried again hourly: %s",
 			  job->o->message_id, n, n == 1 ? "" : "s", result->text);
 		job->d->refused_in_a_row++;
 		outcome_held(job, DELIVERY_REFUSED, result);
@@ -167,7 +146,7 @@ static enum queue_step refused(struct job *job, const struct transport_result *r
 }
 
 /* All recipients were refused or deferred. */
-static void nobody(struct job *job, struct transport_result *result)
+static enum queue_step accepted_by_none(struct job *job, const struct transport_result *result)
 {
 	bool permanent = spool_count(job->o, SPOOL_DEFERRED) == 0;
 
@@ -175,12 +154,13 @@ static void nobody(struct job *job, struct transport_result *result)
 		job->o->rcpts[i].state = SPOOL_OPEN;
 	if (job->name == DELIVERY_RETRY) {
 		outcome_held(job, permanent ? DELIVERY_REFUSED : DELIVERY_DEFERRED, result);
-		return;
+		return QUEUE_AGAIN;
 	}
-	/* Nobody is held up by that: there is nobody else. It is soon seen when it is put right. */
+	/* No other recipient is waiting, so it is retried soon. */
 	if (permanent)
 		log_error("all recipients were refused: %s", result->text);
 	outcome_deferred(job, result);
+	return QUEUE_IDLE;
 }
 
 static enum queue_step send(struct job *job)
@@ -195,8 +175,7 @@ static enum queue_step send(struct job *job)
 			return QUEUE_IDLE;
 		}
 	}
-	if (job->name < DELIVERY_CLASSES)
-		job->d->fresh[job->name] = false;
+	job->state->fresh = false;
 	switch (attempt_send(job->d->attempt, job->o, &hooks, &result)) {
 	case ATTEMPT_DONE:
 		outcome_done(job, &result);
@@ -204,17 +183,16 @@ static enum queue_step send(struct job *job)
 	case ATTEMPT_REFUSED:
 		return refused(job, &result);
 	case ATTEMPT_NOBODY:
-		nobody(job, &result);
-		return job->name == DELIVERY_RETRY ? QUEUE_AGAIN : QUEUE_IDLE;
+		return accepted_by_none(job, &result);
 	case ATTEMPT_DEFERRED:
 		break;
 	}
-	/* A mail that is put off again and again for what it is must not hold up the others. */
+	/* A message that is deferred again and again for its content must not delay others. */
 	if (result.about_mail && !job->of_other_ledger && !job->o->in_doubt &&
-	    (job->name == DELIVERY_RETRY || (job->o->tries + 1 >= STEP_ASIDE_TRIES &&
-					     job->d->newest[job->name] > job->o->done_up_to))) {
+	    (job->name == DELIVERY_RETRY ||
+	     (job->o->tries + 1 >= HOLD_TRIES && job->state->newest > job->o->done_up_to))) {
 		job->o->tries++;
-		log_warning("mail %s was put off %" PRIu64 " times and steps aside: %s",
+		log_warning("message %s was deferred %" PRIu64 " times; others overtake it: %s",
 			    job->o->message_id, job->o->tries, result.text);
 		outcome_held(job, DELIVERY_DEFERRED, &result);
 		return QUEUE_AGAIN;
@@ -223,81 +201,78 @@ static enum queue_step send(struct job *job)
 	return QUEUE_IDLE;
 }
 
-static uint64_t aside_due(const struct sender *s, const struct destination *d,
-			  const struct delivery_destination *dest, uint64_t now)
-{
-	const struct delivery_queue *queue = &dest->queues[DELIVERY_RETRY];
-	uint64_t due = d->frozen[DELIVERY_RETRY] ? now : SCHEDULE_NEVER;
-
-	for (size_t i = 0; i < dest->n_held; i++) {
-		const struct delivery_held *x = &dest->held[i];
-		uint64_t at = x->next_try_usec;
-
-		if (x->state == DELIVERY_GIVEN_UP)
-			continue;
-		if (select_is_due(s, x, now))
-			at = now;
-		due = at < due ? at : due;
-	}
-	if (due != SCHEDULE_NEVER && queue->tries > 0 && s->mode == SENDER_FOLLOW)
-		due = queue->next_try_usec > due ? queue->next_try_usec : due;
-	return due;
-}
-
 uint64_t queue_due(const struct sender *s, const struct destination *d,
 		   enum delivery_queue_name name, uint64_t now_usec)
 {
-	const struct delivery_destination *dest = sender_done(s, d);
-	struct schedule_queue l = {
-		.queue = &dest->queues[name],
-		.frozen = d->frozen[name],
+	const struct queue_state *state = &d->queues[name];
+	struct schedule_queue queue = {
+		.queue = &d->done->queues[name],
+		.frozen = state->frozen,
 		.summary_usec = SCHEDULE_NEVER,
 		.interval_usec = s->config->interval_usec,
 	};
-	uint64_t due;
 
 	if (name == DELIVERY_RETRY)
-		return aside_due(s, d, dest, now_usec);
-	l.waiting = d->newest[name] > l.queue->done_up_to;
-	l.fresh = l.waiting && d->fresh[name];
+		return retry_due(s, d, now_usec);
+	queue.waiting = state->newest > queue.queue->done_up_to;
+	queue.fresh = queue.waiting && state->fresh;
 	if (name == DELIVERY_LOGIN)
-		l.summary_usec =
-			schedule_summary_due(dest, s->config->repeat_interval_usec, now_usec);
-	due = schedule_queue_due(&l, now_usec);
-	/* No pause, no back-off. */
-	if (s->mode != SENDER_FOLLOW && (l.frozen || l.waiting || l.summary_usec <= now_usec))
-		due = now_usec;
-	return due;
+		queue.summary_usec =
+			schedule_summary_due(d->done, s->config->repeat_interval_usec, now_usec);
+	/* Neither Interval= nor back-off. */
+	if (s->run.mode != SENDER_FOLLOW &&
+	    (queue.frozen || queue.waiting || queue.summary_usec <= now_usec))
+		return now_usec;
+	return schedule_queue_due(&queue, now_usec);
+}
+
+/* Makes and freezes a message of what is due. 1; 0 if there is nothing; -errno. */
+static int make(struct job *job)
+{
+	bool counted;
+	int r = job_draft(job, &counted);
+
+	job->s->changed |= counted;
+	if (r > 0) {
+		/* The progress that is frozen with the message includes the counted repeats. */
+		if (counted)
+			state_save(job->s);
+		job_freeze(job);
+	}
+	return r;
+}
+
+static void make_failed(struct job *job, int r)
+{
+	struct delivery_queue *queue = job->queue;
+
+	log_error("%s: no message can be made: %s", destination_name(job->d->done->name),
+		  strerror(-r));
+	queue->tries++;
+	queue->last_try_usec = clock_now();
+	queue->next_try_usec = queue->last_try_usec + schedule_backoff_usec(queue->tries);
 }
 
 enum queue_step queue_step(struct sender *s, struct destination *d, enum delivery_queue_name name)
 {
-	struct delivery_destination *dest = sender_done(s, d);
-	AUTO_JOB struct job job = {
-		.s = s, .d = d, .dest = dest, .queue = &dest->queues[name], .name = name};
+	AUTO_JOB struct job job;
+	uint64_t now = clock_now();
 	int r;
 
-	/* What failed in this run is for the next one. */
-	if (job.queue->tries > 0 && job.queue->last_try_usec >= s->run_usec)
+	job_init(&job, s, d, name);
+	/* What failed in this run is left to the next one. */
+	if (job.queue->tries > 0 && job.queue->last_try_usec >= s->run.begin_usec)
 		return QUEUE_IDLE;
-	if (queue_due(s, d, name, clock_now()) > clock_now())
+	if (queue_due(s, d, name, now) > now)
 		return QUEUE_IDLE;
-	spool_name(dest->name, name, job.file);
 	job_thaw(&job);
 	if (job.o && !adapt(&job))
 		return QUEUE_AGAIN;
 	if (!job.o) {
 		r = make(&job);
-		if (r < 0) {
-			log_error("%s: no mail can be made: %s",
-				  dest->name[0] ? dest->name : "[Mail]", strerror(-r));
-			job.queue->tries++;
-			job.queue->last_try_usec = clock_now();
-			job.queue->next_try_usec =
-				job.queue->last_try_usec + schedule_backoff_usec(job.queue->tries);
-			return QUEUE_IDLE;
-		}
-		if (r == 0)
+		if (r < 0)
+			make_failed(&job, r);
+		if (r <= 0)
 			return QUEUE_IDLE;
 	}
 	return send(&job);
