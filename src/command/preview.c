@@ -102,23 +102,14 @@ static int print_mail(const struct preview *p, const struct config_destination *
 		      const struct alert *alerts, size_t n)
 {
 	struct buffer mail AUTO_BUFFER = BUFFER_INIT(MESSAGE_MAX);
-	char from[300], id[128];
-	struct message_options o = {.from = d->from,
-				    .to = (const char *const *)d->to.items,
-				    .n_to = d->to.n,
+	char id[MESSAGE_ID_MAX];
+	struct message_options o = {.config = p->config,
+				    .destination = d,
 				    .host = p->host,
 				    .fqdn = p->host,
-				    .subject_template = d->subject,
 				    .now_usec = clock_now()};
-	int r;
+	int r = compose_message(alerts, n, &o, &mail, id);
 
-	if (!o.from) {
-		(void)snprintf(from, sizeof(from), "loginbell@%s", p->host);
-		o.from = from;
-	}
-	if (p->config->whitelist_files.n)
-		o.whitelist_file = p->config->whitelist_files.items[0];
-	r = message_compose(alerts, n, &o, &mail, id);
 	if (r < 0)
 		return r;
 	print_decoded(buffer_slice(&mail));

@@ -15,7 +15,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "deliver/attempt.h"
-#include "deliver/compose.h"
+#include "deliver/content.h"
 #include "deliver/sender.h"
 #include "deliver/signals.h"
 #include "text/message/batch.h"
@@ -70,7 +70,7 @@ static int test_one(const struct config *config, const struct config_destination
 
 	if (!o)
 		return 1;
-	r = compose_test(o, config, dest, host, clock_now());
+	r = content_compose(o, NULL, config, dest, host, NULL, clock_now());
 	if (r < 0) {
 		log_error("no mail can be made: %s", strerror(-r));
 		return 1;
@@ -135,7 +135,7 @@ static int send_class(const struct config *config, const struct config_destinati
 	if (r >= 0 && batch.n == 0)
 		return 0;
 	if (r >= 0)
-		r = compose_mail(o, &batch, config, dest, host, NULL, clock_now());
+		r = content_compose(o, &batch, config, dest, host, NULL, clock_now());
 	if (r < 0) {
 		log_error("no mail can be made: %s", strerror(-r));
 		return EX_TEMPFAIL;

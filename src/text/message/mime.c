@@ -196,18 +196,6 @@ int mime_append_header(struct buffer *ret, const char *name, struct slice value)
 	return r < 0 ? r : buffer_append_str(ret, "\r\n");
 }
 
-/* Takes the next line off @text, without its LF or CRLF. */
-static struct slice take_line(struct slice *text)
-{
-	const char *newline = memchr(text->p, '\n', text->n);
-	struct slice line = {text->p, newline ? (size_t)(newline - text->p) : text->n};
-
-	*text = slice_from(*text, line.n + (newline != NULL));
-	if (newline && line.n > 0 && line.p[line.n - 1] == '\r')
-		line.n--;
-	return line;
-}
-
 /*
  * What others than us might change at the beginning of a line: mbox writers "From ", and whoever
  * sends without stuffing a '.'.
@@ -231,7 +219,7 @@ static bool line_is_7bit(struct slice line)
 static bool text_is_7bit(struct slice text)
 {
 	while (text.n > 0)
-		if (!line_is_7bit(take_line(&text)))
+		if (!line_is_7bit(slice_cut_line(&text)))
 			return false;
 	return true;
 }
@@ -283,7 +271,7 @@ int mime_append_body(struct buffer *ret, struct slice text)
 			  "\r\n",
 			  plain ? "7bit" : "quoted-printable");
 	while (r == 0 && text.n > 0) {
-		struct slice line = take_line(&text);
+		struct slice line = slice_cut_line(&text);
 
 		if (plain) {
 			r = buffer_append_slice(ret, line);
