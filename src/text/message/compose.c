@@ -196,6 +196,8 @@ static int append_headers(struct buffer *ret, const struct summary *s, const cha
 		r = buffer_append_str(ret,
 				      "Auto-Submitted: auto-generated\r\n"
 				      "X-Auto-Response-Suppress: All\r\n");
+	if (r == 0 && options->sequence)
+		r = mime_append_tokens(ret, "X-Loginbell-Sequence", slice_of(options->sequence));
 	return r < 0 ? r : append_filters(ret, s);
 }
 

@@ -21,8 +21,9 @@ struct message_options {
 	const char *fqdn;	    /* the same with its domain, if it has one */
 	const char *note;	    /* first paragraph, such as of alerts given up; NULL */
 	enum message_style style;
-	uint64_t now_usec; /* Date:, and what delays are measured by */
-	bool test;	   /* a test message, without alerts */
+	uint64_t now_usec;    /* Date:, and what delays are measured by */
+	bool test;	      /* a test message, without alerts */
+	const char *sequence; /* X-Loginbell-Sequence, ASCII words; NULL: without that header */
 };
 
 #define MESSAGE_MAX	     (4U << 20) /* of a composed message, bytes */

@@ -659,6 +659,24 @@ static void filters_hold_what_all_alerts_have_in_common(void **state)
 			       "MIME-Version: 1.0\r\n"));
 }
 
+static void the_sequence_is_a_header_if_there_is_one(void **state)
+{
+	AUTO_BUFFER struct buffer b = BUFFER_INIT(MESSAGE_MAX);
+	struct message_options options = plain;
+	char id[MESSAGE_ID_MAX], later[MESSAGE_ID_MAX];
+
+	(void)state;
+	assert_int_equal(compose_message(&login, 1, &plain, &b, id), 0);
+	assert_null(strstr(buffer_cstr(&b), "Sequence"));
+	buffer_clear(&b);
+	options.sequence = "0123456789abcdef0123456789abcdef [Mail] 17";
+	assert_int_equal(compose_message(&login, 1, &options, &b, later), 0);
+	assert_non_null(strstr(buffer_cstr(&b),
+			       "\r\nX-Loginbell-Sequence: "
+			       "0123456789abcdef0123456789abcdef [Mail] 17\r\n"));
+	assert_string_equal(id, later);
+}
+
 static void only_to_replaces_the_recipients(void **state)
 {
 	AUTO_BUFFER struct buffer b = BUFFER_INIT(MESSAGE_MAX);
@@ -748,6 +766,7 @@ int main(void)
 		cmocka_unit_test(a_note_comes_first),
 		cmocka_unit_test(a_test_message_needs_no_alerts),
 		cmocka_unit_test(filters_hold_what_all_alerts_have_in_common),
+		cmocka_unit_test(the_sequence_is_a_header_if_there_is_one),
 		cmocka_unit_test(only_to_replaces_the_recipients),
 		cmocka_unit_test(without_from_it_is_loginbell_of_this_host),
 		cmocka_unit_test(a_fingerprint_changes_with_each_setting),

@@ -1,5 +1,5 @@
 /* Reads what text/message/compose must not: the template's file and the host's names. */
-#include "deliver/compose.h"
+#include "deliver/content.h"
 
 #include "base/log.h"
 #include "store/config_file.h"
@@ -15,7 +15,7 @@ static void read_body(const struct config_destination *dest, struct buffer *ret)
 		log_error("%s: %s; the built-in text is used", err.file, err.text);
 }
 
-struct hash128 compose_settings(const struct config *config, const struct config_destination *dest)
+struct hash128 content_settings(const struct config *config, const struct config_destination *dest)
 {
 	AUTO_BUFFER struct buffer body = BUFFER_INIT(CONFIG_TEXT_MAX);
 
@@ -23,9 +23,9 @@ struct hash128 compose_settings(const struct config *config, const struct config
 	return compose_fingerprint(config, dest, buffer_slice(&body));
 }
 
-int compose_outgoing(struct outgoing *o, const struct batch *batch, const struct config *config,
-		     const struct config_destination *dest, struct hostname *h, const char *note,
-		     uint64_t now_usec)
+int content_compose(struct spool_message *o, const struct batch *batch, const struct config *config,
+		    const struct config_destination *dest, struct hostname *h, const char *note,
+		    uint64_t now_usec)
 {
 	AUTO_BUFFER struct buffer body = BUFFER_INIT(CONFIG_TEXT_MAX);
 	struct message_options options = {
