@@ -201,7 +201,7 @@ int show_all(int dirfd, struct config *config)
 	state_close(&s);
 	if (r >= 0 && fflush(stdout) != 0)
 		r = -errno;
-	if (r < 0)
+	if (r < 0 && r != -EPIPE) /* a pager that was left */
 		log_error("the messages cannot be shown: %s", strerror(-r));
 	return r < 0 ? 1 : 0;
 }
