@@ -8,9 +8,11 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
+#include <sys/wait.h>
 
-#include "base/clock.h"
+#include "base/child.h"
 #include "base/log.h"
 #include "base/timetext.h"
 #include "command/deliver_process.h"
@@ -130,11 +132,10 @@ static int record(struct session *s, const struct buffer *peeked, struct buffer 
 	return r;
 }
 
-static int run_sender(const struct session *s, enum sender_mode mode,
-		      const struct buffer *directory)
+static int deliver(const struct session *s, const struct buffer *directory)
 {
 	pid_t sender;
-	int r = sender_start(mode, s->options, directory->data, &sender);
+	int r = sender_start(SENDER_ONCE, s->options, directory->data, &sender);
 
 	return r == STATUS_DONE ? sender_wait(sender) : r;
 }
@@ -146,7 +147,7 @@ static int scan(struct session *s)
 	int r = record(s, NULL, &directory, &counts), sent = STATUS_DONE;
 
 	if (directory.len > 0 && !s->options->no_deliver)
-		sent = run_sender(s, SENDER_ONCE, &directory);
+		sent = deliver(s, &directory);
 	return r != STATUS_DONE ? r : sent;
 }
 
@@ -175,7 +176,7 @@ static int scan_input(struct session *s)
 	s->options = &options;
 	r = record(s, NULL, &directory, &counts);
 	if (directory.len > 0)
-		sent = run_sender(s, SENDER_ONCE, &directory);
+		sent = deliver(s, &directory);
 	s->options = NULL;
 	if (sent != STATUS_DONE)
 		log_warning(
@@ -187,7 +188,21 @@ static int scan_input(struct session *s)
 	return r != STATUS_DONE ? r : sent;
 }
 
-/* The state of the service gives the position and stays as it is. */
+/* *ret_left: nobody reads standard output any more. */
+static int print_messages(const struct session *s, const struct buffer *directory, bool *ret_left)
+{
+	int status, r;
+	pid_t sender;
+
+	r = sender_start(SENDER_PRINT, s->options, directory->data, &sender);
+	if (r != STATUS_DONE)
+		return r;
+	r = child_wait(sender, &status);
+	*ret_left = r == 0 && WIFSIGNALED(status) && WTERMSIG(status) == SIGPIPE;
+	return r < 0 || *ret_left ? STATUS_FAILED : sender_status(status);
+}
+
+/* The position is that of the state, which stays as it is. */
 static int dry_run(struct session *s)
 {
 	AUTO_BUFFER struct buffer position = BUFFER_INIT(POSITION_MAX);
@@ -196,6 +211,7 @@ static int dry_run(struct session *s)
 	struct intake_counts counts = {0};
 	struct temporary_state state;
 	int r = STATUS_DONE, printed = STATUS_DONE;
+	bool left = false;
 
 	if (!options.since_usec && !options_standard_input(&options))
 		r = peek_position(&options, &position);
@@ -211,12 +227,14 @@ static int dry_run(struct session *s)
 	s->options = &options;
 	r = record(s, &position, &directory, &counts);
 	if (counts.alerts > 0)
-		printed = run_sender(s, SENDER_PRINT, &directory);
+		printed = print_messages(s, &directory, &left);
 	else if (r == STATUS_DONE && !s->progress.quiet)
 		printf("Nothing would be mailed: no login in %s that is not allowed.\n",
 		       s->source_name);
 	s->options = NULL;
 	temporary_state_remove(&state);
+	if (left)
+		(void)raise(SIGPIPE);
 	return r != STATUS_DONE ? r : printed;
 }
 
