@@ -101,7 +101,7 @@ static void resolve_tls(struct config_sections *all, enum config_scheme scheme, 
 	if (user && ret->tls != CONFIG_TLS_REQUIRED)
 		config_section_fault(all, user->file, user->line,
 				     "User=: with Tls=%s the password could be sent to %s in "
-				    "the clear; set Tls=required",
+				     "the clear; set Tls=required",
 				     said == CONFIG_TLS_NONE ? "none" : "opportunistic", ret->url);
 }
 
