@@ -1,7 +1,7 @@
 /*
- * Lines are short and begin with what they are about: they are read on a phone. Whatever came from
- * a log goes through writer_shown(); what a forged or unreadable record claims is only ever shown
- * as the record itself, never as a fact.
+ * Lines are short and begin with their subject, for phones. All text from a log passes
+ * writer_shown(). What a forged or unreadable record claims is shown as the record itself, never as
+ * a fact.
  */
 #include "text/message/describe.h"
 
