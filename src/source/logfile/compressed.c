@@ -26,9 +26,10 @@ static void get_name(int fd, const char *otherwise, char ret[PATH_MAX])
 		(void)snprintf(ret, PATH_MAX, "a rotation of %s", otherwise);
 }
 
-static void describe(enum packing packing, int fault, const char *name, char *ret, size_t size)
+static void describe(enum compression compression, int fault, const char *name, char *ret,
+		     size_t size)
 {
-	const char *program = unpack_program(packing);
+	const char *program = unpack_program(compression);
 
 	if (!program)
 		(void)snprintf(ret, size,
@@ -57,7 +58,7 @@ void chain_begin_packed(struct chain *c)
 	char before[LINES_BEFORE];
 	size_t want = s->offset < sizeof(before) ? (size_t)s->offset : sizeof(before), n;
 
-	unpack_start(&c->unpack, s->packing, s->fd, unpack_directories);
+	unpack_start(&c->unpack, s->compression, s->fd, unpack_directories);
 	unpack_skip(&c->unpack, s->offset - want);
 	n = unpack_read(&c->unpack, before, want);
 	if (n < want && c->unpack.fault == 0)
@@ -83,7 +84,7 @@ bool chain_end_packed(struct chain *c)
 	if (fault == 0)
 		return false;
 	get_name(s->fd, c->path, name);
-	describe(s->packing, fault, name, reason, sizeof(reason));
+	describe(s->compression, fault, name, reason, sizeof(reason));
 	chain_set_gap(c, &p, from_usec, from_usec > c->read_usec ? from_usec : c->read_usec,
 		      reason);
 	return true;
@@ -102,9 +103,9 @@ bool chain_is_short(const struct place_file *file, uint64_t n)
 	struct unpack u = UNPACK_INIT;
 	bool is;
 
-	if (file->packing == PACKING_NONE)
+	if (file->compression == COMPRESSION_NONE)
 		return false;
-	unpack_start(&u, file->packing, file->fd, unpack_directories);
+	unpack_start(&u, file->compression, file->fd, unpack_directories);
 	unpack_skip(&u, n);
 	is = u.fault == UNPACK_E_SHORT && unpack_end(&u) == UNPACK_E_SHORT;
 	unpack_stop(&u);

@@ -228,9 +228,9 @@ void place_unpack_head(struct place_file *file)
 
 	file->head.n = 0;
 	file->fault = 0;
-	if (file->packing == PACKING_NONE)
+	if (file->compression == COMPRESSION_NONE)
 		return;
-	unpack_start(&u, file->packing, file->fd, unpack_directories);
+	unpack_start(&u, file->compression, file->fd, unpack_directories);
 	file->head.n = unpack_read(&u, file->head.bytes, sizeof(file->head.bytes));
 	if (file->head.n < sizeof(file->head.bytes))
 		file->fault = unpack_end(&u);
@@ -240,7 +240,7 @@ void place_unpack_head(struct place_file *file)
 
 int place_head_of(const struct place_file *file, struct place_head *ret)
 {
-	if (file->packing == PACKING_NONE)
+	if (file->compression == COMPRESSION_NONE)
 		return place_head_read(file->fd, ret);
 	*ret = file->head;
 	return 0;
@@ -256,7 +256,7 @@ bool place_matches(const struct place *p, const struct place_file *file)
 {
 	struct place_head head;
 
-	return (file->packing != PACKING_NONE || (uint64_t)file->st.st_size >= p->offset) &&
+	return (file->compression != COMPRESSION_NONE || (uint64_t)file->st.st_size >= p->offset) &&
 	       place_head_of(file, &head) == 0 && begins_so(p, &head);
 }
 
@@ -275,7 +275,7 @@ static int open_name(DIR *dir, const char *name, struct place_file *ret)
 		return -errno;
 	if (fstat(fd, &ret->st) < 0)
 		return -errno;
-	ret->packing = packing_of(fd, name);
+	ret->compression = compression_of(fd, name);
 	ret->fd = steal_fd(&fd);
 	return 0;
 }
@@ -309,7 +309,7 @@ static bool has_source(DIR *dir, const char *name, const char *base, const struc
 	(void)snprintf(source_name, sizeof(source_name), "%.*s", (int)(dot - name), name);
 	if (strcmp(source_name, base) == 0 || open_name(dir, source_name, &source) < 0)
 		return false;
-	r = source.packing == PACKING_NONE && place_head_read(source.fd, &head) == 0 &&
+	r = source.compression == COMPRESSION_NONE && place_head_read(source.fd, &head) == 0 &&
 	    place_head_grew(&file->head, &head);
 	(void)close(source.fd);
 	return r;
@@ -322,7 +322,7 @@ static bool has_source(DIR *dir, const char *name, const char *base, const struc
 static bool unpack_whole(DIR *dir, const char *name, const char *base, struct place_file *file)
 {
 	place_unpack_head(file);
-	if (file->packing == PACKING_NONE)
+	if (file->compression == COMPRESSION_NONE)
 		return true;
 	if (has_source(dir, name, base, file))
 		return false;
@@ -336,14 +336,14 @@ static bool is_plain(const struct place *p, const struct place_file *file, bool 
 {
 	bool same = file->st.st_ino == p->ino && (p->fingerprint_of > 0 || rotation);
 
-	return file->packing == PACKING_NONE && (same || p->fingerprint_of >= PLACE_COPY_MIN) &&
-	       place_matches(p, file);
+	return file->compression == COMPRESSION_NONE &&
+	       (same || p->fingerprint_of >= PLACE_COPY_MIN) && place_matches(p, file);
 }
 
 /* The same of a compressed one. One that cannot be unpacked is known by its inode alone. */
 static bool is_packed(const struct place *p, const struct place_file *file)
 {
-	return file->packing != PACKING_NONE &&
+	return file->compression != COMPRESSION_NONE &&
 	       (p->fingerprint_of >= PLACE_COPY_MIN ||
 		(p->fingerprint_of == 0 && file->st.st_ino == p->ino)) &&
 	       place_matches(p, file);

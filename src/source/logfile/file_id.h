@@ -57,9 +57,10 @@ struct place_file {
 	int fd;
 	struct stat st;
 	unsigned number; /* logfile_name_number(), of place_rotations() */
-	enum packing packing;
-	struct place_head head; /* of what it unpacks to; unused where packing is PACKING_NONE */
-	int fault;		/* as of unpack_end(): why head is not whole */
+	enum compression compression;
+	struct place_head
+		head; /* of what it unpacks to; unused where compression is COMPRESSION_NONE */
+	int fault;    /* as of unpack_end(): why head is not whole */
 };
 
 /* Sets head and fault: of a compressed file, as far as it can be unpacked. */

@@ -20,7 +20,7 @@
 
 static void close_left(struct chain *c, struct segment *s)
 {
-	follow_forget(&c->follow, s->watch);
+	watch_forget(&c->watch, s->watch);
 	(void)close(s->fd);
 	s->fd = s->watch = -1;
 }
@@ -48,7 +48,7 @@ void chain_leave_unread(struct chain *c, const struct place_file *file)
 {
 	chain_leave(c, (struct segment){
 			       .fd = file->fd,
-			       .watch = c->following ? follow_file(&c->follow, file->fd) : -1,
+			       .watch = c->following ? watch_file(&c->watch, file->fd) : -1,
 			       .dev = file->st.st_dev,
 			       .ino = file->st.st_ino,
 			       .queued = file->st.st_mtim,

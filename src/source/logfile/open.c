@@ -89,7 +89,7 @@ int chain_open_path(const struct chain *c, struct place_file *ret, struct error 
 		return r;
 	}
 	ret->st = st;
-	ret->packing = PACKING_NONE;
+	ret->compression = COMPRESSION_NONE;
 	ret->fd = steal_fd(&fd);
 	return 0;
 }
@@ -170,7 +170,7 @@ static int resume(struct chain *c, const struct place *p, const struct place_fil
 			return chain_append(c, now, p->offset, 0);
 		}
 		/* Not every way of compressing keeps the time of the last write. */
-		if (rotated.packing == PACKING_NONE || since.tv_sec == 0 ||
+		if (rotated.compression == COMPRESSION_NONE || since.tv_sec == 0 ||
 		    place_is_before(&rotated.st.st_mtim, &since))
 			since = rotated.st.st_mtim;
 		inos[1] = rotated.st.st_ino;
@@ -253,8 +253,9 @@ static int open_stream(struct chain *c, struct error *err)
 		error_set(err, NULL, 0, 0, "standard input is a directory");
 		return SOURCE_E_UNREADABLE;
 	}
-	file.packing = S_ISREG(file.st.st_mode) ? packing_of(file.fd, "") : PACKING_NONE;
-	if (file.packing != PACKING_NONE) {
+	file.compression =
+		S_ISREG(file.st.st_mode) ? compression_of(file.fd, "") : COMPRESSION_NONE;
+	if (file.compression != COMPRESSION_NONE) {
 		(void)close(file.fd);
 		error_set(err, NULL, 0, 0,
 			  "standard input is compressed: give it unpacked, as by zcat(1)");
@@ -297,10 +298,10 @@ static int check_packed(const struct chain *c, const struct source_options *opti
 {
 	const char *program;
 
-	file->packing = packing_of(file->fd, c->base);
-	if (file->packing == PACKING_NONE)
+	file->compression = compression_of(file->fd, c->base);
+	if (file->compression == COMPRESSION_NONE)
 		return 0;
-	program = unpack_program(file->packing);
+	program = unpack_program(file->compression);
 	place_unpack_head(file);
 	if (options->follow || options->from_end)
 		error_set(err, c->path, 0, 0,
@@ -386,7 +387,7 @@ int chain_open(struct chain *c, const char *path, const struct source_options *o
 		.opened_usec = options->now_usec,
 		.looked_usec = options->now_usec,
 		.whole_usec = options->now_usec,
-		.follow = {.fd = -1},
+		.watch = {.fd = -1},
 		.unpack = UNPACK_INIT,
 		.before = BUFFER_INIT(LINES_LONGEST),
 		.prefix = BUFFER_INIT(16384),
@@ -399,9 +400,9 @@ int chain_open(struct chain *c, const char *path, const struct source_options *o
 		r = set_path(c, path);
 	}
 	if (r == 0 && c->following) {
-		r = follow_init(&c->follow, c->path);
+		r = watch_init(&c->watch, c->path);
 		if (r == 0)
-			follow_directory(&c->follow);
+			watch_directory(&c->watch);
 	}
 	if (r < 0) {
 		error_set(err, path, 0, 0, "cannot be read: %s", strerror(-r));

@@ -84,7 +84,8 @@ static bool is_listed(const struct rotations *l, const struct place_file *file)
 		const struct place_file *f = &l->files[i];
 
 		if ((f->st.st_ino == file->st.st_ino && f->st.st_dev == file->st.st_dev) ||
-		    ((file->packing == PACKING_NONE) != (f->packing == PACKING_NONE) &&
+		    ((file->compression == COMPRESSION_NONE) !=
+			     (f->compression == COMPRESSION_NONE) &&
 		     place_head_of(f, &head) == 0 && place_head_of(file, &other) == 0 &&
 		     chain_begins_alike(&head, &other)))
 			return true;
@@ -193,7 +194,7 @@ static bool begins_now(int fd, const struct place_head *head)
 static bool is_of_one(const struct segment *s, size_t n, const struct place_head *head)
 {
 	for (size_t i = 0; i < n; i++)
-		if (s[i].packing == PACKING_NONE && begins_now(s[i].fd, head))
+		if (s[i].compression == COMPRESSION_NONE && begins_now(s[i].fd, head))
 			return true;
 	return false;
 }
@@ -202,9 +203,10 @@ static bool is_of_one(const struct segment *s, size_t n, const struct place_head
 static bool was_compressed(const struct chain *c, const struct place_file *file,
 			   const struct place_file *now)
 {
-	return file->packing != PACKING_NONE && (is_of_one(c->queue, c->n, &file->head) ||
-						 is_of_one(c->left, c->n_left, &file->head) ||
-						 (now && begins_now(now->fd, &file->head)));
+	return file->compression != COMPRESSION_NONE &&
+	       (is_of_one(c->queue, c->n, &file->head) ||
+		is_of_one(c->left, c->n_left, &file->head) ||
+		(now && begins_now(now->fd, &file->head)));
 }
 
 int chain_append_rotations(struct chain *c, const struct timespec *since,
@@ -318,7 +320,7 @@ static enum what judge(const struct chain *c, const struct place_file *file,
 	if (chain_begins_alike(&head, &path->head) || chain_knows(c, &file->st, &head) ||
 	    was_compressed(c, file, now))
 		return KNOWN;
-	if (file->packing != PACKING_NONE)
+	if (file->compression != COMPRESSION_NONE)
 		return NEW;
 	return (uint64_t)file->st.st_size < head.n ||
 			       (head.n < PLACE_COPY_MIN && place_head_grew(&head, &path->head))

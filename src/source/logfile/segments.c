@@ -61,7 +61,7 @@ static void begin(struct chain *c)
 	/* Since it was queued it may have changed. */
 	c->check = c->following;
 	unpack_stop(&c->unpack);
-	if (s->packing != PACKING_NONE)
+	if (s->compression != COMPRESSION_NONE)
 		chain_begin_packed(c);
 	else
 		lines_begin(&c->lines, s->fd, s->offset);
@@ -88,10 +88,10 @@ int chain_insert(struct chain *c, size_t at, const struct place_file *file, uint
 		.ino = file->st.st_ino,
 		.offset = offset,
 		.since_usec = since_usec,
-		.since_end =
-			file->packing == PACKING_NONE ? (uint64_t)file->st.st_size : UINT64_MAX,
+		.since_end = file->compression == COMPRESSION_NONE ? (uint64_t)file->st.st_size
+								   : UINT64_MAX,
 		.queued = file->st.st_mtim,
-		.packing = file->packing,
+		.compression = file->compression,
 	};
 	int r;
 
@@ -100,9 +100,10 @@ int chain_insert(struct chain *c, size_t at, const struct place_file *file, uint
 		(void)close(s.fd);
 		return r;
 	}
-	s.unknown = s.packing != PACKING_NONE && file->fault != 0 && s.head.n < PLACE_COPY_MIN;
+	s.unknown =
+		s.compression != COMPRESSION_NONE && file->fault != 0 && s.head.n < PLACE_COPY_MIN;
 	if (c->following)
-		s.watch = follow_file(&c->follow, s.fd);
+		s.watch = watch_file(&c->watch, s.fd);
 	put(c, at, &s);
 	return 0;
 }
@@ -141,7 +142,7 @@ static void unwatch_first(struct chain *c)
 	for (size_t i = 1; i < c->n; i++)
 		if (c->queue[i].watch == c->queue[0].watch)
 			return;
-	follow_forget(&c->follow, c->queue[0].watch);
+	watch_forget(&c->watch, c->queue[0].watch);
 }
 
 void chain_shift(struct chain *c, bool keep)
@@ -202,7 +203,7 @@ void chain_done(struct chain *c)
 	chain_clear(c);
 	chain_left_done(c);
 	lines_done(&c->lines);
-	follow_done(&c->follow);
+	watch_done(&c->watch);
 	buffer_done(&c->before);
 	buffer_done(&c->prefix);
 	free(c->dir);
@@ -285,7 +286,8 @@ static int take_next(struct chain *c, const struct place_file *now)
 		}
 	}
 	r = place_head_read(now->fd, &head);
-	if (r == 0 && c->n == 1 && !c->queue[0].dead && c->queue[0].packing == PACKING_NONE &&
+	if (r == 0 && c->n == 1 && !c->queue[0].dead &&
+	    c->queue[0].compression == COMPRESSION_NONE &&
 	    chain_begins_alike(&c->queue[0].head, &head))
 		return take_copy(c, now);
 	if (r == 0 && c->n > 0)
@@ -304,12 +306,12 @@ static int take_next(struct chain *c, const struct place_file *now)
 /* Where changes are not told, it may be possible to watch for them by now. */
 static void watch_again(struct chain *c)
 {
-	bool polled = c->follow.poll;
+	bool polled = c->watch.poll;
 
-	c->follow.poll = NULL;
-	follow_directory(&c->follow);
+	c->watch.poll = NULL;
+	watch_directory(&c->watch);
 	for (size_t i = 0; i < c->n && polled; i++)
-		c->queue[i].watch = follow_file(&c->follow, c->queue[i].fd);
+		c->queue[i].watch = watch_file(&c->watch, c->queue[i].fd);
 }
 
 /* Queues what the path names, where that is another file now. */
@@ -340,7 +342,7 @@ static int check(struct chain *c)
 	c->check = false;
 	c->looked_usec = chain_now(c);
 	watch_again(c);
-	if (c->n > 0 && c->follow.poll)
+	if (c->n > 0 && c->watch.poll)
 		chain_reopen(c);
 	if (c->n > 0)
 		r = chain_verify(c);
@@ -357,7 +359,7 @@ static bool next_is_written(const struct chain *c)
 
 	if (c->n < 2)
 		return false;
-	return c->n > 2 || c->queue[0].dead || c->queue[0].packing != PACKING_NONE ||
+	return c->n > 2 || c->queue[0].dead || c->queue[0].compression != COMPRESSION_NONE ||
 	       fstat(c->queue[1].fd, &st) < 0 || st.st_size > 0;
 }
 
@@ -510,25 +512,25 @@ int chain_wait_fd(struct chain *c, short *ret_events, uint64_t *ret_timeout_usec
 	due = chain_left_due(c);
 	if (due != UINT64_MAX && timeout > (due > now ? due - now : 0))
 		timeout = due > now ? due - now : 0;
-	if (c->follow.poll && timeout > FOLLOW_POLL_USEC)
-		timeout = FOLLOW_POLL_USEC;
+	if (c->watch.poll && timeout > WATCH_POLL_USEC)
+		timeout = WATCH_POLL_USEC;
 	*ret_events = POLLIN;
 	*ret_timeout_usec = timeout;
-	return c->follow.fd;
+	return c->watch.fd;
 }
 
 int chain_process(struct chain *c)
 {
 	if (c->lines.stream)
 		return 0;
-	follow_drain(&c->follow);
+	watch_drain(&c->watch);
 	c->check = true;
 	return 0;
 }
 
 const char *chain_polls(const struct chain *c)
 {
-	return c->follow.poll;
+	return c->watch.poll;
 }
 
 void chain_progress(const struct chain *c, uint64_t *ret_done, uint64_t *ret_total)
@@ -541,7 +543,7 @@ void chain_progress(const struct chain *c, uint64_t *ret_done, uint64_t *ret_tot
 	for (size_t i = 0; i < c->n; i++) {
 		if (fstat(c->queue[i].fd, &st) == 0 && S_ISREG(st.st_mode))
 			*ret_total += (uint64_t)st.st_size;
-		packed |= c->queue[i].packing != PACKING_NONE;
+		packed |= c->queue[i].compression != COMPRESSION_NONE;
 	}
 	if (packed || *ret_total < *ret_done)
 		*ret_total = 0;

@@ -33,9 +33,9 @@ struct segment {
 	uint64_t since_end;	/* but not those behind this offset: they came later */
 	struct timespec queued; /* its last write when it was queued */
 	bool dead;		/* truncated: nothing more comes from it */
-	enum packing packing;	/* read through a program, from chain.unpack */
-	bool unknown;		/* and it cannot even be told which file it was */
-	struct place_head head; /* verified: it agrees with all that was read */
+	enum compression compression; /* read through a program, from chain.unpack */
+	bool unknown;		      /* and it cannot even be told which file it was */
+	struct place_head head;	      /* verified: it agrees with all that was read */
 
 	/* Of one that was left. */
 	uint64_t seen_offset; /* up to which its bytes were seen, if not all taken */
@@ -61,7 +61,7 @@ struct chain {
 	struct unpack unpack; /* of the first, where that is compressed */
 	struct buffer before; /* the line before the place where that one is begun */
 	uint64_t read_usec;   /* no record before it is in what is compressed; 0: not known */
-	struct follow follow;
+	struct watch watch;
 	struct segment left[CHAIN_LEFT_MAX]; /* the last that were read; fd -1: closed */
 	size_t n_left;
 	unsigned begun;	       /* counts segments that were begun */

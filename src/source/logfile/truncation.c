@@ -72,7 +72,7 @@ static int queue_truncated(struct chain *c)
 	const struct timespec *until = NULL;
 	struct timespec since = c->queue[0].queued;
 	uint64_t since_usec = c->queue[0].since_usec;
-	struct place_file copy, anew = {.packing = PACKING_NONE};
+	struct place_file copy, anew = {.compression = COMPRESSION_NONE};
 	struct chain_path path;
 	bool copied, nameless = lost.fingerprint_of < PLACE_COPY_MIN;
 	size_t at = 1;
@@ -161,7 +161,7 @@ int chain_verify(struct chain *c)
 	struct stat st;
 	int r;
 
-	if (s->dead || s->packing != PACKING_NONE)
+	if (s->dead || s->compression != COMPRESSION_NONE)
 		return 0;
 	r = place_head_read(s->fd, &head);
 	if (r < 0)

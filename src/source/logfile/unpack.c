@@ -23,30 +23,31 @@
 
 const char *const unpack_directories[] = {"/usr/bin", "/bin", "/usr/local/bin", NULL};
 
-enum packing packing_of(int fd, const char *name)
+enum compression compression_of(int fd, const char *name)
 {
 	static const struct {
 		const char *magic;
 		size_t n;
-		enum packing packing;
+		enum compression compression;
 	} magics[] = {
-		{"\x1f\x8b", 2, PACKING_GZIP},
+		{"\x1f\x8b", 2, COMPRESSION_GZIP},
 		{"\xfd"
 		 "7zXZ\0",
-		 6, PACKING_XZ},
-		{"\x28\xb5\x2f\xfd", 4, PACKING_ZSTD},
-		{"BZh", 3, PACKING_OTHER},
-		{"\x04\x22\x4d\x18", 4, PACKING_OTHER}, /* lz4 */
-		{"\x1f\x9d", 2, PACKING_OTHER},		/* compress */
-		{"PK\x03\x04", 4, PACKING_OTHER},
+		 6, COMPRESSION_XZ},
+		{"\x28\xb5\x2f\xfd", 4, COMPRESSION_ZSTD},
+		{"BZh", 3, COMPRESSION_OTHER},
+		{"\x04\x22\x4d\x18", 4, COMPRESSION_OTHER}, /* lz4 */
+		{"\x1f\x9d", 2, COMPRESSION_OTHER},	    /* compress */
+		{"PK\x03\x04", 4, COMPRESSION_OTHER},
 	};
 	static const struct {
 		const char *ending;
-		enum packing packing;
+		enum compression compression;
 	} endings[] = {
-		{".gz", PACKING_GZIP},	 {".xz", PACKING_XZ},	  {".zst", PACKING_ZSTD},
-		{".bz2", PACKING_OTHER}, {".lz4", PACKING_OTHER}, {".lzma", PACKING_OTHER},
-		{".zip", PACKING_OTHER}, {".Z", PACKING_OTHER},
+		{".gz", COMPRESSION_GZIP},   {".xz", COMPRESSION_XZ},
+		{".zst", COMPRESSION_ZSTD},  {".bz2", COMPRESSION_OTHER},
+		{".lz4", COMPRESSION_OTHER}, {".lzma", COMPRESSION_OTHER},
+		{".zip", COMPRESSION_OTHER}, {".Z", COMPRESSION_OTHER},
 	};
 	const char *dot = strrchr(name, '.');
 	char begin[6];
@@ -57,21 +58,21 @@ enum packing packing_of(int fd, const char *name)
 	} while (n < 0 && errno == EINTR);
 	for (size_t i = 0; i < ARRAY_SIZE(magics); i++)
 		if (n >= (ssize_t)magics[i].n && memcmp(begin, magics[i].magic, magics[i].n) == 0)
-			return magics[i].packing;
+			return magics[i].compression;
 	for (size_t i = 0; dot && i < ARRAY_SIZE(endings); i++)
 		if (strcmp(dot, endings[i].ending) == 0)
-			return endings[i].packing;
-	return PACKING_NONE;
+			return endings[i].compression;
+	return COMPRESSION_NONE;
 }
 
-const char *unpack_program(enum packing packing)
+const char *unpack_program(enum compression compression)
 {
-	switch (packing) {
-	case PACKING_GZIP:
+	switch (compression) {
+	case COMPRESSION_GZIP:
 		return "gzip";
-	case PACKING_XZ:
+	case COMPRESSION_XZ:
 		return "xz";
-	case PACKING_ZSTD:
+	case COMPRESSION_ZSTD:
 		return "zstd";
 	default:
 		return NULL;
@@ -140,9 +141,10 @@ static int start(struct unpack *u, const char *program, int fd, const char *cons
 	return 0;
 }
 
-void unpack_start(struct unpack *u, enum packing packing, int fd, const char *const *directories)
+void unpack_start(struct unpack *u, enum compression compression, int fd,
+		  const char *const *directories)
 {
-	const char *program = unpack_program(packing);
+	const char *program = unpack_program(compression);
 
 	*u = (struct unpack)UNPACK_INIT;
 	u->fault = program ? start(u, program, fd, directories) : UNPACK_E_MISSING;

@@ -5,16 +5,16 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-enum packing {
-	PACKING_NONE,
-	PACKING_GZIP,
-	PACKING_XZ,
-	PACKING_ZSTD,
-	PACKING_OTHER, /* compressed by something that is not read */
+enum compression {
+	COMPRESSION_NONE,
+	COMPRESSION_GZIP,
+	COMPRESSION_XZ,
+	COMPRESSION_ZSTD,
+	COMPRESSION_OTHER, /* compressed by something that is not read */
 };
 
 /* How a file is compressed: by its first bytes, and where these say nothing by its name. */
-enum packing packing_of(int fd, const char *name);
+enum compression compression_of(int fd, const char *name);
 
 /* Where the programs are looked for; ends with NULL. */
 extern const char *const unpack_directories[];
@@ -36,14 +36,15 @@ struct unpack {
 		.fd = -1                                                                           \
 	}
 
-/* The program's name, also where it is PACKING_OTHER. */
-const char *unpack_program(enum packing packing);
+/* The program's name, also where it is COMPRESSION_OTHER. */
+const char *unpack_program(enum compression compression);
 
 /*
  * Starts to unpack the file @fd, which stays the caller's, from its begin. What goes wrong is told
  * by unpack_end(); fd is -1 then. Only one may read a file descriptor at a time.
  */
-void unpack_start(struct unpack *u, enum packing packing, int fd, const char *const *directories);
+void unpack_start(struct unpack *u, enum compression compression, int fd,
+		  const char *const *directories);
 
 /* Reads @n bytes, fewer only at the end: gives how many. */
 size_t unpack_read(struct unpack *u, void *p, size_t n);

@@ -33,30 +33,30 @@
 #define FUSE_MAGIC 0x65735546
 #define CEPH_MAGIC 0x00c36400
 
-int follow_init(struct follow *f, const char *path)
+int watch_init(struct watch *w, const char *path)
 {
-	*f = (struct follow){.path = path, .dir = -1, .target = -1};
-	f->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-	if (f->fd >= 0)
+	*w = (struct watch){.path = path, .dir = -1, .target = -1};
+	w->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	if (w->fd >= 0)
 		return 0;
-	f->poll = USED_UP;
-	f->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	return f->fd < 0 ? -errno : 0;
+	w->poll = USED_UP;
+	w->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	return w->fd < 0 ? -errno : 0;
 }
 
-void follow_done(struct follow *f)
+void watch_done(struct watch *w)
 {
-	if (f->fd >= 0)
-		(void)close(f->fd);
-	f->fd = -1;
+	if (w->fd >= 0)
+		(void)close(w->fd);
+	w->fd = -1;
 }
 
-static int add(struct follow *f, const char *path, uint32_t events)
+static int add(struct watch *w, const char *path, uint32_t events)
 {
-	int wd = inotify_add_watch(f->fd, path, events);
+	int wd = inotify_add_watch(w->fd, path, events);
 
 	if (wd < 0 && errno != ENOENT && errno != ENOTDIR)
-		f->poll = errno == EACCES ? "its directory may not be read" : USED_UP;
+		w->poll = errno == EACCES ? "its directory may not be read" : USED_UP;
 	return wd;
 }
 
@@ -88,7 +88,7 @@ static bool is_silent(const struct statfs *st)
 }
 
 /* Watches the directory of @file, or the nearest that exists; gives the watch, or -1. */
-static int add_nearest(struct follow *f, const char *file)
+static int add_nearest(struct watch *w, const char *file)
 {
 	char dir[PATH_MAX], below[PATH_MAX];
 	size_t n = strlen(file) + 1;
@@ -100,10 +100,10 @@ static int add_nearest(struct follow *f, const char *file)
 	memcpy(dir, file, n);
 	below[0] = '\0';
 	while (wd < 0 && parent(dir)) {
-		wd = add(f, dir, DIRECTORY_EVENTS);
+		wd = add(w, dir, DIRECTORY_EVENTS);
 		/* What was made between the two looks tells nobody any more. */
-		if (wd >= 0 && below[0] != '\0' && add(f, below, DIRECTORY_EVENTS) >= 0) {
-			follow_forget(f, wd);
+		if (wd >= 0 && below[0] != '\0' && add(w, below, DIRECTORY_EVENTS) >= 0) {
+			watch_forget(w, wd);
 			wd = -1;
 			memcpy(dir, file, n);
 			below[0] = '\0';
@@ -111,8 +111,8 @@ static int add_nearest(struct follow *f, const char *file)
 			memcpy(below, dir, n);
 		}
 	}
-	if (wd >= 0 && wd != f->dir && wd != f->target && statfs(dir, &st) == 0 && is_silent(&st))
-		f->silent = true;
+	if (wd >= 0 && wd != w->dir && wd != w->target && statfs(dir, &st) == 0 && is_silent(&st))
+		w->silent = true;
 	return wd;
 }
 
@@ -134,44 +134,44 @@ static void link_target(const char *path, char ret[PATH_MAX])
 		ret[0] = '\0';
 }
 
-void follow_directory(struct follow *f)
+void watch_directory(struct watch *w)
 {
-	const int old[] = {f->dir, f->target};
+	const int old[] = {w->dir, w->target};
 	char target[PATH_MAX];
 
-	f->dir = add_nearest(f, f->path);
-	if (f->dir < 0 && !f->poll)
-		f->poll = "no directory of its path can be watched";
-	if (f->silent)
-		f->poll = SILENT;
-	link_target(f->path, target);
-	f->target = target[0] ? add_nearest(f, target) : -1;
+	w->dir = add_nearest(w, w->path);
+	if (w->dir < 0 && !w->poll)
+		w->poll = "no directory of its path can be watched";
+	if (w->silent)
+		w->poll = SILENT;
+	link_target(w->path, target);
+	w->target = target[0] ? add_nearest(w, target) : -1;
 	for (size_t i = 0; i < ARRAY_SIZE(old); i++)
-		if (old[i] != f->dir && old[i] != f->target)
-			follow_forget(f, old[i]);
+		if (old[i] != w->dir && old[i] != w->target)
+			watch_forget(w, old[i]);
 }
 
-int follow_file(struct follow *f, int fd)
+int watch_file(struct watch *w, int fd)
 {
 	char path[40];
 	struct statfs st;
 
 	if (fstatfs(fd, &st) == 0 && is_silent(&st))
-		f->poll = SILENT;
+		w->poll = SILENT;
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	return add(f, path, IN_MODIFY | IN_ATTRIB);
+	return add(w, path, IN_MODIFY | IN_ATTRIB);
 }
 
-void follow_forget(struct follow *f, int wd)
+void watch_forget(struct watch *w, int wd)
 {
 	if (wd >= 0)
-		(void)inotify_rm_watch(f->fd, wd);
+		(void)inotify_rm_watch(w->fd, wd);
 }
 
-void follow_drain(struct follow *f)
+void watch_drain(struct watch *w)
 {
 	char events[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
 
-	while (read(f->fd, events, sizeof(events)) > 0)
+	while (read(w->fd, events, sizeof(events)) > 0)
 		continue;
 }

@@ -5,11 +5,11 @@
 
 static const struct packer {
 	const char *program, *ending;
-	enum packing packing;
+	enum compression compression;
 } packers[] = {
-	{"gzip", ".gz", PACKING_GZIP},
-	{"xz", ".xz", PACKING_XZ},
-	{"zstd", ".zst", PACKING_ZSTD},
+	{"gzip", ".gz", COMPRESSION_GZIP},
+	{"xz", ".xz", COMPRESSION_XZ},
+	{"zstd", ".zst", COMPRESSION_ZSTD},
 };
 
 #define FOR_EACH_PACKER(p) for (const struct packer *p = packers; p < packers + 3; p++)
@@ -103,19 +103,19 @@ static void unpack_gives_what_was_packed_and_skips(void **state)
 		pack(p, path);
 		(void)snprintf(packed, sizeof(packed), "%s%s", path, p->ending);
 		fd = open(packed, O_RDONLY | O_CLOEXEC);
-		assert_int_equal(packing_of(fd, "any"), p->packing);
+		assert_int_equal(compression_of(fd, "any"), p->compression);
 		for (unsigned i = 0; i < 2; i++) {
-			unpack_start(&u, p->packing, fd, unpack_directories);
+			unpack_start(&u, p->compression, fd, unpack_directories);
 			unpack_skip(&u, 10);
 			assert_int_equal(unpack_read(&u, text, sizeof(text)), 6);
 			assert_memory_equal(text, "abcdef", 6);
 			assert_int_equal(unpack_end(&u), 0);
 			assert_int_equal(unpack_end(&u), 0);
 		}
-		unpack_start(&u, p->packing, fd, unpack_directories);
+		unpack_start(&u, p->compression, fd, unpack_directories);
 		unpack_skip(&u, 17);
 		assert_int_equal(unpack_end(&u), UNPACK_E_SHORT);
-		unpack_start(&u, p->packing, fd, unpack_directories);
+		unpack_start(&u, p->compression, fd, unpack_directories);
 		unpack_stop(&u);
 		assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
 		assert_int_equal(close(fd), 0);
@@ -140,13 +140,13 @@ static void unpack_tells_what_is_damaged_and_what_is_missing(void **state)
 		(void)snprintf(packed, sizeof(packed), "%s%s", path, p->ending);
 		run("truncate -s -3 %s", packed);
 		fd = open(packed, O_RDONLY | O_CLOEXEC);
-		unpack_start(&u, p->packing, fd, unpack_directories);
+		unpack_start(&u, p->compression, fd, unpack_directories);
 		(void)unpack_read(&u, text, sizeof(text));
 		assert_int_equal(unpack_end(&u), UNPACK_E_DAMAGED);
-		unpack_start(&u, p->packing, fd, nowhere);
+		unpack_start(&u, p->compression, fd, nowhere);
 		assert_int_equal(unpack_read(&u, text, sizeof(text)), 0);
 		assert_int_equal(unpack_end(&u), UNPACK_E_MISSING);
-		unpack_start(&u, PACKING_OTHER, fd, unpack_directories);
+		unpack_start(&u, COMPRESSION_OTHER, fd, unpack_directories);
 		assert_int_equal(unpack_read(&u, text, sizeof(text)), 0);
 		assert_int_equal(unpack_end(&u), UNPACK_E_MISSING);
 		assert_int_equal(close(fd), 0);
@@ -178,7 +178,7 @@ static void a_program_inherits_three_descriptors_and_no_signals(void **state)
 	(void)signal(SIGINT, SIG_DFL); /* ignored where a shell put the test into the background */
 	(void)signal(SIGQUIT, SIG_DFL);
 	(void)signal(SIGPIPE, SIG_IGN);
-	unpack_start(&u, PACKING_GZIP, fd, here);
+	unpack_start(&u, COMPRESSION_GZIP, fd, here);
 	(void)sigprocmask(SIG_SETMASK, &before, NULL);
 	(void)signal(SIGPIPE, SIG_DFL);
 	(void)unpack_read(&u, text, sizeof(text) - 1);
