@@ -1,10 +1,11 @@
 /*
- * Two things are watched: the open file, for what is written to it, and its directory, for names
- * that come and go; nothing wakes the reader when another file of the directory is written. A path
- * whose directory is missing is watched at the nearest parent, one step down at a time. What
- * happened is not looked at: the reader looks at the files themselves, so a queue that overflows
- * costs nothing. File systems of the network do not tell what other hosts write, and inotify may be
- * used up; then the reader looks every second.
+ * Two things are watched: the open files for writes, and the directory of the path for names that
+ * come and go. Writes to other files of the directory wake nobody. If the directory is missing, the
+ * nearest parent is watched instead, one step down at a time.
+ *
+ * Events are not looked at, because the reader examines the files themselves; so an overflow of the
+ * queue costs nothing. Network file systems do not report what other hosts write, and inotify
+ * instances may be exhausted; the reader then polls once a second.
  */
 #include "source/logfile/watch.h"
 
@@ -14,14 +15,14 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/inotify.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/inotify.h"
 
-#define SILENT	"its file system does not tell what is written to it"
-#define USED_UP "inotify(7) is used up: raise fs.inotify.max_user_instances or max_user_watches"
+#define SILENT	  "its file system does not report what other hosts write"
+#define EXHAUSTED "inotify(7) is exhausted: raise fs.inotify.max_user_instances or max_user_watches"
 
 #define DIRECTORY_EVENTS                                                                           \
 	(IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ATTRIB | IN_DELETE_SELF |        \
@@ -36,10 +37,10 @@
 int watch_init(struct watch *w, const char *path)
 {
 	*w = (struct watch){.path = path, .dir = -1, .target = -1};
-	w->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	w->fd = inotify_open();
 	if (w->fd >= 0)
 		return 0;
-	w->poll = USED_UP;
+	w->poll = EXHAUSTED;
 	w->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	return w->fd < 0 ? -errno : 0;
 }
@@ -56,12 +57,12 @@ static int add(struct watch *w, const char *path, uint32_t events)
 	int wd = inotify_add_watch(w->fd, path, events);
 
 	if (wd < 0 && errno != ENOENT && errno != ENOTDIR)
-		w->poll = errno == EACCES ? "its directory may not be read" : USED_UP;
+		w->poll = errno == EACCES ? "its directory is not readable" : EXHAUSTED;
 	return wd;
 }
 
-/* Cuts the last name off; false where only the root, or nothing, is left. */
-static bool parent(char *path)
+/* Cuts off the last name; false at the root. */
+static bool cut_to_parent(char *path)
 {
 	char *slash = strrchr(path, '/');
 
@@ -87,7 +88,7 @@ static bool is_silent(const struct statfs *st)
 	}
 }
 
-/* Watches the directory of @file, or the nearest that exists; gives the watch, or -1. */
+/* Watches the nearest directory above @file that exists. Returns the watch, or -1. */
 static int add_nearest(struct watch *w, const char *file)
 {
 	char dir[PATH_MAX], below[PATH_MAX];
@@ -99,9 +100,9 @@ static int add_nearest(struct watch *w, const char *file)
 		return -1;
 	memcpy(dir, file, n);
 	below[0] = '\0';
-	while (wd < 0 && parent(dir)) {
+	while (wd < 0 && cut_to_parent(dir)) {
 		wd = add(w, dir, DIRECTORY_EVENTS);
-		/* What was made between the two looks tells nobody any more. */
+		/* A directory made between the two calls causes no event. */
 		if (wd >= 0 && below[0] != '\0' && add(w, below, DIRECTORY_EVENTS) >= 0) {
 			watch_forget(w, wd);
 			wd = -1;
@@ -116,7 +117,7 @@ static int add_nearest(struct watch *w, const char *file)
 	return wd;
 }
 
-/* What a link at the path names, where that is in another directory; "" otherwise. */
+/* The target of a link at @path if it is in another directory; else "". */
 static void link_target(const char *path, char ret[PATH_MAX])
 {
 	char link[PATH_MAX];
@@ -170,8 +171,6 @@ void watch_forget(struct watch *w, int wd)
 
 void watch_drain(struct watch *w)
 {
-	char events[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
-
-	while (read(w->fd, events, sizeof(events)) > 0)
-		continue;
+	/* An eventfd has nothing to read. */
+	(void)inotify_drain(w->fd, NULL, NULL);
 }
