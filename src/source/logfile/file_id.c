@@ -31,13 +31,13 @@
 
 static const char hex[] = "0123456789abcdef";
 
-void place_done(struct place *p)
+void file_id_done(struct file_id *p)
 {
 	free(p->path);
 	p->path = NULL;
 }
 
-int place_head_read(int fd, struct place_head *ret)
+int file_head_read(int fd, struct file_head *ret)
 {
 	ssize_t n;
 
@@ -50,14 +50,28 @@ int place_head_read(int fd, struct place_head *ret)
 	return 0;
 }
 
-struct hash128 place_head_hash(const struct place_head *h, size_t n)
+struct hash128 file_head_hash(const struct file_head *h, size_t n)
 {
 	return hash_fnv_add(hash_fnv_init(), h->bytes, n < h->n ? n : h->n);
 }
 
-bool place_head_grew(const struct place_head *was, const struct place_head *is)
+bool file_head_grew(const struct file_head *was, const struct file_head *is)
 {
 	return is->n >= was->n && memcmp(was->bytes, is->bytes, was->n) == 0;
+}
+
+bool file_head_alike(const struct file_head *a, const struct file_head *b)
+{
+	size_t n = a->n < b->n ? a->n : b->n;
+
+	return n >= FILE_COPY_MIN && memcmp(a->bytes, b->bytes, n) == 0;
+}
+
+bool file_begins_now(int fd, const struct file_head *head)
+{
+	struct file_head now;
+
+	return fd >= 0 && file_head_read(fd, &now) == 0 && file_head_alike(&now, head);
 }
 
 static int write_escaped(const char *s, struct buffer *ret)
@@ -75,10 +89,10 @@ static int write_escaped(const char *s, struct buffer *ret)
 	return r;
 }
 
-int place_write_file(const char *path, uint64_t dev, uint64_t ino, const struct place_head *h,
-		     struct buffer *ret)
+int file_id_write(const char *path, uint64_t dev, uint64_t ino, const struct file_head *h,
+		  struct buffer *ret)
 {
-	struct hash128 hash = place_head_hash(h, h->n);
+	struct hash128 hash = file_head_hash(h, h->n);
 	int r;
 
 	r = buffer_append_str(ret, "file v=1 path=");
@@ -91,22 +105,23 @@ int place_write_file(const char *path, uint64_t dev, uint64_t ino, const struct 
 	return r;
 }
 
-int place_write_number(const char *name, uint64_t v, struct buffer *ret)
+int file_id_write_number(const char *name, uint64_t v, struct buffer *ret)
 {
 	int r = buffer_append_str(ret, name);
 
 	return r < 0 ? r : buffer_append_u64(ret, v);
 }
 
-int place_write_offset(uint64_t offset, uint64_t time_usec, uint64_t until_usec, struct buffer *ret)
+int file_id_write_offset(uint64_t offset, uint64_t time_usec, uint64_t until_usec,
+			 struct buffer *ret)
 {
 	int r;
 
-	r = place_write_number(" offset=", offset, ret);
+	r = file_id_write_number(" offset=", offset, ret);
 	if (r == 0)
-		r = place_write_number(" time=", time_usec, ret);
+		r = file_id_write_number(" time=", time_usec, ret);
 	if (r == 0)
-		r = place_write_number(" until=", until_usec, ret);
+		r = file_id_write_number(" until=", until_usec, ret);
 	return r;
 }
 
@@ -136,7 +151,7 @@ static int parse_path(struct slice s, char **ret)
 	return 0;
 }
 
-static int parse_fingerprint(struct slice s, struct place *p)
+static int parse_fingerprint(struct slice s, struct file_id *p)
 {
 	const char *colon = memchr(s.p, ':', s.n);
 	struct slice hash;
@@ -145,7 +160,7 @@ static int parse_fingerprint(struct slice s, struct place *p)
 		return -EINVAL;
 	hash = slice_from(s, (size_t)(colon + 1 - s.p));
 	if (hash.n != 32 ||
-	    number_parse_u64((struct slice){s.p, (size_t)(colon - s.p)}, PLACE_HEAD,
+	    number_parse_u64((struct slice){s.p, (size_t)(colon - s.p)}, FILE_HEAD_SIZE,
 			     &p->fingerprint_of) < 0 ||
 	    number_parse_hex((struct slice){hash.p, 16}, UINT64_MAX, &p->fingerprint.high) < 0 ||
 	    number_parse_hex((struct slice){hash.p + 16, 16}, UINT64_MAX, &p->fingerprint.low) < 0)
@@ -153,7 +168,7 @@ static int parse_fingerprint(struct slice s, struct place *p)
 	return 0;
 }
 
-static int parse_value(struct place *p, size_t key, struct slice value)
+static int parse_value(struct file_id *p, size_t key, struct slice value)
 {
 	uint64_t version;
 
@@ -177,11 +192,11 @@ static int parse_value(struct place *p, size_t key, struct slice value)
 	}
 }
 
-int place_parse(struct slice text, struct place *ret, struct error *err)
+int file_id_parse(struct slice text, struct file_id *ret, struct error *err)
 {
 	static const char *const keys[] = {"v",		  "path",   "dev",  "ino",
 					   "fingerprint", "offset", "time", "until"};
-	struct place p = {0};
+	struct file_id p = {0};
 	unsigned seen = 0;
 	int r = -EINVAL;
 
@@ -210,7 +225,7 @@ int place_parse(struct slice text, struct place *ret, struct error *err)
 	if (r == 0 && seen != (1u << ARRAY_SIZE(keys)) - 1)
 		r = -EINVAL;
 	if (r < 0) {
-		place_done(&p);
+		file_id_done(&p);
 		if (r == -ENOMEM)
 			return r;
 		error_set(err, NULL, 0, 0, "the position in the log file is damaged%s%.*s",
@@ -222,7 +237,7 @@ int place_parse(struct slice text, struct place *ret, struct error *err)
 	return 0;
 }
 
-void place_unpack_head(struct place_file *file)
+void file_unpack_head(struct open_file *file)
 {
 	struct unpack u = UNPACK_INIT;
 
@@ -238,30 +253,30 @@ void place_unpack_head(struct place_file *file)
 		unpack_stop(&u);
 }
 
-int place_head_of(const struct place_file *file, struct place_head *ret)
+int file_head_of(const struct open_file *file, struct file_head *ret)
 {
 	if (file->compression == COMPRESSION_NONE)
-		return place_head_read(file->fd, ret);
+		return file_head_read(file->fd, ret);
 	*ret = file->head;
 	return 0;
 }
 
-static bool begins_so(const struct place *p, const struct place_head *h)
+bool file_id_begins(const struct file_id *p, const struct file_head *h)
 {
 	return h->n >= p->fingerprint_of &&
-	       hash128_eq(place_head_hash(h, p->fingerprint_of), p->fingerprint);
+	       hash128_eq(file_head_hash(h, p->fingerprint_of), p->fingerprint);
 }
 
-bool place_matches(const struct place *p, const struct place_file *file)
+bool file_id_matches(const struct file_id *p, const struct open_file *file)
 {
-	struct place_head head;
+	struct file_head head;
 
 	return (file->compression != COMPRESSION_NONE || (uint64_t)file->st.st_size >= p->offset) &&
-	       place_head_of(file, &head) == 0 && begins_so(p, &head);
+	       file_head_of(file, &head) == 0 && file_id_begins(p, &head);
 }
 
 /* Opens what is in a directory: only regular files, and no links, since both names would count. */
-static int open_name(DIR *dir, const char *name, struct place_file *ret)
+static int open_name(DIR *dir, const char *name, struct open_file *ret)
 {
 	AUTO_CLOSE int fd = -1;
 	struct stat st;
@@ -284,7 +299,7 @@ static int open_name(DIR *dir, const char *name, struct place_file *ret)
  * The same of an entry. *ret_changed is set where it is another file by now, or none: rotation
  * renames all of them, and one that took the name of a file that was read is missed.
  */
-static int open_entry(DIR *dir, const struct dirent *e, struct place_file *ret, bool *ret_changed)
+static int open_entry(DIR *dir, const struct dirent *e, struct open_file *ret, bool *ret_changed)
 {
 	int r = open_name(dir, e->d_name, ret);
 
@@ -296,11 +311,11 @@ static int open_entry(DIR *dir, const struct dirent *e, struct place_file *ret, 
  * Whether what a compressed file is made from is still there, so that it may not be whole yet. The
  * log itself is not what rotation made; and a file of that name may be another, left over.
  */
-static bool has_source(DIR *dir, const char *name, const char *base, const struct place_file *file)
+static bool has_source(DIR *dir, const char *name, const char *base, const struct open_file *file)
 {
 	const char *dot = strrchr(name, '.');
-	struct place_file source;
-	struct place_head head;
+	struct open_file source;
+	struct file_head head;
 	char source_name[NAME_MAX + 1];
 	bool r;
 
@@ -309,8 +324,8 @@ static bool has_source(DIR *dir, const char *name, const char *base, const struc
 	(void)snprintf(source_name, sizeof(source_name), "%.*s", (int)(dot - name), name);
 	if (strcmp(source_name, base) == 0 || open_name(dir, source_name, &source) < 0)
 		return false;
-	r = source.compression == COMPRESSION_NONE && place_head_read(source.fd, &head) == 0 &&
-	    place_head_grew(&file->head, &head);
+	r = source.compression == COMPRESSION_NONE && file_head_read(source.fd, &head) == 0 &&
+	    file_head_grew(&file->head, &head);
 	(void)close(source.fd);
 	return r;
 }
@@ -319,53 +334,53 @@ static bool has_source(DIR *dir, const char *name, const char *base, const struc
  * Looks into a compressed file; false where what it is made from is there. Once that is gone the
  * file is whole, which it may not have been at the look.
  */
-static bool unpack_whole(DIR *dir, const char *name, const char *base, struct place_file *file)
+static bool unpack_whole(DIR *dir, const char *name, const char *base, struct open_file *file)
 {
-	place_unpack_head(file);
+	file_unpack_head(file);
 	if (file->compression == COMPRESSION_NONE)
 		return true;
 	if (has_source(dir, name, base, file))
 		return false;
 	if (file->fault != 0)
-		place_unpack_head(file);
+		file_unpack_head(file);
 	return true;
 }
 
 /* Whether a plain file is that of @p; @rotation: by its name, it may be without a fingerprint. */
-static bool is_plain(const struct place *p, const struct place_file *file, bool rotation)
+static bool is_plain(const struct file_id *p, const struct open_file *file, bool rotation)
 {
 	bool same = file->st.st_ino == p->ino && (p->fingerprint_of > 0 || rotation);
 
 	return file->compression == COMPRESSION_NONE &&
-	       (same || p->fingerprint_of >= PLACE_COPY_MIN) && place_matches(p, file);
+	       (same || p->fingerprint_of >= FILE_COPY_MIN) && file_id_matches(p, file);
 }
 
 /* The same of a compressed one. One that cannot be unpacked is known by its inode alone. */
-static bool is_packed(const struct place *p, const struct place_file *file)
+static bool is_compressed(const struct file_id *p, const struct open_file *file)
 {
 	return file->compression != COMPRESSION_NONE &&
-	       (p->fingerprint_of >= PLACE_COPY_MIN ||
+	       (p->fingerprint_of >= FILE_COPY_MIN ||
 		(p->fingerprint_of == 0 && file->st.st_ino == p->ino)) &&
-	       place_matches(p, file);
+	       file_id_matches(p, file);
 }
 
-static int find(DIR *d, const struct place *p, enum place_what what, struct place_file *ret,
-		bool *ret_changed)
+static int find(DIR *d, const char *base, const struct file_id *p, enum find_what what,
+		struct open_file *ret, bool *ret_changed)
 {
-	const char *slash = strrchr(p->path, '/'), *base = slash ? slash + 1 : p->path;
-	struct place_file best = {.fd = -1};
+	struct open_file best = {.fd = -1};
 	struct dirent *e;
 
 	*ret_changed = false;
 	while ((e = readdir(d))) {
-		struct place_file file;
-		bool same, taken, rotation = logfile_name_is_rotation(e->d_name, base);
+		struct open_file file;
+		bool same, taken, rotation = names_is_rotation(e->d_name, base);
 
-		if ((what == PLACE_PACKED && !rotation) || open_entry(d, e, &file, ret_changed) < 0)
+		if ((what == FIND_COMPRESSED && !rotation) ||
+		    open_entry(d, e, &file, ret_changed) < 0)
 			continue;
 		same = file.st.st_ino == p->ino;
-		if (what == PLACE_PACKED) {
-			taken = unpack_whole(d, e->d_name, base, &file) && is_packed(p, &file);
+		if (what == FIND_COMPRESSED) {
+			taken = unpack_whole(d, e->d_name, base, &file) && is_compressed(p, &file);
 		} else {
 			taken = is_plain(p, &file, rotation || strcmp(e->d_name, base) == 0) &&
 				(same || best.fd < 0 || file.st.st_size > best.st.st_size);
@@ -386,7 +401,8 @@ static int find(DIR *d, const struct place *p, enum place_what what, struct plac
 	return 1;
 }
 
-int place_find(const struct place *p, const char *dir, enum place_what what, struct place_file *ret)
+int file_id_find(const struct file_id *p, const char *dir, const char *base, enum find_what what,
+		 struct open_file *ret)
 {
 	bool changed = true;
 	int r = 0;
@@ -396,41 +412,46 @@ int place_find(const struct place *p, const char *dir, enum place_what what, str
 
 		if (!d)
 			return -errno;
-		r = find(d, p, what, ret, &changed);
+		r = find(d, base, p, what, ret, &changed);
 		(void)closedir(d);
 	}
 	return r;
 }
 
-static int compare_times(const struct timespec *a, const struct timespec *b)
+uint64_t file_time_usec(const struct timespec *t)
+{
+	return t->tv_sec < 0 ? 0 : (uint64_t)t->tv_sec * USEC_PER_SEC + (uint64_t)t->tv_nsec / 1000;
+}
+
+int file_time_compare(const struct timespec *a, const struct timespec *b)
 {
 	if (a->tv_sec != b->tv_sec)
 		return a->tv_sec < b->tv_sec ? -1 : 1;
 	return (a->tv_nsec > b->tv_nsec) - (a->tv_nsec < b->tv_nsec);
 }
 
-struct timespec place_written_since(uint64_t usec)
+struct timespec file_written_since(uint64_t usec)
 {
 	usec -= usec < COARSE_USEC ? usec : COARSE_USEC;
 	return (struct timespec){(time_t)(usec / USEC_PER_SEC), (long)(usec % USEC_PER_SEC) * 1000};
 }
 
-bool place_is_before(const struct timespec *written, const struct timespec *since)
+bool file_time_is_before(const struct timespec *written, const struct timespec *since)
 {
 	bool same_second = written->tv_sec == since->tv_sec && written->tv_nsec == 0;
 
-	return !same_second && compare_times(written, since) < 0;
+	return !same_second && file_time_compare(written, since) < 0;
 }
 
-bool place_is_older(const struct place_file *a, const struct place_file *b)
+bool file_is_older(const struct open_file *a, const struct open_file *b)
 {
-	int order = compare_times(&a->st.st_mtim, &b->st.st_mtim);
+	int order = file_time_compare(&a->st.st_mtim, &b->st.st_mtim);
 
 	return order ? order < 0 : a->number > b->number;
 }
 
 /* What can be told without a look into the file. */
-static bool is_left_out(const struct place_except *except, const struct stat *st)
+static bool is_excepted(const struct rotations_except *except, const struct stat *st)
 {
 	const struct timespec *changed = &st->st_ctim;
 
@@ -445,48 +466,47 @@ static bool is_left_out(const struct place_except *except, const struct stat *st
 	       except->changed_usec;
 }
 
-static bool is_copy(const struct place_except *except, const struct place_file *file)
+static bool is_copy(const struct rotations_except *except, const struct open_file *file)
 {
-	const struct place *p = except->copy_of;
+	const struct file_id *p = except->copy_of;
 
-	return p && p->fingerprint_of >= PLACE_COPY_MIN && place_matches(p, file);
+	return p && p->fingerprint_of >= FILE_COPY_MIN && file_id_matches(p, file);
 }
 
 /* Puts @file into @ret in order of time; where there are too many, the oldest one is closed. */
-static int insert(struct place_file ret[], int n, const struct place_file *file, bool *ret_more)
+static int insert(struct open_file ret[], int n, const struct open_file *file, bool *ret_more)
 {
 	int at;
 
-	if (n == PLACE_ROTATIONS_MAX) {
+	if (n == ROTATIONS_MAX) {
 		*ret_more = true;
-		if (place_is_older(file, &ret[0])) {
+		if (file_is_older(file, &ret[0])) {
 			(void)close(file->fd);
 			return n;
 		}
 		(void)close(ret[0].fd);
 		memmove(ret, ret + 1, (size_t)--n * sizeof(*ret));
 	}
-	for (at = n; at > 0 && place_is_older(file, &ret[at - 1]); at--)
+	for (at = n; at > 0 && file_is_older(file, &ret[at - 1]); at--)
 		ret[at] = ret[at - 1];
 	ret[at] = *file;
 	return n + 1;
 }
 
 static int list_rotations(DIR *d, const char *base, const struct timespec *since,
-			  const struct place_except *except, struct place_file ret[],
+			  const struct rotations_except *except, struct open_file ret[],
 			  bool *ret_more, bool *ret_changed)
 {
 	struct dirent *e;
 	int n = 0;
 
 	while ((e = readdir(d))) {
-		struct place_file file;
+		struct open_file file;
 
-		if (!logfile_name_is_rotation(e->d_name, base) ||
-		    open_entry(d, e, &file, ret_changed) < 0)
+		if (!names_is_rotation(e->d_name, base) || open_entry(d, e, &file, ret_changed) < 0)
 			continue;
-		file.number = logfile_name_number(e->d_name, base);
-		if (place_is_before(&file.st.st_mtim, since) || is_left_out(except, &file.st)) {
+		file.number = names_number(e->d_name, base);
+		if (file_time_is_before(&file.st.st_mtim, since) || is_excepted(except, &file.st)) {
 			(void)close(file.fd);
 			continue;
 		}
@@ -498,9 +518,9 @@ static int list_rotations(DIR *d, const char *base, const struct timespec *since
 	return n;
 }
 
-int place_rotations(const char *dir, const char *base, const struct timespec *since,
-		    const struct place_except *except, struct place_file ret[PLACE_ROTATIONS_MAX],
-		    bool *ret_more, bool *ret_changed)
+int file_id_rotations(const char *dir, const char *base, const struct timespec *since,
+		      const struct rotations_except *except, struct open_file ret[ROTATIONS_MAX],
+		      bool *ret_more, bool *ret_changed)
 {
 	DIR *d = opendir(dir);
 	int n;

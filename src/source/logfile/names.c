@@ -21,12 +21,12 @@ static const char *mark_of(const char *name, const char *base)
 	return mark && *mark && strchr(".-_", *mark) ? mark : NULL;
 }
 
-bool logfile_name_is_rotation(const char *name, const char *base)
+bool names_is_rotation(const char *name, const char *base)
 {
 	return mark_of(name, base) != NULL;
 }
 
-unsigned logfile_name_number(const char *name, const char *base)
+unsigned names_number(const char *name, const char *base)
 {
 	const char *mark = mark_of(name, base);
 	struct slice digits = {mark ? mark + 1 : "", 0};

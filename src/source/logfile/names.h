@@ -4,7 +4,7 @@
 #include <stdbool.h>
 
 /* "auth.log.1", "auth.log-20261123", "auth-20261123.log", and these compressed, of "auth.log". */
-bool logfile_name_is_rotation(const char *name, const char *base);
+bool names_is_rotation(const char *name, const char *base);
 
 /* The 1 of "auth.log.1": a larger one is older. 0: a rotation without, as with a date. */
-unsigned logfile_name_number(const char *name, const char *base);
+unsigned names_number(const char *name, const char *base);

@@ -7,17 +7,20 @@
  * directory is listed until a listing finds nothing that those before it did not find: what is once
  * open stays known, whatever it is called by then.
  */
+#include "source/logfile/rotations.h"
+
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "source/logfile/segments.h"
+#include "base/cleanup.h"
 
 #define FIND_TRIES 8
 #define LIST_TRIES 8
 
 struct rotations {
-	struct place_file files[PLACE_ROTATIONS_MAX]; /* the oldest first */
+	struct open_file files[ROTATIONS_MAX]; /* the oldest first */
 	int n;
 	bool full; /* older ones were left out */
 };
@@ -29,72 +32,51 @@ static void rotations_init(struct rotations *l)
 	l->full = false;
 }
 
-/* The directory of what a link at the path names, and its name there; both NULL where it is not
- * one. @ret_dir is the caller's to free; the name lies behind it. */
-static void target_of(const struct chain *c, char **ret_dir, const char **ret_base)
-{
-	AUTO_FREE char *target = realpath(c->path, NULL);
-	char *slash = target ? strrchr(target, '/') : NULL;
-
-	*ret_dir = NULL;
-	*ret_base = NULL;
-	if (!slash || strcmp(target, c->path) == 0)
-		return;
-	*slash = '\0';
-	*ret_base = slash + 1;
-	*ret_dir = STEAL_PTR(target);
-}
-
-static int find_once(const struct chain *c, const struct place *p, enum place_what what,
-		     struct place_file *ret)
+static int find_once(const struct path *path, const struct file_id *id, enum find_what what,
+		     struct open_file *ret)
 {
 	AUTO_FREE char *dir = NULL;
 	const char *base;
 	int r;
 
-	r = place_find(p, c->dir, what, ret);
+	r = file_id_find(id, path->dir, path->base, what, ret);
 	if (r > 0)
 		return 1;
-	target_of(c, &dir, &base);
-	if (!dir || strcmp(dir, c->dir) == 0)
+	path_link(path, &dir, &base);
+	if (!dir || strcmp(dir, path->dir) == 0)
 		return 0;
-	return place_find(p, dir[0] ? dir : "/", what, ret) > 0;
+	return file_id_find(id, dir[0] ? dir : "/", path->base, what, ret) > 0;
 }
 
-int chain_find(const struct chain *c, const struct place *p, struct place_file *ret)
+int rotations_find(const struct path *path, const struct file_id *id, struct open_file *ret)
 {
 	int r = 0;
 
 	for (unsigned i = 0; i < FIND_TRIES && r == 0; i++)
-		r = find_once(c, p, PLACE_PLAIN, ret);
-	return r > 0 ? r : find_once(c, p, PLACE_PACKED, ret);
-}
-
-static bool is_later(const struct timespec *x, const struct timespec *y)
-{
-	return x->tv_sec != y->tv_sec ? x->tv_sec > y->tv_sec : x->tv_nsec > y->tv_nsec;
+		r = find_once(path, id, FIND_PLAIN, ret);
+	return r > 0 ? r : find_once(path, id, FIND_COMPRESSED, ret);
 }
 
 /* Whether a file is in the list under another name, or was compressed since it was listed. */
-static bool is_listed(const struct rotations *l, const struct place_file *file)
+static bool is_listed(const struct rotations *l, const struct open_file *file)
 {
-	struct place_head head, other;
+	struct file_head head, other;
 
 	for (int i = 0; i < l->n; i++) {
-		const struct place_file *f = &l->files[i];
+		const struct open_file *f = &l->files[i];
 
 		if ((f->st.st_ino == file->st.st_ino && f->st.st_dev == file->st.st_dev) ||
 		    ((file->compression == COMPRESSION_NONE) !=
 			     (f->compression == COMPRESSION_NONE) &&
-		     place_head_of(f, &head) == 0 && place_head_of(file, &other) == 0 &&
-		     chain_begins_alike(&head, &other)))
+		     file_head_of(f, &head) == 0 && file_head_of(file, &other) == 0 &&
+		     file_head_alike(&head, &other)))
 			return true;
 	}
 	return false;
 }
 
 /* Adds a file, which is the list's from now on. Whether it is new there. */
-static bool add(struct rotations *l, const struct place_file *file)
+static bool add(struct rotations *l, const struct open_file *file)
 {
 	int at;
 
@@ -102,12 +84,12 @@ static bool add(struct rotations *l, const struct place_file *file)
 		(void)close(file->fd);
 		return false;
 	}
-	if (l->n == PLACE_ROTATIONS_MAX) {
+	if (l->n == ROTATIONS_MAX) {
 		l->full = true;
 		(void)close(file->fd);
 		return false;
 	}
-	for (at = l->n++; at > 0 && place_is_older(file, &l->files[at - 1]); at--)
+	for (at = l->n++; at > 0 && file_is_older(file, &l->files[at - 1]); at--)
 		l->files[at] = l->files[at - 1];
 	l->files[at] = *file;
 	return true;
@@ -115,16 +97,16 @@ static bool add(struct rotations *l, const struct place_file *file)
 
 /* Adds those of one directory: whether there may be more, or -errno. */
 static int list_once(const char *dir, const char *base, const struct timespec *since,
-		     const struct place_except *except, struct rotations *l)
+		     const struct rotations_except *except, struct rotations *l)
 {
-	struct place_file files[PLACE_ROTATIONS_MAX];
-	struct place_except and_these = *except;
+	struct open_file files[ROTATIONS_MAX];
+	struct rotations_except and_these = *except;
 	bool changed = false;
 	int n, r = 0;
 
 	and_these.known = l->files;
 	and_these.n_known = (size_t)l->n;
-	n = place_rotations(dir, base, since, &and_these, files, &l->full, &changed);
+	n = file_id_rotations(dir, base, since, &and_these, files, &l->full, &changed);
 	if (n == -ENOENT || n == -EACCES)
 		return 0;
 	for (int i = 0; i < n; i++)
@@ -132,18 +114,18 @@ static int list_once(const char *dir, const char *base, const struct timespec *s
 	return n < 0 ? n : r | changed;
 }
 
-static int list(const struct chain *c, const struct timespec *since,
-		const struct place_except *except, struct rotations *l)
+static int list(const struct path *path, const struct timespec *since,
+		const struct rotations_except *except, struct rotations *l)
 {
 	AUTO_FREE char *dir = NULL;
 	const char *base;
 	int r = 1;
 
-	target_of(c, &dir, &base);
+	path_link(path, &dir, &base);
 	for (unsigned i = 0; i < LIST_TRIES && r > 0; i++) {
-		const char *names[] = {c->base, base};
+		const char *names[] = {path->base, base};
 
-		r = list_once(c->dir, c->base, since, except, l);
+		r = list_once(path->dir, path->base, since, except, l);
 		for (size_t k = 0; k < ARRAY_SIZE(names) && dir && r >= 0; k++) {
 			int more = list_once(dir[0] ? dir : "/", names[k], since, except, l);
 
@@ -155,27 +137,29 @@ static int list(const struct chain *c, const struct timespec *since,
 	return r < 0 ? r : 0;
 }
 
-static void set_gap_of_many(struct chain *c, const struct place_file *first)
+static void add_gap_of_many(struct segments *s, const struct path *path,
+			    const struct open_file *first)
 {
-	struct place p = {.ino = first->st.st_ino};
+	struct file_id id = {.ino = first->st.st_ino};
 	char reason[512];
 
 	(void)snprintf(reason, sizeof(reason),
 		       "of the rotations of %.300s only the newest %d were read: there are more "
 		       "that were not",
-		       c->path, PLACE_ROTATIONS_MAX);
-	chain_set_gap(c, &p, c->read_usec, chain_usec_of(&first->st.st_mtim), reason);
+		       path->name, ROTATIONS_MAX);
+	segments_add_gap(s, &id, s->read_usec, file_time_usec(&first->st.st_mtim), reason);
 }
 
-/* Puts what was listed into the queue at @at. Their number, or -errno. */
-static int queue(struct chain *c, size_t at, struct rotations *l, uint64_t since_usec)
+/* Queues what was listed before segment @at. Their number, or -errno. */
+static int queue(struct segments *s, const struct path *path, size_t at, struct rotations *l,
+		 uint64_t since_usec)
 {
 	int r = 0;
 
 	if (l->full && l->n > 0)
-		set_gap_of_many(c, &l->files[0]);
+		add_gap_of_many(s, path, &l->files[0]);
 	for (int i = 0; i < l->n; i++) {
-		int k = chain_insert(c, at + (size_t)i, &l->files[i], 0, since_usec);
+		int k = segments_insert(s, at + (size_t)i, &l->files[i], 0, since_usec);
 
 		if (r == 0)
 			r = k;
@@ -183,113 +167,54 @@ static int queue(struct chain *c, size_t at, struct rotations *l, uint64_t since
 	return r < 0 ? r : l->n;
 }
 
-/* Whether an open file begins with @head now: what it began with when it was opened may be less. */
-static bool begins_now(int fd, const struct place_head *head)
-{
-	struct place_head now;
-
-	return fd >= 0 && place_head_read(fd, &now) == 0 && chain_begins_alike(&now, head);
-}
-
-static bool is_of_one(const struct segment *s, size_t n, const struct place_head *head)
-{
-	for (size_t i = 0; i < n; i++)
-		if (s[i].compression == COMPRESSION_NONE && begins_now(s[i].fd, head))
-			return true;
-	return false;
-}
-
-/* Whether what @file unpacks to is open: in the queue, left, or @now. It was compressed since. */
-static bool was_compressed(const struct chain *c, const struct place_file *file,
-			   const struct place_file *now)
+/* Whether @file was compressed from a file that is queued, late or @now. */
+static bool was_compressed(const struct segments *s, const struct open_file *file,
+			   const struct open_file *now)
 {
 	return file->compression != COMPRESSION_NONE &&
-	       (is_of_one(c->queue, c->n, &file->head) ||
-		is_of_one(c->left, c->n_left, &file->head) ||
-		(now && begins_now(now->fd, &file->head)));
+	       (segments_open_begin(s, &file->head) ||
+		(now && file_begins_now(now->fd, &file->head)));
 }
 
-int chain_append_rotations(struct chain *c, const struct timespec *since,
-			   const struct place_except *except, uint64_t since_usec)
+int rotations_append(struct segments *s, const struct path *path, const struct timespec *since,
+		     const struct rotations_except *except, uint64_t since_usec)
 {
 	struct rotations l;
 	int n = 0, r;
 
 	rotations_init(&l);
-	r = list(c, since, except, &l);
+	r = list(path, since, except, &l);
 	for (int i = 0; i < l.n; i++) {
-		if (r < 0 || was_compressed(c, &l.files[i], NULL))
+		if (r < 0 || was_compressed(s, &l.files[i], NULL))
 			(void)close(l.files[i].fd);
 		else
 			l.files[n++] = l.files[i];
 	}
 	l.n = n;
 	if (r == 0)
-		r = queue(c, c->n, &l, since_usec);
+		r = queue(s, path, s->n, &l, since_usec);
 	return r < 0 ? r : 0;
-}
-
-bool chain_begins_alike(const struct place_head *a, const struct place_head *b)
-{
-	size_t n = a->n < b->n ? a->n : b->n;
-
-	return n >= PLACE_COPY_MIN && memcmp(a->bytes, b->bytes, n) == 0;
-}
-
-static bool is_one_of(const struct segment *s, size_t n, const struct stat *st,
-		      const struct place_head *head)
-{
-	for (size_t i = 0; i < n; i++)
-		if (chain_begins_alike(&s[i].head, head) ||
-		    (st && s[i].fd >= 0 && s[i].ino == st->st_ino && s[i].dev == st->st_dev))
-			return true;
-	return false;
-}
-
-bool chain_knows(const struct chain *c, const struct stat *st, const struct place_head *head)
-{
-	return is_one_of(c->queue, c->n, st, head) || is_one_of(c->left, c->n_left, st, head);
-}
-
-bool chain_holds_now(const struct chain *c, const struct place_head *head)
-{
-	return is_of_one(c->queue, c->n, head);
-}
-
-/* What the path names now: not even the inode of another one is left where that is nothing. */
-static void look_at_path(const struct chain *c, struct chain_path *ret)
-{
-	struct place_file file;
-
-	*ret = (struct chain_path){.ino = 0};
-	if (chain_open_path(c, &file, NULL) < 0)
-		return;
-	if (place_head_read(file.fd, &ret->head) == 0) {
-		ret->dev = file.st.st_dev;
-		ret->ino = file.st.st_ino;
-	}
-	(void)close(file.fd);
 }
 
 /*
  * Lists until the path names the same file with the same begin before and after. A copy of that, as
  * far as it is made, tells nothing new; one of what was in the file before is whole.
  */
-static int list_until(const struct chain *c, const struct timespec *since, struct rotations *l,
-		      struct chain_path *ret)
+static int list_until(const struct path *path, const struct timespec *since, struct rotations *l,
+		      struct path_state *ret)
 {
-	static const struct place_except none;
+	static const struct rotations_except none;
 	bool same = false;
 	int r = 0;
 
-	look_at_path(c, ret);
+	path_look(path, ret);
 	for (unsigned i = 0; i < LIST_TRIES && r == 0 && !same; i++) {
-		struct chain_path was = *ret;
+		struct path_state was = *ret;
 
-		r = list(c, since, &none, l);
-		look_at_path(c, ret);
+		r = list(path, since, &none, l);
+		path_look(path, ret);
 		same = was.dev == ret->dev && was.ino == ret->ino &&
-		       place_head_grew(&was.head, &ret->head) &&
+		       file_head_grew(&was.head, &ret->head) &&
 		       (was.head.n > 0 || ret->head.n == 0);
 	}
 	return r;
@@ -307,81 +232,80 @@ static bool is_same(const struct stat *st, uint64_t dev, uint64_t ino)
  * that holds next to nothing may become a copy, or a slow writer may still come to write to it. One
  * that has grown since it was listed may be a copy of what the path held only after the look at it.
  */
-static enum what judge(const struct chain *c, const struct place_file *file,
-		       const struct chain_path *path, const struct place_file *now)
+static enum what judge(const struct segments *s, const struct open_file *file,
+		       const struct path_state *path, const struct open_file *now)
 {
-	struct place_head head;
+	struct file_head head;
 
 	if (is_same(&file->st, path->dev, path->ino) ||
 	    (now && is_same(&file->st, now->st.st_dev, now->st.st_ino)))
 		return KNOWN;
-	if (place_head_of(file, &head) < 0)
+	if (file_head_of(file, &head) < 0)
 		return NEW;
-	if (chain_begins_alike(&head, &path->head) || chain_knows(c, &file->st, &head) ||
-	    was_compressed(c, file, now))
+	if (file_head_alike(&head, &path->head) || segments_know(s, &file->st, &head) ||
+	    was_compressed(s, file, now))
 		return KNOWN;
 	if (file->compression != COMPRESSION_NONE)
 		return NEW;
 	return (uint64_t)file->st.st_size < head.n ||
-			       (head.n < PLACE_COPY_MIN && place_head_grew(&head, &path->head))
+			       (head.n < FILE_COPY_MIN && file_head_grew(&head, &path->head))
 		       ? UNCLEAR
 		       : NEW;
 }
 
-int chain_insert_rotations(struct chain *c, size_t at, const struct timespec *since,
-			   const struct timespec *until, const struct place_file *now,
-			   struct chain_path *ret)
+int rotations_insert(struct segments *s, const struct path *path, size_t at,
+		     const struct timespec *since, const struct timespec *until,
+		     const struct open_file *now, struct path_state *ret)
 {
 	struct rotations l;
 	int n = 0, r;
 
 	rotations_init(&l);
-	r = list_until(c, since, &l, ret);
+	r = list_until(path, since, &l, ret);
 	for (int i = 0; i < l.n; i++) {
-		const struct place_file *file = &l.files[i];
-		enum what what = r < 0 ? KNOWN : judge(c, file, ret, now);
+		const struct open_file *file = &l.files[i];
+		enum what what = r < 0 ? KNOWN : judge(s, file, ret, now);
 
-		if (what == NEW && !(until && is_later(&file->st.st_mtim, until)))
+		if (what == NEW && !(until && file_time_compare(&file->st.st_mtim, until) > 0))
 			l.files[n++] = *file;
 		else if (what == UNCLEAR)
-			chain_leave_unread(c, file);
+			segments_leave_unread(s, file);
 		else
 			(void)close(file->fd);
 	}
 	l.n = n;
-	return r < 0 ? r : queue(c, at, &l, 0);
+	return r < 0 ? r : queue(s, path, at, &l, 0);
 }
 
-bool chain_has_copy(const struct chain *c, const struct place_head *head, uint64_t until_usec,
-		    uint64_t usec)
+bool rotations_have_copy(const struct path *path, const struct file_head *head,
+			 uint64_t changed_usec)
 {
-	const struct place_except except = {.changed_usec =
-						    until_usec > usec ? until_usec - usec : 0};
+	const struct rotations_except except = {.changed_usec = changed_usec};
 	const struct timespec always = {.tv_sec = 0};
 	struct rotations l;
-	struct place_head copy;
+	struct file_head copy;
 	bool has = false;
 
 	rotations_init(&l);
-	(void)list(c, &always, &except, &l);
+	(void)list(path, &always, &except, &l);
 	for (int i = 0; i < l.n; i++) {
-		has |= place_head_of(&l.files[i], &copy) == 0 && chain_begins_alike(head, &copy);
+		has |= file_head_of(&l.files[i], &copy) == 0 && file_head_alike(head, &copy);
 		(void)close(l.files[i].fd);
 	}
 	return has;
 }
 
-bool chain_has_older(const struct chain *c, const struct timespec *since)
+bool rotations_have_older(const struct path *path, const struct timespec *since)
 {
-	static const struct place_except none;
+	static const struct rotations_except none;
 	const struct timespec always = {.tv_sec = 0};
 	struct rotations l;
 	bool has = false;
 
 	rotations_init(&l);
-	(void)list(c, &always, &none, &l);
+	(void)list(path, &always, &none, &l);
 	for (int i = 0; i < l.n; i++) {
-		has |= place_is_before(&l.files[i].st.st_mtim, since);
+		has |= file_time_is_before(&l.files[i].st.st_mtim, since);
 		(void)close(l.files[i].fd);
 	}
 	return has;

@@ -546,7 +546,7 @@ static void more_rotations_than_are_queued_tell_a_gap(void **state)
 
 	write_login(t->log, "u1");
 	keep(position, read_and_stop(t, "u1"));
-	for (int i = 0; i <= PLACE_ROTATIONS_MAX; i++) {
+	for (int i = 0; i <= ROTATIONS_MAX; i++) {
 		(void)snprintf(file, sizeof(file), "auth.log.%d", i);
 		write_text(name(t, file), "nothing of interest\n");
 		set_written(name(t, file), 10 + i);
@@ -564,7 +564,7 @@ static void more_rotations_than_are_queued_tell_a_gap(void **state)
 	assert_int_equal(truncate(name(t, "moved"), 0), 0);
 	start(t, position, false);
 	assert_gap(t, "/auth.log only", "newest 200");
-	assert_gap(t, "/auth.log is gone", "not read to its end");
+	assert_gap(t, "/auth.log no longer exists", "not read to its end");
 	assert_reads(t, "u2");
 	assert_int_equal(rename(name(t, "moved"), name(t, "auth.log.old")), 0);
 }
