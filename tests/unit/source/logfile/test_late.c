@@ -2,7 +2,7 @@
 #include "tests/unit/logfile_fixture.h"
 
 /* Leaves auth.log.1, of which u1 was read, for auth.log, of which u2 was. */
-static char *leave(struct place_of_test *t)
+static char *leave(struct scene *t)
 {
 	char *old = name(t, "auth.log.1");
 
@@ -26,7 +26,7 @@ static void copy_and_truncate(const char *old)
 
 static void what_was_read_may_be_truncated(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	const char *old = leave(t);
 
 	assert_int_equal(truncate(old, 0), 0);
@@ -38,7 +38,7 @@ static void what_was_read_may_be_truncated(void **state)
 
 static void lines_behind_the_truncation_are_read(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	const char *old = leave(t);
 
 	assert_int_equal(truncate(old, 0), 0);
@@ -53,7 +53,7 @@ static void lines_behind_the_truncation_are_read(void **state)
 
 static void a_truncated_line_that_was_not_whole_is_a_gap(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	const char *old = leave(t);
 	struct record r;
 	char line[200];
@@ -76,7 +76,7 @@ static void a_truncated_line_that_was_not_whole_is_a_gap(void **state)
 
 static void what_was_not_read_is_read_from_a_copy(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	const char *old = leave(t);
 
 	write_login(old, "u3");
@@ -91,7 +91,7 @@ static void what_was_not_read_is_read_from_a_copy(void **state)
 
 static void a_copy_is_read_though_the_next_file_is_empty(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	const char *old = leave(t);
 	char command[400];
 
@@ -109,7 +109,7 @@ static void a_copy_is_read_though_the_next_file_is_empty(void **state)
 
 static void a_copy_of_what_was_read_tells_nothing(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	const char *old = leave(t);
 
 	copy_and_truncate(old);
@@ -125,7 +125,7 @@ static void one_that_is_truncated_and_written_between_two_looks_is_a_gap(void **
 	static const char *const users[] = {"v1-only", "v1-and-more", "v1-and-still-more"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(users); i++) {
-		struct place_of_test *t = *state;
+		struct scene *t = *state;
 		const char *old = leave(t);
 		char expected[64];
 
@@ -141,7 +141,7 @@ static void one_that_is_truncated_and_written_between_two_looks_is_a_gap(void **
 
 static void one_that_began_short_is_read_from_its_begin(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	const char *old = name(t, "auth.log.1");
 
 	write_text(t->log, "short\n");
@@ -160,7 +160,7 @@ static void one_that_began_short_is_read_from_its_begin(void **state)
 /* Too short to tell whether it is a copy, and it stays so: after its minute it wakes nobody. */
 static void one_that_stays_short_is_let_go(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	char line[200];
 
 	write_login(t->log, "u1");
