@@ -1,40 +1,32 @@
 /*
- * A file's inode number is its name: it survives renaming. But inodes are reused, and copytruncate
- * makes a new one, so a hash of the file's first bytes goes with it. A file is the one that was
- * read if it begins with the same bytes and is not shorter than what was read of it; one with the
- * same inode is preferred, a copy will do. The device is written down for people only: its number
- * may change whenever the machine starts.
+ * An inode number survives renaming, but inodes are reused, and copytruncate makes a new one. So
+ * the hash of a file's first bytes goes with it. A file is the one that was read if it begins with
+ * the same bytes and is not shorter than what was read of it; the same inode is preferred, a copy
+ * will do. The device is recorded for people only: its number may change at each boot.
  *
- * A compressed file is what it unpacks to: its fingerprint and offset are of that. Compression
- * takes a while, and then the file goes that it was made from; as long as that is there it is
- * taken, and never both.
+ * Fingerprint and offset of a compressed file are those of its content.
  *
- * As text a place is "file v=1 path=… dev=… ino=… fingerprint=BYTES:HASH offset=… time=… until=…",
- * the path percent-escaped.
+ * As text: "file v=1 path=… dev=… ino=… fingerprint=BYTES:HASH offset=… time=… until=…", the path
+ * percent-escaped.
  */
 #include "source/logfile/file_id.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/number.h"
 #include "base/timetext.h"
-#include "source/logfile/names.h"
 
-#define LOOKS	    10	  /* at a directory that changes */
-#define COARSE_USEC 20000 /* two ticks of the slowest kernel */
+#define COARSE_USEC 20000 /* two ticks of a kernel with HZ=100 */
 
 static const char hex[] = "0123456789abcdef";
 
-void file_id_done(struct file_id *p)
+void file_id_done(struct file_id *id)
 {
-	free(p->path);
-	p->path = NULL;
+	free(id->path);
+	id->path = NULL;
 }
 
 int file_head_read(int fd, struct file_head *ret)
@@ -105,7 +97,7 @@ int file_id_write(const char *path, uint64_t dev, uint64_t ino, const struct fil
 	return r;
 }
 
-int file_id_write_number(const char *name, uint64_t v, struct buffer *ret)
+static int write_number(const char *name, uint64_t v, struct buffer *ret)
 {
 	int r = buffer_append_str(ret, name);
 
@@ -117,11 +109,11 @@ int file_id_write_offset(uint64_t offset, uint64_t time_usec, uint64_t until_use
 {
 	int r;
 
-	r = file_id_write_number(" offset=", offset, ret);
+	r = write_number(" offset=", offset, ret);
 	if (r == 0)
-		r = file_id_write_number(" time=", time_usec, ret);
+		r = write_number(" time=", time_usec, ret);
 	if (r == 0)
-		r = file_id_write_number(" until=", until_usec, ret);
+		r = write_number(" until=", until_usec, ret);
 	return r;
 }
 
@@ -151,7 +143,7 @@ static int parse_path(struct slice s, char **ret)
 	return 0;
 }
 
-static int parse_fingerprint(struct slice s, struct file_id *p)
+static int parse_fingerprint(struct slice s, struct file_id *id)
 {
 	const char *colon = memchr(s.p, ':', s.n);
 	struct slice hash;
@@ -161,14 +153,14 @@ static int parse_fingerprint(struct slice s, struct file_id *p)
 	hash = slice_from(s, (size_t)(colon + 1 - s.p));
 	if (hash.n != 32 ||
 	    number_parse_u64((struct slice){s.p, (size_t)(colon - s.p)}, FILE_HEAD_SIZE,
-			     &p->fingerprint_of) < 0 ||
-	    number_parse_hex((struct slice){hash.p, 16}, UINT64_MAX, &p->fingerprint.high) < 0 ||
-	    number_parse_hex((struct slice){hash.p + 16, 16}, UINT64_MAX, &p->fingerprint.low) < 0)
+			     &id->fingerprint_of) < 0 ||
+	    number_parse_hex((struct slice){hash.p, 16}, UINT64_MAX, &id->fingerprint.high) < 0 ||
+	    number_parse_hex((struct slice){hash.p + 16, 16}, UINT64_MAX, &id->fingerprint.low) < 0)
 		return -EINVAL;
 	return 0;
 }
 
-static int parse_value(struct file_id *p, size_t key, struct slice value)
+static int parse_value(struct file_id *id, size_t key, struct slice value)
 {
 	uint64_t version;
 
@@ -176,19 +168,19 @@ static int parse_value(struct file_id *p, size_t key, struct slice value)
 	case 0:
 		return number_parse_u64(value, 1, &version) == 0 && version == 1 ? 0 : -EINVAL;
 	case 1:
-		return parse_path(value, &p->path);
+		return parse_path(value, &id->path);
 	case 2:
-		return number_parse_u64(value, UINT64_MAX, &p->dev);
+		return number_parse_u64(value, UINT64_MAX, &id->dev);
 	case 3:
-		return number_parse_u64(value, UINT64_MAX, &p->ino);
+		return number_parse_u64(value, UINT64_MAX, &id->ino);
 	case 4:
-		return parse_fingerprint(value, p);
+		return parse_fingerprint(value, id);
 	case 5:
-		return number_parse_u64(value, INT64_MAX, &p->offset);
+		return number_parse_u64(value, INT64_MAX, &id->offset);
 	case 6:
-		return number_parse_u64(value, UINT64_MAX, &p->time_usec);
+		return number_parse_u64(value, UINT64_MAX, &id->time_usec);
 	default:
-		return number_parse_u64(value, UINT64_MAX, &p->until_usec);
+		return number_parse_u64(value, UINT64_MAX, &id->until_usec);
 	}
 }
 
@@ -196,12 +188,12 @@ int file_id_parse(struct slice text, struct file_id *ret, struct error *err)
 {
 	static const char *const keys[] = {"v",		  "path",   "dev",  "ino",
 					   "fingerprint", "offset", "time", "until"};
-	struct file_id p = {0};
+	struct file_id id = {0};
 	unsigned seen = 0;
 	int r = -EINVAL;
 
 	if (!slice_starts_with(text, "file ")) {
-		error_set(err, NULL, 0, 0, "the position is not one of a log file");
+		error_set(err, NULL, 0, 0, "not a position in a log file");
 		return -EINVAL;
 	}
 	text = slice_from(text, 5);
@@ -216,7 +208,7 @@ int file_id_parse(struct slice text, struct file_id *ret, struct error *err)
 			i++;
 		r = -EINVAL;
 		if (i < ARRAY_SIZE(keys) && !(seen & 1u << i))
-			r = parse_value(&p, i, slice_from(word, key.n + 1));
+			r = parse_value(&id, i, slice_from(word, key.n + 1));
 		if (r < 0)
 			break;
 		seen |= 1u << i;
@@ -225,15 +217,15 @@ int file_id_parse(struct slice text, struct file_id *ret, struct error *err)
 	if (r == 0 && seen != (1u << ARRAY_SIZE(keys)) - 1)
 		r = -EINVAL;
 	if (r < 0) {
-		file_id_done(&p);
+		file_id_done(&id);
 		if (r == -ENOMEM)
 			return r;
 		error_set(err, NULL, 0, 0, "the position in the log file is damaged%s%.*s",
-			  text.n > 0 ? ": " : ", it is not whole", text.n > 0 ? (int)text.n : 0,
+			  text.n > 0 ? ": " : ": it is incomplete", text.n > 0 ? (int)text.n : 0,
 			  text.p);
 		return -EINVAL;
 	}
-	*ret = p;
+	*ret = id;
 	return 0;
 }
 
@@ -261,161 +253,19 @@ int file_head_of(const struct open_file *file, struct file_head *ret)
 	return 0;
 }
 
-bool file_id_begins(const struct file_id *p, const struct file_head *h)
+bool file_id_begins(const struct file_id *id, const struct file_head *h)
 {
-	return h->n >= p->fingerprint_of &&
-	       hash128_eq(file_head_hash(h, p->fingerprint_of), p->fingerprint);
+	return h->n >= id->fingerprint_of &&
+	       hash128_eq(file_head_hash(h, id->fingerprint_of), id->fingerprint);
 }
 
-bool file_id_matches(const struct file_id *p, const struct open_file *file)
+bool file_id_matches(const struct file_id *id, const struct open_file *file)
 {
 	struct file_head head;
 
-	return (file->compression != COMPRESSION_NONE || (uint64_t)file->st.st_size >= p->offset) &&
-	       file_head_of(file, &head) == 0 && file_id_begins(p, &head);
-}
-
-/* Opens what is in a directory: only regular files, and no links, since both names would count. */
-static int open_name(DIR *dir, const char *name, struct open_file *ret)
-{
-	AUTO_CLOSE int fd = -1;
-	struct stat st;
-
-	if (fstatat(dirfd(dir), name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return -errno;
-	if (!S_ISREG(st.st_mode))
-		return -EINVAL;
-	fd = openat(dirfd(dir), name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | O_NOFOLLOW);
-	if (fd < 0)
-		return -errno;
-	if (fstat(fd, &ret->st) < 0)
-		return -errno;
-	ret->compression = compression_of(fd, name);
-	ret->fd = steal_fd(&fd);
-	return 0;
-}
-
-/*
- * The same of an entry. *ret_changed is set where it is another file by now, or none: rotation
- * renames all of them, and one that took the name of a file that was read is missed.
- */
-static int open_entry(DIR *dir, const struct dirent *e, struct open_file *ret, bool *ret_changed)
-{
-	int r = open_name(dir, e->d_name, ret);
-
-	*ret_changed |= r == -ENOENT || (r == 0 && ret->st.st_ino != e->d_ino);
-	return r;
-}
-
-/*
- * Whether what a compressed file is made from is still there, so that it may not be whole yet. The
- * log itself is not what rotation made; and a file of that name may be another, left over.
- */
-static bool has_source(DIR *dir, const char *name, const char *base, const struct open_file *file)
-{
-	const char *dot = strrchr(name, '.');
-	struct open_file source;
-	struct file_head head;
-	char source_name[NAME_MAX + 1];
-	bool r;
-
-	if (!dot)
-		return false;
-	(void)snprintf(source_name, sizeof(source_name), "%.*s", (int)(dot - name), name);
-	if (strcmp(source_name, base) == 0 || open_name(dir, source_name, &source) < 0)
-		return false;
-	r = source.compression == COMPRESSION_NONE && file_head_read(source.fd, &head) == 0 &&
-	    file_head_grew(&file->head, &head);
-	(void)close(source.fd);
-	return r;
-}
-
-/*
- * Looks into a compressed file; false where what it is made from is there. Once that is gone the
- * file is whole, which it may not have been at the look.
- */
-static bool unpack_whole(DIR *dir, const char *name, const char *base, struct open_file *file)
-{
-	file_unpack_head(file);
-	if (file->compression == COMPRESSION_NONE)
-		return true;
-	if (has_source(dir, name, base, file))
-		return false;
-	if (file->fault != 0)
-		file_unpack_head(file);
-	return true;
-}
-
-/* Whether a plain file is that of @p; @rotation: by its name, it may be without a fingerprint. */
-static bool is_plain(const struct file_id *p, const struct open_file *file, bool rotation)
-{
-	bool same = file->st.st_ino == p->ino && (p->fingerprint_of > 0 || rotation);
-
-	return file->compression == COMPRESSION_NONE &&
-	       (same || p->fingerprint_of >= FILE_COPY_MIN) && file_id_matches(p, file);
-}
-
-/* The same of a compressed one. One that cannot be unpacked is known by its inode alone. */
-static bool is_compressed(const struct file_id *p, const struct open_file *file)
-{
-	return file->compression != COMPRESSION_NONE &&
-	       (p->fingerprint_of >= FILE_COPY_MIN ||
-		(p->fingerprint_of == 0 && file->st.st_ino == p->ino)) &&
-	       file_id_matches(p, file);
-}
-
-static int find(DIR *d, const char *base, const struct file_id *p, enum find_what what,
-		struct open_file *ret, bool *ret_changed)
-{
-	struct open_file best = {.fd = -1};
-	struct dirent *e;
-
-	*ret_changed = false;
-	while ((e = readdir(d))) {
-		struct open_file file;
-		bool same, taken, rotation = names_is_rotation(e->d_name, base);
-
-		if ((what == FIND_COMPRESSED && !rotation) ||
-		    open_entry(d, e, &file, ret_changed) < 0)
-			continue;
-		same = file.st.st_ino == p->ino;
-		if (what == FIND_COMPRESSED) {
-			taken = unpack_whole(d, e->d_name, base, &file) && is_compressed(p, &file);
-		} else {
-			taken = is_plain(p, &file, rotation || strcmp(e->d_name, base) == 0) &&
-				(same || best.fd < 0 || file.st.st_size > best.st.st_size);
-		}
-		if (!taken) {
-			(void)close(file.fd);
-			continue;
-		}
-		if (best.fd >= 0)
-			(void)close(best.fd);
-		best = file;
-		if (same)
-			break;
-	}
-	if (best.fd < 0)
-		return 0;
-	*ret = best;
-	return 1;
-}
-
-int file_id_find(const struct file_id *p, const char *dir, const char *base, enum find_what what,
-		 struct open_file *ret)
-{
-	bool changed = true;
-	int r = 0;
-
-	for (unsigned i = 0; i < LOOKS && r == 0 && changed; i++) {
-		DIR *d = opendir(dir);
-
-		if (!d)
-			return -errno;
-		r = find(d, base, p, what, ret, &changed);
-		(void)closedir(d);
-	}
-	return r;
+	return (file->compression != COMPRESSION_NONE ||
+		(uint64_t)file->st.st_size >= id->offset) &&
+	       file_head_of(file, &head) == 0 && file_id_begins(id, &head);
 }
 
 uint64_t file_time_usec(const struct timespec *t)
@@ -448,86 +298,4 @@ bool file_is_older(const struct open_file *a, const struct open_file *b)
 	int order = file_time_compare(&a->st.st_mtim, &b->st.st_mtim);
 
 	return order ? order < 0 : a->number > b->number;
-}
-
-/* What can be told without a look into the file. */
-static bool is_excepted(const struct rotations_except *except, const struct stat *st)
-{
-	const struct timespec *changed = &st->st_ctim;
-
-	for (size_t i = 0; i < except->n_inos; i++)
-		if (except->inos[i] == st->st_ino)
-			return true;
-	for (size_t i = 0; i < except->n_known; i++)
-		if (except->known[i].st.st_ino == st->st_ino &&
-		    except->known[i].st.st_dev == st->st_dev)
-			return true;
-	return (uint64_t)changed->tv_sec * USEC_PER_SEC + (uint64_t)changed->tv_nsec / 1000 <
-	       except->changed_usec;
-}
-
-static bool is_copy(const struct rotations_except *except, const struct open_file *file)
-{
-	const struct file_id *p = except->copy_of;
-
-	return p && p->fingerprint_of >= FILE_COPY_MIN && file_id_matches(p, file);
-}
-
-/* Puts @file into @ret in order of time; where there are too many, the oldest one is closed. */
-static int insert(struct open_file ret[], int n, const struct open_file *file, bool *ret_more)
-{
-	int at;
-
-	if (n == ROTATIONS_MAX) {
-		*ret_more = true;
-		if (file_is_older(file, &ret[0])) {
-			(void)close(file->fd);
-			return n;
-		}
-		(void)close(ret[0].fd);
-		memmove(ret, ret + 1, (size_t)--n * sizeof(*ret));
-	}
-	for (at = n; at > 0 && file_is_older(file, &ret[at - 1]); at--)
-		ret[at] = ret[at - 1];
-	ret[at] = *file;
-	return n + 1;
-}
-
-static int list_rotations(DIR *d, const char *base, const struct timespec *since,
-			  const struct rotations_except *except, struct open_file ret[],
-			  bool *ret_more, bool *ret_changed)
-{
-	struct dirent *e;
-	int n = 0;
-
-	while ((e = readdir(d))) {
-		struct open_file file;
-
-		if (!names_is_rotation(e->d_name, base) || open_entry(d, e, &file, ret_changed) < 0)
-			continue;
-		file.number = names_number(e->d_name, base);
-		if (file_time_is_before(&file.st.st_mtim, since) || is_excepted(except, &file.st)) {
-			(void)close(file.fd);
-			continue;
-		}
-		if (!unpack_whole(d, e->d_name, base, &file) || is_copy(except, &file))
-			(void)close(file.fd);
-		else
-			n = insert(ret, n, &file, ret_more);
-	}
-	return n;
-}
-
-int file_id_rotations(const char *dir, const char *base, const struct timespec *since,
-		      const struct rotations_except *except, struct open_file ret[ROTATIONS_MAX],
-		      bool *ret_more, bool *ret_changed)
-{
-	DIR *d = opendir(dir);
-	int n;
-
-	if (!d)
-		return -errno;
-	n = list_rotations(d, base, since, except, ret, ret_more, ret_changed);
-	(void)closedir(d);
-	return n;
 }

@@ -58,8 +58,8 @@ static int resume(struct segments *s, const struct path *path, const struct file
 	uint64_t read_usec = p->until_usec > p->time_usec ? p->until_usec : p->time_usec;
 	uint64_t since_usec =
 		read_usec > SEGMENTS_CLOCK_SLACK_USEC ? read_usec - SEGMENTS_CLOCK_SLACK_USEC : 0;
-	uint64_t inos[2] = {now->fd >= 0 ? now->st.st_ino : 0, 0};
-	struct rotations_except except = {.copy_of = p, .inos = inos, .n_inos = ARRAY_SIZE(inos)};
+	struct rotations_except except = {.copy_of = p,
+					  .inos = {now->fd >= 0 ? now->st.st_ino : 0}};
 	struct timespec since = file_written_since(p->until_usec > 0 ? p->until_usec : read_usec);
 	struct open_file rotated;
 	bool found, copied = false;
@@ -88,11 +88,11 @@ static int resume(struct segments *s, const struct path *path, const struct file
 		if (rotated.compression == COMPRESSION_NONE || since.tv_sec == 0 ||
 		    file_time_is_before(&rotated.st.st_mtim, &since))
 			since = rotated.st.st_mtim;
-		inos[1] = rotated.st.st_ino;
+		except.inos[1] = rotated.st.st_ino;
 		r = segments_append(s, &rotated, p->offset, 0);
 		since_usec = 0;
 	} else if (now->fd >= 0 && now->st.st_ino == p->ino) {
-		copied = was_copied_before(path, p, read_usec, &inos[1]);
+		copied = was_copied_before(path, p, read_usec, &except.inos[1]);
 	}
 	if (r == 0 && (since.tv_sec > 0 || since_usec == 0))
 		r = rotations_append(s, path, &since, &except, read_usec);

@@ -16,6 +16,13 @@
  */
 int rotations_find(const struct path *path, const struct file_id *id, struct open_file *ret);
 
+/* Rotations to leave out. */
+struct rotations_except {
+	const struct file_id *copy_of; /* this file and copies of it; may be NULL */
+	uint64_t inos[2];	       /* 0: none */
+	uint64_t changed_usec;	       /* those that were last changed, or renamed, before */
+};
+
 /* Queues, at the end, rotations that were written at or after @since. -errno. */
 int rotations_append(struct segments *s, const struct path *path, const struct timespec *since,
 		     const struct rotations_except *except, uint64_t since_usec);

@@ -15,6 +15,7 @@
 #include "source/logfile/unpack.h"
 #include "source/logfile/watch.h"
 
+#define ROTATIONS_MAX	  200 /* older ones are a gap */
 #define SEGMENTS_MAX	  (ROTATIONS_MAX + 8)
 #define SEGMENTS_LATE_MAX 32
 #define SEGMENTS_GAPS_MAX 4

@@ -41,8 +41,7 @@ int since_append(struct segments *s, const struct path *path, const struct open_
 {
 	uint64_t since_usec = usec > slack_usec ? usec - slack_usec : 0;
 	struct timespec since = file_written_since(since_usec);
-	uint64_t ino = now->st.st_ino;
-	struct rotations_except except = {.inos = &ino, .n_inos = now->fd >= 0};
+	struct rotations_except except = {.inos = {now->fd >= 0 ? now->st.st_ino : 0}};
 	struct file_id id = {.offset = usec};
 	char reason[512];
 	int r, k = 0;

@@ -1,5 +1,5 @@
 /* Rotations that were compressed before they were read, by the real programs. */
-#include "source/logfile/file_id.h"
+#include "source/logfile/segments.h"
 #include "source/logfile/unpack.h"
 #include "tests/unit/logfile_fixture.h"
 

@@ -1,4 +1,6 @@
 /* A log file that is followed while it is renamed, truncated, removed and made again. */
+#include <dirent.h>
+
 #include "tests/unit/logfile_fixture.h"
 
 #include <sched.h>
@@ -683,6 +685,61 @@ static void the_old_file_is_read_while_the_path_is_missing(void **state)
 	assert_told(t, "u2");
 }
 
+/* Rotates the log whenever the directory is read. */
+static struct {
+	struct scene *scene; /* NULL: not now */
+	unsigned rounds;
+} restless;
+
+DIR *opendir(const char *path)
+{
+	struct scene *t = restless.scene;
+	char rotation[32], user[16];
+
+	if (t) {
+		restless.rounds++;
+		(void)snprintf(rotation, sizeof(rotation), "auth.log.%u", 999 - restless.rounds);
+		(void)snprintf(user, sizeof(user), "r%u-and-more", restless.rounds);
+		assert_int_equal(rename(t->log, name(t, rotation)), 0);
+		write_login(t->log, user);
+	}
+	return fdopendir(open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+}
+
+static void a_directory_that_never_rests_is_read_a_bounded_number_of_times(void **state)
+{
+	struct scene *t = *state;
+	struct record r;
+	size_t length = 0;
+	char user[16];
+
+	write_login(t->log, "u1");
+	start(t, NULL, true);
+	assert_reads(t, "u1");
+	assert_int_equal(rename(t->log, name(t, "auth.log.999")), 0);
+	write_login(t->log, "r0-and-more");
+	restless.rounds = 0;
+	restless.scene = t;
+	assert_int_equal(source_process(t->source), 0);
+	assert_int_equal(source_next(t->source, &r), 1);
+	restless.scene = NULL;
+	/* It looks once before, and once after it came to the next file. */
+	if (restless.rounds > 2 * 16)
+		fail_msg("%u rounds", restless.rounds);
+	/* The first record was returned already. */
+	buffer_clear(&t->text);
+	assert_int_equal(buffer_append_slice(&t->text, r.message), 0);
+	read_on(t);
+	assert_int_equal(source_process(t->source), 0);
+	read_on(t);
+	for (unsigned i = 0; i <= restless.rounds; i++) {
+		(void)snprintf(user, sizeof(user), " r%u-and-more", i);
+		assert_non_null(memmem(t->text.data, t->text.len, user, strlen(user)));
+		length += strlen(user);
+	}
+	assert_int_equal(t->text.len, length + r.message.n - strlen(" r0-and-more"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -713,6 +770,7 @@ int main(void)
 		TEST(a_file_that_is_truncated_before_it_is_left_is_looked_at_again),
 		TEST(a_gap_says_when_and_why),
 		TEST(the_old_file_is_read_while_the_path_is_missing),
+		TEST(a_directory_that_never_rests_is_read_a_bounded_number_of_times),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
