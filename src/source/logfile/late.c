@@ -71,7 +71,7 @@ int late_look(struct segments *s, const struct path *path)
 	int r;
 
 	for (size_t i = 0; i < s->late.n; i++) {
-		struct segment *file = &s->late.files[i], again;
+		struct segment *file = &s->late.files[i];
 
 		if (file->fd < 0 || fstat(file->fd, &st) < 0 ||
 		    is_unchanged(s, file, (uint64_t)st.st_size))
@@ -84,12 +84,13 @@ int late_look(struct segments *s, const struct path *path)
 				segments_close_late(s, file);
 			continue;
 		}
-		again = *file;
+		r = segments_return(s, file);
+		if (r < 0)
+			return r;
+		s->finished -= file->offset < s->finished ? file->offset : s->finished;
 		segments_drop_late(s, i);
-		s->finished -= again.offset < s->finished ? again.offset : s->finished;
-		r = segments_return(s, &again);
 		/* It may be empty now; then no read would notice the truncation. */
-		return r < 0 ? r : truncation_check(s, path);
+		return truncation_check(s, path);
 	}
 	return 0;
 }

@@ -174,11 +174,7 @@ int open_stream(struct segments *s, bool follow, struct error *err)
 			  "standard input is compressed: pass it unpacked, as by zcat(1)");
 		return SOURCE_E_UNREADABLE;
 	}
-	s->queue[0] = (struct segment){.fd = file.fd, .watch = -1};
-	s->n = 1;
-	lines_begin(&s->lines, file.fd, 0);
-	s->lines.stream = true;
-	s->lines.wait = follow;
+	segments_set_stream(s, file.fd, follow);
 	return 0;
 }
 

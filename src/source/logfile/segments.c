@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -11,9 +12,28 @@
 #define STAY_USEC (60 * USEC_PER_SEC)
 #define REST_USEC USEC_PER_SEC /* for the end of a line that was being written */
 
+static int reserve(struct segments *s)
+{
+	size_t n = s->allocated > 0 ? 2 * s->allocated : 4;
+	struct segment *queue;
+
+	if (s->n < s->allocated)
+		return 0;
+	if (s->n >= SEGMENTS_MAX)
+		return -EOVERFLOW;
+	queue = reallocarray(s->queue, n, sizeof(*queue));
+	if (!queue)
+		return -ENOMEM;
+	s->queue = queue;
+	s->allocated = n;
+	return 0;
+}
+
 int segments_init(struct segments *s, struct watch *watch, uint64_t now_usec,
 		  uint64_t (*clock)(clockid_t id), size_t block)
 {
+	int r;
+
 	*s = (struct segments){
 		.watch = watch,
 		.unpack = UNPACK_INIT,
@@ -21,7 +41,8 @@ int segments_init(struct segments *s, struct watch *watch, uint64_t now_usec,
 		.intact_usec = now_usec,
 		.clock = {now_usec, clock(CLOCK_BOOTTIME), clock},
 	};
-	return lines_init(&s->lines, block);
+	r = lines_init(&s->lines, block);
+	return r < 0 ? r : reserve(s);
 }
 
 void segments_clear(struct segments *s)
@@ -41,6 +62,8 @@ void segments_done(struct segments *s)
 	s->late.n = 0;
 	lines_done(&s->lines);
 	buffer_done(&s->before);
+	free(s->queue);
+	s->queue = NULL;
 }
 
 uint64_t segments_now(const struct segments *s)
@@ -59,20 +82,23 @@ uint64_t segments_written_usec(const struct segments *s)
 	return written < now ? written : now;
 }
 
-/* A place in compressed content is reached by unpacking everything before it. */
+/* An offset in compressed content is reached by unpacking everything before it. */
 static void begin_compressed(struct segments *s)
 {
 	const struct segment *first = &s->queue[0];
-	char before[LINES_BEFORE];
-	size_t want = first->offset < sizeof(before) ? (size_t)first->offset : sizeof(before), n;
+	size_t want = first->offset < LINES_BEFORE ? (size_t)first->offset : LINES_BEFORE, n = 0;
+	AUTO_FREE char *before = malloc(want + 1);
 
-	unpack_start(&s->unpack, first->compression, first->fd, unpack_directories);
-	unpack_skip(&s->unpack, first->offset - want);
-	n = unpack_read(&s->unpack, before, want);
-	if (n < want && s->unpack.fault == 0)
-		s->unpack.fault = UNPACK_E_SHORT;
 	buffer_clear(&s->before);
-	(void)lines_last(before, n, &s->before);
+	if (before) {
+		unpack_start(&s->unpack, first->compression, first->fd, unpack_directories);
+		unpack_skip(&s->unpack, first->offset - want);
+		n = unpack_read(&s->unpack, before, want);
+		if (n < want && s->unpack.fault == 0)
+			s->unpack.fault = UNPACK_E_SHORT;
+	}
+	if (!before || lines_last(before, n, &s->before) < 0)
+		s->unpack.fault = -ENOMEM;
 	lines_begin(&s->lines, s->unpack.fd, first->offset);
 	s->lines.piped = true;
 }
@@ -92,6 +118,7 @@ static void begin_first(struct segments *s)
 		lines_begin(&s->lines, first->fd, first->offset);
 }
 
+/* There is room for it. */
 static void put(struct segments *s, size_t at, const struct segment *segment)
 {
 	if (at == 0 && s->n > 0)
@@ -120,7 +147,9 @@ int segments_insert(struct segments *s, size_t at, const struct open_file *file,
 	};
 	int r;
 
-	r = s->n == ARRAY_SIZE(s->queue) ? -EOVERFLOW : file_head_of(file, &segment.head);
+	r = reserve(s);
+	if (r == 0)
+		r = file_head_of(file, &segment.head);
 	if (r < 0) {
 		(void)close(segment.fd);
 		return r;
@@ -140,10 +169,20 @@ int segments_append(struct segments *s, const struct open_file *file, uint64_t o
 
 int segments_return(struct segments *s, const struct segment *file)
 {
-	if (s->n == ARRAY_SIZE(s->queue))
-		return -EOVERFLOW;
-	put(s, 0, file);
-	return 0;
+	int r = reserve(s);
+
+	if (r == 0)
+		put(s, 0, file);
+	return r;
+}
+
+void segments_set_stream(struct segments *s, int fd, bool wait)
+{
+	s->queue[0] = (struct segment){.fd = fd, .watch = -1};
+	s->n = 1;
+	lines_begin(&s->lines, fd, 0);
+	s->lines.stream = true;
+	s->lines.wait = wait;
 }
 
 void segments_close_late(struct segments *s, struct segment *file)

@@ -68,8 +68,8 @@ struct segments_clock {
 };
 
 struct segments {
-	struct segment queue[SEGMENTS_MAX]; /* the first is being read */
-	size_t n;
+	struct segment *queue; /* owned; the first is being read */
+	size_t n, allocated;
 	struct watch *watch; /* the caller's; NULL: not followed */
 
 	/* The first segment, as it is read. */
@@ -107,6 +107,9 @@ uint64_t segments_now(const struct segments *s);
 /* The last write to the first segment; never later than now. */
 uint64_t segments_written_usec(const struct segments *s);
 
+/* Makes a stream the only segment. @wait: it may have no data yet. */
+void segments_set_stream(struct segments *s, int fd, bool wait);
+
 /*
  * Inserts a file before segment @at. Its descriptor belongs to the segments from now on, also on
  * error. -ENOMEM, -EOVERFLOW, -errno of pread(2).
@@ -124,7 +127,7 @@ enum segments_shift {
 /* Leaves the first segment for the next one. */
 void segments_shift(struct segments *s, enum segments_shift how);
 
-/* Returns to a late file, which is the caller's. */
+/* Returns to a late file. -ENOMEM, -EOVERFLOW: it stays the caller's. */
 int segments_return(struct segments *s, const struct segment *file);
 
 /* Keeps a file of which nothing was read, but which may become worth it. */
