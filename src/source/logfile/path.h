@@ -45,8 +45,8 @@ bool path_names(const struct path *path, int fd);
 void path_reopen(const struct path *path, int fd);
 
 /*
- * If the path is a link to a file in another directory: that directory, which the caller frees, and
- * the file's name, which lies in the same memory. Else both are NULL.
+ * If the path is a link: the directory of its target, which the caller frees ("": the root), and
+ * the target's name, which lies in the same memory. Else both are NULL.
  */
 void path_link(const struct path *path, char **ret_dir, const char **ret_base);
 

@@ -61,14 +61,16 @@ static int add(struct watch *w, const char *path, uint32_t events)
 	return wd;
 }
 
-/* Cuts off the last name; false at the root. */
-static bool cut_to_parent(char *path)
+/* Cuts the last name off the first *n bytes of @path; false at the root. */
+static bool cut_to_parent(const char *path, size_t *n)
 {
-	char *slash = strrchr(path, '/');
+	size_t end = *n;
 
-	if (!slash || path[1] == '\0')
+	while (end > 0 && path[end - 1] != '/')
+		end--;
+	if (end == 0 || *n == 1)
 		return false;
-	slash[slash == path] = '\0';
+	*n = end > 1 ? end - 1 : 1;
 	return true;
 }
 
@@ -88,65 +90,66 @@ static bool is_silent(const struct statfs *st)
 	}
 }
 
-/* Watches the nearest directory above @file that exists. Returns the watch, or -1. */
-static int add_nearest(struct watch *w, const char *file)
+static int add_directory(struct watch *w, const char *path, size_t n)
 {
-	char dir[PATH_MAX], below[PATH_MAX];
-	size_t n = strlen(file) + 1;
+	AUTO_FREE char *dir = strndup(path, n);
 	struct statfs st;
-	int wd = -1;
+	int wd = dir ? add(w, dir, DIRECTORY_EVENTS) : -1;
 
-	if (n > sizeof(dir))
-		return -1;
-	memcpy(dir, file, n);
-	below[0] = '\0';
-	while (wd < 0 && cut_to_parent(dir)) {
-		wd = add(w, dir, DIRECTORY_EVENTS);
-		/* A directory made between the two calls causes no event. */
-		if (wd >= 0 && below[0] != '\0' && add(w, below, DIRECTORY_EVENTS) >= 0) {
-			watch_forget(w, wd);
-			wd = -1;
-			memcpy(dir, file, n);
-			below[0] = '\0';
-		} else {
-			memcpy(below, dir, n);
-		}
-	}
 	if (wd >= 0 && wd != w->dir && wd != w->target && statfs(dir, &st) == 0 && is_silent(&st))
 		w->silent = true;
 	return wd;
 }
 
-/* The target of a link at @path if it is in another directory; else "". */
-static void link_target(const char *path, char ret[PATH_MAX])
+/* Watches the nearest directory above @file that exists. Returns the watch, or -1. */
+static int add_nearest(struct watch *w, const char *file)
 {
-	char link[PATH_MAX];
-	ssize_t n = readlink(path, link, sizeof(link) - 1);
-	int dir = (int)(strrchr(path, '/') - path);
+	size_t n = strlen(file), below = 0;
+	int wd = -1;
 
-	ret[0] = '\0';
+	while (wd < 0 && cut_to_parent(file, &n)) {
+		wd = add_directory(w, file, n);
+		/* A directory made between the two calls causes no event. */
+		if (wd >= 0 && below > 0 && add_directory(w, file, below) >= 0) {
+			watch_forget(w, wd);
+			wd = -1;
+			n = strlen(file);
+			below = 0;
+		} else {
+			below = n;
+		}
+	}
+	return wd;
+}
+
+/* The target of a link at @path if it is in another directory, to be freed; else NULL. */
+static char *link_target(const char *path)
+{
+	char link[PATH_MAX], *target = NULL;
+	ssize_t n = readlink(path, link, sizeof(link) - 1);
+
 	if (n <= 0)
-		return;
+		return NULL;
 	link[n] = '\0';
 	if (link[0] == '/')
-		memcpy(ret, link, (size_t)n + 1);
-	else if (strchr(link, '/') &&
-		 snprintf(ret, PATH_MAX, "%.*s/%s", dir, path, link) >= PATH_MAX)
-		ret[0] = '\0';
+		return strdup(link);
+	if (!strchr(link, '/') ||
+	    asprintf(&target, "%.*s/%s", (int)(strrchr(path, '/') - path), path, link) < 0)
+		return NULL;
+	return target;
 }
 
 void watch_directory(struct watch *w)
 {
 	const int old[] = {w->dir, w->target};
-	char target[PATH_MAX];
+	AUTO_FREE char *target = link_target(w->path);
 
 	w->dir = add_nearest(w, w->path);
 	if (w->dir < 0 && !w->poll)
 		w->poll = "no directory of its path can be watched";
 	if (w->silent)
 		w->poll = SILENT;
-	link_target(w->path, target);
-	w->target = target[0] ? add_nearest(w, target) : -1;
+	w->target = target ? add_nearest(w, target) : -1;
 	for (size_t i = 0; i < ARRAY_SIZE(old); i++)
 		if (old[i] != w->dir && old[i] != w->target)
 			watch_forget(w, old[i]);
