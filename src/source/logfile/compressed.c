@@ -4,26 +4,10 @@
  */
 #include "source/logfile/compressed.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/timetext.h"
-
-/* The name that the file has now. */
-static void get_name(int fd, const char *otherwise, char ret[PATH_MAX])
-{
-	char link[32];
-	ssize_t n;
-
-	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	n = readlink(link, ret, PATH_MAX - 1);
-	if (n > 0)
-		ret[n] = '\0';
-	else
-		(void)snprintf(ret, PATH_MAX, "a rotation of %s", otherwise);
-}
 
 static void describe(enum compression compression, int fault, const char *name, char *ret,
 		     size_t size)
@@ -37,13 +21,14 @@ static void describe(enum compression compression, int fault, const char *name, 
 			       name);
 	else if (fault == UNPACK_E_MISSING)
 		(void)snprintf(ret, size,
-			       "%.300s was not read: %s is not installed, or may not be run", name,
-			       program);
-	else if (fault == UNPACK_E_DAMAGED)
-		(void)snprintf(ret, size,
-			       "%.300s was not read to its end: %s says that it is damaged or ends "
-			       "too early",
+			       "%.300s was not read: %s is not installed or must not be executed",
 			       name, program);
+	else if (fault == UNPACK_E_DAMAGED)
+		(void)snprintf(
+			ret, size,
+			"%.300s was not read to its end: %s reports that it is damaged or ends "
+			"too early",
+			name, program);
 	else if (fault == UNPACK_E_SHORT)
 		(void)snprintf(ret, size, "%.300s holds less than was read of it before", name);
 	else
@@ -51,19 +36,19 @@ static void describe(enum compression compression, int fault, const char *name, 
 			       program, strerror(-fault));
 }
 
-bool compressed_end(struct segments *s, const struct path *path)
+bool compressed_end(struct segments *s)
 {
 	const struct segment *first = &s->queue[0];
 	struct file_id id = segments_first_id(s);
 	uint64_t from_usec = s->read_usec;
-	char name[PATH_MAX], reason[512];
+	char name[FILE_NAME_SIZE], reason[512];
 	int fault = unpack_end(&s->unpack);
 
 	lines_finish(&s->lines);
 	s->read_usec = segments_written_usec(s);
 	if (fault == 0)
 		return false;
-	get_name(first->fd, path->name, name);
+	file_name(first->fd, name);
 	describe(first->compression, fault, name, reason, sizeof(reason));
 	segments_add_gap(s, &id, from_usec, from_usec > s->read_usec ? from_usec : s->read_usec,
 			 reason);

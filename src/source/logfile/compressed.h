@@ -5,11 +5,10 @@
 #include <stdint.h>
 
 #include "source/logfile/file_id.h"
-#include "source/logfile/path.h"
 #include "source/logfile/segments.h"
 
 /* After the last line of the first segment, which is compressed. Whether it added a gap. */
-bool compressed_end(struct segments *s, const struct path *path);
+bool compressed_end(struct segments *s);
 
 /* Whether a compressed file is queued that may be any file, because it cannot be unpacked. */
 bool compressed_have_unknown(const struct segments *s);

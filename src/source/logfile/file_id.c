@@ -253,6 +253,19 @@ int file_head_of(const struct open_file *file, struct file_head *ret)
 	return 0;
 }
 
+void file_name(int fd, char ret[FILE_NAME_SIZE])
+{
+	char link[32];
+	ssize_t n;
+
+	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, ret, FILE_NAME_SIZE - 1);
+	if (n > 0)
+		ret[n] = '\0';
+	else
+		(void)snprintf(ret, FILE_NAME_SIZE, "a rotated file");
+}
+
 bool file_id_begins(const struct file_id *id, const struct file_head *h)
 {
 	return h->n >= id->fingerprint_of &&

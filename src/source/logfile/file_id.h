@@ -56,6 +56,11 @@ void file_unpack_head(struct open_file *file);
 /* The beginning of a file, or of a compressed file's content. -errno of pread(2). */
 int file_head_of(const struct open_file *file, struct file_head *ret);
 
+#define FILE_NAME_SIZE 320
+
+/* The name that an open file has now, cut to its size. */
+void file_name(int fd, char ret[FILE_NAME_SIZE]);
+
 /* By the last write; within one tick of the file system's clock, by the number. */
 bool file_is_older(const struct open_file *a, const struct open_file *b);
 

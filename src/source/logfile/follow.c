@@ -232,7 +232,7 @@ int follow_next(struct follow *f, enum lines_want want, struct line *ret)
 			if (r > 0)
 				continue;
 		}
-		if (s->lines.piped && compressed_end(s, &f->path))
+		if (s->lines.piped && compressed_end(s))
 			continue;
 		if (!next_is_written(s))
 			return 0;

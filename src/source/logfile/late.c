@@ -2,8 +2,8 @@
  * A daemon writes to the old file until it reopens its log, and of several writers one may be
  * slower than the others. So files that were left are watched for a minute, and what comes there is
  * read. A line without its end counts only after a second: write(2) across a page is not atomic.
- * The beginnings of more files are kept, so that none is read again under another name or as a
- * copy.
+ * If more than four are written at the same time, the oldest is a gap. The beginnings of more files
+ * are kept, so that none is read again under another name or as a copy.
  *
  * A late file that was truncated is read again as well: a copy may have the rest, and something may
  * have been written since. If it is empty, and all that was seen of it was read, nothing is
@@ -65,6 +65,16 @@ static bool is_unchanged(struct segments *s, struct segment *file, uint64_t size
 	return true;
 }
 
+/* Whether enough files were left after late file @at that it is not read again. */
+static bool is_abandoned(const struct segments *s, size_t at)
+{
+	size_t newer = 0;
+
+	for (size_t i = at + 1; i < s->late.n; i++)
+		newer += s->late.files[i].fd >= 0 && s->late.files[i].seen_offset > 0;
+	return newer >= SEGMENTS_LATE_READ;
+}
+
 int late_look(struct segments *s, const struct path *path)
 {
 	struct stat st;
@@ -82,6 +92,10 @@ int late_look(struct segments *s, const struct path *path)
 		if (!is_worth(s, file)) {
 			if (file->fd >= 0 && segments_now(s) >= file->until_usec)
 				segments_close_late(s, file);
+			continue;
+		}
+		if (is_abandoned(s, i)) {
+			segments_abandon_late(s, file);
 			continue;
 		}
 		r = segments_return(s, file);

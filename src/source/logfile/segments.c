@@ -200,13 +200,35 @@ void segments_drop_late(struct segments *s, size_t at)
 	memmove(file, file + 1, (--s->late.n - at) * sizeof(*file));
 }
 
+void segments_abandon_late(struct segments *s, struct segment *file)
+{
+	struct file_id id = {.ino = file->ino,
+			     .fingerprint = file_head_hash(&file->head, file->head.n),
+			     .offset = file->offset};
+	char name[FILE_NAME_SIZE], reason[512];
+	uint64_t left_usec = file->until_usec - STAY_USEC, now = segments_now(s);
+
+	file_name(file->fd, name);
+	(void)snprintf(reason, sizeof(reason),
+		       "%s was written after it and %d newer files were rotated: that was not read",
+		       name, SEGMENTS_LATE_READ);
+	segments_add_gap(s, &id, left_usec < now ? left_usec : now, now, reason);
+	segments_close_late(s, file);
+}
+
 static void leave(struct segments *s, struct segment file)
 {
 	struct segments_late *late = &s->late;
 
 	if (late->n == ARRAY_SIZE(late->files)) {
-		if (late->files[0].fd >= 0)
-			segments_close_late(s, &late->files[0]);
+		struct segment *oldest = &late->files[0];
+		struct stat st;
+
+		if (oldest->fd >= 0 && fstat(oldest->fd, &st) == 0 &&
+		    (uint64_t)st.st_size != oldest->offset)
+			segments_abandon_late(s, oldest);
+		else if (oldest->fd >= 0)
+			segments_close_late(s, oldest);
 		segments_drop_late(s, 0);
 	}
 	file.until_usec = segments_now(s) +

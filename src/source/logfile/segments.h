@@ -15,10 +15,11 @@
 #include "source/logfile/unpack.h"
 #include "source/logfile/watch.h"
 
-#define ROTATIONS_MAX	  200 /* older ones are a gap */
-#define SEGMENTS_MAX	  (ROTATIONS_MAX + 8)
-#define SEGMENTS_LATE_MAX 32
-#define SEGMENTS_GAPS_MAX 4
+#define ROTATIONS_MAX	   200 /* older ones are a gap */
+#define SEGMENTS_MAX	   (ROTATIONS_MAX + 8)
+#define SEGMENTS_LATE_MAX  32
+#define SEGMENTS_LATE_READ 4 /* the newest ones that are read again */
+#define SEGMENTS_GAPS_MAX  4
 
 /* After a clock was set back, an hour is read twice rather than lost. */
 #define SEGMENTS_CLOCK_SLACK_USEC UINT64_C(3600000000)
@@ -135,6 +136,9 @@ void segments_leave_unread(struct segments *s, const struct open_file *file);
 
 /* Closes a late file; its beginning is still known. */
 void segments_close_late(struct segments *s, struct segment *file);
+
+/* Closes a late file that was written and is not read again: a gap names it. */
+void segments_abandon_late(struct segments *s, struct segment *file);
 
 /* Forgets late file @at, which is closed or the caller's. */
 void segments_drop_late(struct segments *s, size_t at);

@@ -174,6 +174,78 @@ static void one_that_stays_short_is_let_go(void **state)
 	assert_quiet(t);
 }
 
+/* Six rotations within a minute: auth.log.1 is the oldest, and u0 to u6 were read. */
+static void leave_many(struct scene *t)
+{
+	char user[16], rotation[16];
+
+	write_login(t->log, "u0-and-more");
+	start(t, NULL, true);
+	assert_reads(t, "u0-and-more");
+	for (unsigned i = 1; i <= 6; i++) {
+		(void)snprintf(rotation, sizeof(rotation), "auth.log.%u", i);
+		assert_int_equal(rename(t->log, name(t, rotation)), 0);
+		(void)snprintf(user, sizeof(user), "u%u-and-more", i);
+		write_login(t->log, user);
+		assert_told(t, user);
+	}
+}
+
+static void write_late(struct scene *t, unsigned i)
+{
+	char user[16], rotation[16];
+
+	(void)snprintf(rotation, sizeof(rotation), "auth.log.%u", i);
+	(void)snprintf(user, sizeof(user), "l%u", i);
+	write_login(name(t, rotation), user);
+}
+
+static void four_late_files_are_read(void **state)
+{
+	struct scene *t = *state;
+
+	leave_many(t);
+	for (unsigned i = 3; i <= 6; i++)
+		write_late(t, i);
+	assert_told(t, "l6 l5 l4 l3");
+	for (unsigned i = 6; i >= 3; i--)
+		write_late(t, i);
+	write_login(t->log, "u7");
+	assert_told(t, "l3 l4 l5 l6 u7");
+	assert_quiet(t);
+}
+
+static void a_fifth_late_file_is_a_gap_that_names_it(void **state)
+{
+	struct scene *t = *state;
+	struct record r;
+
+	leave_many(t);
+	for (unsigned i = 2; i <= 6; i++)
+		write_late(t, i);
+	assert_int_equal(source_process(t->source), 0);
+	assert_int_equal(source_next(t->source, &r), 1);
+	assert_int_equal(source_details(t->source, &r), 0);
+	assert_int_equal(r.kind, RECORD_GAP);
+	assert_non_null(memmem(r.reason.p, r.reason.n, name(t, "auth.log.2"), strlen(t->dir) + 11));
+	assert_true(r.from_usec > 0);
+	assert_true(r.from_usec <= r.realtime_usec);
+	assert_reads(t, "l6 l5 l4 l3");
+	/* Once. */
+	write_late(t, 2);
+	write_login(t->log, "u7");
+	assert_told(t, "u7");
+	assert_quiet(t);
+}
+
+static void rotations_that_nobody_writes_to_are_no_gap(void **state)
+{
+	struct scene *t = *state;
+
+	leave_many(t);
+	assert_quiet(t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -186,6 +258,9 @@ int main(void)
 		TEST(one_that_is_truncated_and_written_between_two_looks_is_a_gap),
 		TEST(one_that_began_short_is_read_from_its_begin),
 		TEST(one_that_stays_short_is_let_go),
+		TEST(four_late_files_are_read),
+		TEST(a_fifth_late_file_is_a_gap_that_names_it),
+		TEST(rotations_that_nobody_writes_to_are_no_gap),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
