@@ -26,8 +26,9 @@
 #include "command/recover.h"
 #include "config.h"
 #include "store/delivery.h"
+#include "store/delivery_file.h"
 #include "store/file.h"
-#include "store/ledger/ledger.h"
+#include "store/ledger/writer.h"
 #include "store/position.h"
 #include "store/reserve.h"
 
@@ -335,7 +336,7 @@ struct intake_counts intake_counts(const struct intake *in)
 /* Whether there is room now: the reserve was given back. */
 static bool make_room(struct intake *in, int error)
 {
-	if (!reserve_helps(error) || !reserve_give_back(in->dirfd))
+	if (!reserve_helps(error) || !reserve_release(in->dirfd))
 		return false;
 	log_crit("%s: %s; the reserve is used now, make room", in->directory.data,
 		 strerror(-error));

@@ -17,7 +17,7 @@
 #include "command/preview.h"
 #include "command/recover.h"
 #include "store/file.h"
-#include "store/ledger/ledger.h"
+#include "store/ledger/format.h"
 #include "store/position.h"
 
 /* The position, without a right to write there; a state that is not there is none. */
