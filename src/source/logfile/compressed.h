@@ -1,10 +1,6 @@
 /* Compressed segments: rotations that were compressed before they were read. */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-
-#include "source/logfile/file_id.h"
 #include "source/logfile/segments.h"
 
 /* After the last line of the first segment, which is compressed. Whether it added a gap. */

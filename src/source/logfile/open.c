@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -22,17 +21,6 @@
 #define SINCE_SLACK_USEC USEC_PER_MIN
 
 #define OPEN_TRIES 5 /* of a file that is truncated meanwhile */
-
-static void add_gap_of_lost(struct segments *s, const struct path *path, const struct file_id *p,
-			    uint64_t read_usec)
-{
-	char reason[512];
-
-	(void)snprintf(reason, sizeof(reason),
-		       "the file that was %.300s no longer exists, and was not read to its end",
-		       path->name);
-	segments_add_gap(s, p, read_usec, segments_now(s), reason);
-}
 
 /* Whether a copy was made just before the last lines were read: it has nothing to add. */
 static bool was_copied_before(const struct path *path, const struct file_id *p, uint64_t read_usec,
@@ -98,7 +86,10 @@ static int resume(struct segments *s, const struct path *path, const struct file
 		r = rotations_append(s, path, &since, &except, read_usec);
 	/* A file that cannot be unpacked may be it, and is a gap of its own. */
 	if (p->ino != 0 && !found && !copied && !compressed_have_unknown(s))
-		add_gap_of_lost(s, path, p, read_usec);
+		segments_add_gap(s, p, read_usec, segments_now(s),
+				 "the file that was %.300s no longer exists, and was not read to "
+				 "its end",
+				 path->name);
 	if (now->fd >= 0)
 		k = segments_append(s, now, 0, since_usec);
 	return r < 0 ? r : k;

@@ -2,13 +2,8 @@
  */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #include "base/error.h"
-#include "source/logfile/file_id.h"
 #include "source/logfile/segments.h"
-#include "source/logfile/watch.h"
 
 struct path {
 	char *name, *dir; /* owned; absolute; NULL for standard input */

@@ -9,7 +9,6 @@
 #include "source/logfile/rotations.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -281,27 +280,19 @@ static int list(const struct path *path, const struct timespec *since,
 	return r;
 }
 
-static void add_gap_of_many(struct segments *s, const struct path *path,
-			    const struct open_file *first)
-{
-	struct file_id id = {.ino = first->st.st_ino};
-	char reason[512];
-
-	(void)snprintf(reason, sizeof(reason),
-		       "of the rotations of %.300s only the newest %d were read: older ones exist",
-		       path->name, ROTATIONS_MAX);
-	segments_add_gap(s, &id, s->read_usec, file_time_usec(&first->st.st_mtim), reason);
-}
-
 /* Queues what was listed before segment @at. Their number, or -errno. */
 static int queue(struct segments *s, const struct path *path, size_t at, struct rotations *l,
 		 uint64_t since_usec)
 {
 	size_t n = l->n;
+	struct file_id id = {.ino = n > 0 ? l->files[0].st.st_ino : 0};
 	int r = 0;
 
 	if (l->full && n > 0)
-		add_gap_of_many(s, path, &l->files[0]);
+		segments_add_gap(s, &id, s->read_usec, file_time_usec(&l->files[0].st.st_mtim),
+				 "of the rotations of %.300s only the newest %d were read: older "
+				 "ones exist",
+				 path->name, ROTATIONS_MAX);
 	l->n = 0;
 	for (size_t i = 0; i < n; i++) {
 		int k = segments_insert(s, at + i, &l->files[i], 0, since_usec);

@@ -12,7 +12,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -36,17 +35,6 @@ static bool agrees(const struct segments *s, const struct file_head *head)
 	if (n > fresh.n)
 		n = fresh.n;
 	return memcmp(fresh.p, head->bytes + from, n) == 0;
-}
-
-static void add_gap(struct segments *s, const struct path *path, const struct file_id *lost)
-{
-	char reason[512];
-
-	(void)snprintf(reason, sizeof(reason),
-		       "%.300s was truncated, and no copy of its content exists: lines that were "
-		       "not read before are lost",
-		       path->name);
-	segments_add_gap(s, lost, s->intact_usec, segments_now(s), reason);
 }
 
 /* Whether a late file was read completely, and nobody writes to it now. */
@@ -117,7 +105,10 @@ static int queue_truncated(struct segments *s, const struct path *path)
 	at += (size_t)r;
 	if (!copied && !was_read(&s->queue[0], &again.st) && !(nameless && at > 1) &&
 	    !compressed_have_unknown(s) && !was_copied(s, path, &again.st)) {
-		add_gap(s, path, &lost);
+		segments_add_gap(s, &lost, s->intact_usec, segments_now(s),
+				 "%.300s was truncated, and no copy of its content exists: lines "
+				 "that were not read before are lost",
+				 path->name);
 		since_usec = segments_since_gap(s);
 	}
 
