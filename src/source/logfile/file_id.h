@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "base/buffer.h"
+#include "base/cleanup.h"
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/slice.h"
@@ -75,6 +76,8 @@ struct file_id {
 };
 
 void file_id_done(struct file_id *id);
+
+#define AUTO_FILE_ID CLEANUP(file_id_done)
 
 /* Appends all but the offset and the times. -ENOMEM, -E2BIG. */
 int file_id_write(const char *path, uint64_t dev, uint64_t ino, const struct file_head *h,

@@ -110,8 +110,8 @@ static int append_next(struct follow *f, const struct open_file *now)
 	}
 	(void)late_forget(s, now, &offset);
 	r = segments_append(s, now, offset, 0);
-	if (r == 0 && state.ino == now->st.st_ino && state.dev == now->st.st_dev)
-		s->queue[s->n - 1].head = state.head;
+	if (r == 0)
+		path_set_head(&state, &s->queue[s->n - 1]);
 	return r;
 }
 

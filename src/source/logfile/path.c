@@ -143,6 +143,12 @@ void path_look(const struct path *path, struct path_state *ret)
 	(void)close(file.fd);
 }
 
+void path_set_head(const struct path_state *state, struct segment *segment)
+{
+	if (segment->dev == state->dev && segment->ino == state->ino)
+		segment->head = state->head;
+}
+
 bool path_names(const struct path *path, int fd)
 {
 	struct stat named, st;

@@ -43,13 +43,6 @@ static bool was_read(const struct segment *file, const struct stat *st)
 	return file->cut && st->st_size == 0 && (file->offset == file->seen_offset || file->final);
 }
 
-/* Rotations were compared with this beginning: one that is read now could hide a copy. */
-static void set_head(struct segment *file, const struct path_state *state)
-{
-	if (file->dev == state->dev && file->ino == state->ino)
-		file->head = state->head;
-}
-
 /* Finds the rest of the lost generation. A copy that lacks bytes of the current line is useless. */
 static bool find_copy(const struct segments *s, const struct path *path, const struct stat *st,
 		      struct open_file *ret)
@@ -118,7 +111,7 @@ static int queue_truncated(struct segments *s, const struct path *path)
 	r = segments_insert(s, at, &again, 0, since_usec);
 	if (r < 0)
 		return r;
-	set_head(&s->queue[at], &state);
+	path_set_head(&state, &s->queue[at]);
 	s->queue[0].dead = true;
 	/* Without a whole copy, the line that was being written is all that is left. */
 	if (copied)
@@ -155,7 +148,7 @@ static int queue_before_first(struct segments *s, const struct path *path,
 	}
 	/* One of these may hold what was read of it, so only its beginning now counts. */
 	k = file_head_read(s->queue[r].fd, &s->queue[r].head);
-	set_head(&s->queue[r], &state);
+	path_set_head(&state, &s->queue[r]);
 	return k < 0 ? k : 1;
 }
 
