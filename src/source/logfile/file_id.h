@@ -17,7 +17,7 @@
 #include "source/logfile/unpack.h"
 
 #define FILE_HEAD_SIZE 512
-#define FILE_COPY_MIN  32 /* fewer bytes do not tell a copy from another log */
+#define FILE_COPY_MIN  32 /* fewer bytes do not identify a copy */
 #define FILE_COPY_USEC                                                                             \
 	UINT64_C(60000000) /* from a copy's last write to the truncation, at most                  \
 			    */

@@ -1,3 +1,8 @@
+/*
+ * A segment is an open file with the offset and the time from which it counts. Whoever inserts one
+ * before the first begins with it at once; what was read of the former first is kept as its offset.
+ * Left files stay open for a minute, as late files, and stay known for longer.
+ */
 #include "source/logfile/segments.h"
 
 #include <errno.h>
@@ -337,7 +342,7 @@ void segments_add_gap(struct segments *s, const struct file_id *id, uint64_t fro
 	va_start(args, format);
 	(void)vsnprintf(g->reason, sizeof(g->reason), format, args);
 	va_end(args);
-	/* The start time tells it from another gap at the same offset. */
+	/* The start time distinguishes it from another gap at the same offset. */
 	(void)snprintf(g->identity, sizeof(g->identity), "gap:%llu:%016llx%016llx:%llu:%llu",
 		       (unsigned long long)id->ino, (unsigned long long)id->fingerprint.high,
 		       (unsigned long long)id->fingerprint.low, (unsigned long long)id->offset,

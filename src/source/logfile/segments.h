@@ -76,7 +76,7 @@ struct segments {
 	struct buffer before; /* if it is compressed: the line before its offset */
 	unsigned begun;	      /* counts the segments that were begun */
 	bool closing;	      /* it is read to its end, and then left */
-	bool check;	      /* something may have happened to it or to the path */
+	bool check;	      /* it or the path may have changed */
 	uint64_t intact_usec; /* when it was last seen not to be truncated */
 
 	uint64_t previous_end; /* up to where the segment before it was read */
