@@ -9,25 +9,19 @@
 
 #include "base/timetext.h"
 
-#define WHY_SIZE 128
-
-static const char *why(const struct segment *first, int fault, char storage[WHY_SIZE])
+const char *compressed_why(enum compression compression, int fault, char storage[COMPRESSED_WHY])
 {
-	const char *program = unpack_program(first->compression);
+	const char *program = unpack_program(compression);
 
 	if (!program)
 		return "it is compressed, and neither by gzip nor by xz nor by zstd";
 	if (fault == UNPACK_E_SHORT)
 		return "it holds less than was read of it before";
-	if (fault == UNPACK_E_MISSING)
-		(void)snprintf(storage, WHY_SIZE, "%s is not installed or must not be executed",
-			       program);
-	else if (fault == UNPACK_E_DAMAGED)
-		(void)snprintf(storage, WHY_SIZE, "%s reports that it is damaged or ends too early",
-			       program);
-	else
-		(void)snprintf(storage, WHY_SIZE, "%s cannot be run: %s", program,
-			       strerror(-fault));
+	(void)snprintf(storage, COMPRESSED_WHY, "%s %s%s", program,
+		       fault == UNPACK_E_MISSING   ? "is not installed or must not be executed"
+		       : fault == UNPACK_E_DAMAGED ? "reports that it is damaged or ends too early"
+						   : "cannot be run: ",
+		       fault < 0 ? strerror(-fault) : "");
 	return storage;
 }
 
@@ -36,7 +30,7 @@ bool compressed_end(struct segments *s)
 	const struct segment *first = &s->queue[0];
 	struct file_id id = segments_first_id(s);
 	uint64_t from_usec = s->read_usec, to_usec = segments_written_usec(s);
-	char name[FILE_NAME_SIZE], storage[WHY_SIZE];
+	char name[FILE_NAME_SIZE], storage[COMPRESSED_WHY];
 	int fault = unpack_end(&s->unpack);
 
 	lines_finish(&s->lines);
@@ -47,7 +41,7 @@ bool compressed_end(struct segments *s)
 	segments_add_gap(s, &id, from_usec, from_usec > to_usec ? from_usec : to_usec,
 			 "%s was not read%s: %s", name,
 			 fault == UNPACK_E_DAMAGED || fault == UNPACK_E_SHORT ? " to its end" : "",
-			 why(first, fault, storage));
+			 compressed_why(first->compression, fault, storage));
 	return true;
 }
 

@@ -165,28 +165,22 @@ int open_stream(struct segments *s, bool follow, struct error *err)
 static int check_compressed(const struct path *path, const struct source_options *options,
 			    struct open_file *file, struct error *err)
 {
-	const char *program;
+	char storage[COMPRESSED_WHY];
+	bool unknown;
 
 	file->compression = compression_of(file->fd, path->base);
 	if (file->compression == COMPRESSION_NONE)
 		return 0;
-	program = unpack_program(file->compression);
 	file_unpack_head(file);
+	unknown = !unpack_program(file->compression);
 	if (options->follow || options->from_end)
 		error_set(err, path->name, 0, 0,
 			  "is compressed: nothing more will be logged there; it can be read by "
 			  "report, and by scan with --dry-run or --since=TIME");
-	else if (!program)
-		error_set(err, path->name, 0, 0,
-			  "is compressed, and neither by gzip nor by xz nor by zstd: pass "
-			  "it unpacked on standard input, with --log-file=-");
-	else if (file->fault == UNPACK_E_DAMAGED && file->head.n == 0)
-		error_set(err, path->name, 0, 0,
-			  "cannot be unpacked: %s reports that it is damaged", program);
-	else if (file->fault == UNPACK_E_MISSING)
-		error_set(err, path->name, 0, 0,
-			  "is compressed, and %s is not installed or must not be executed",
-			  program);
+	else if (unknown || (file->fault != 0 && file->head.n == 0))
+		error_set(err, path->name, 0, 0, "cannot be unpacked: %s%s",
+			  compressed_why(file->compression, file->fault, storage),
+			  unknown ? "; pass it unpacked on standard input, with --log-file=-" : "");
 	else
 		return 0;
 	return SOURCE_E_UNREADABLE;

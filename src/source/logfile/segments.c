@@ -230,7 +230,7 @@ static void leave(struct segments *s, struct segment file)
 		struct segment *oldest = &late->files[0];
 		struct stat st;
 
-		if (oldest->fd >= 0 && fstat(oldest->fd, &st) == 0 &&
+		if (oldest->fd >= 0 && oldest->seen_offset > 0 && fstat(oldest->fd, &st) == 0 &&
 		    (uint64_t)st.st_size != oldest->offset)
 			segments_abandon_late(s, oldest);
 		else if (oldest->fd >= 0)
