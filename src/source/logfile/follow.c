@@ -247,6 +247,7 @@ int follow_next(struct follow *f, enum lines_want want, struct line *ret)
 static int write_prefix(struct follow *f, const struct segment *segment, size_t at)
 {
 	struct follow_prefix *p = &f->prefix;
+	int r;
 
 	if (p->text.len > 0 && p->begun == f->segments.begun && p->at == at &&
 	    p->n == segment->head.n)
@@ -255,7 +256,10 @@ static int write_prefix(struct follow *f, const struct segment *segment, size_t 
 	p->begun = f->segments.begun;
 	p->at = at;
 	p->n = segment->head.n;
-	return file_id_write(f->path.name, segment->dev, segment->ino, &segment->head, &p->text);
+	r = file_id_write(f->path.name, segment->dev, segment->ino, &segment->head, &p->text);
+	if (r < 0)
+		buffer_clear(&p->text);
+	return r;
 }
 
 int follow_write_position(struct follow *f, uint64_t offset, uint64_t until_usec,
