@@ -113,7 +113,6 @@ uint64_t journal_steady_usec(void)
 /* The order matters: taking the fd late leaks deleted files (systemd issue 14695). */
 int journal_open_again(struct journal *s)
 {
-	const char *directory = journal_directory(s);
 	int r;
 
 	sd_journal_close(s->j);
@@ -132,8 +131,8 @@ int journal_open_again(struct journal *s)
 	if (s->paths)
 		r = sd_journal_open_files(&s->j, (const char **)s->paths, 0);
 	else
-		r = directory ? sd_journal_open_directory(&s->j, directory, 0)
-			      : sd_journal_open(&s->j, SD_JOURNAL_LOCAL_ONLY);
+		r = s->directory ? sd_journal_open_directory(&s->j, s->directory, 0)
+				 : sd_journal_open(&s->j, SD_JOURNAL_LOCAL_ONLY);
 	if (r < 0)
 		return r;
 	r = journal_add_matches(s, s->j);
@@ -355,13 +354,10 @@ int journal_open(const char *directory, const struct source_options *options, st
 	}
 	s->follow = options->follow;
 	if (s->follow && !directory) {
-		journal_machine_look(&s->machine);
-		if (s->machine.moved)
-			journal_machine_follow(&s->machine);
 		s->connection_fd = connection_watch();
-		journal_active_begin(&s->active, s->machine.directory);
+		journal_active_begin(&s->active);
 	}
-	r = journal_access_check(journal_directory(s), err);
+	r = journal_access_check(s->directory, err);
 	if (r != 0) {
 		(void)source_free(&s->source);
 		return r;

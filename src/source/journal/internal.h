@@ -8,7 +8,6 @@
 #include "source/journal/boots.h"
 #include "source/journal/cursor.h"
 #include "source/journal/live.h"
-#include "source/journal/machine.h"
 #include "source/journal/roots.h"
 #include "source/journal/skipped.h"
 #include "source/source.h"
@@ -52,7 +51,6 @@ struct journal {
 
 	int epoll_fd; /* of what wait_fd() gives: journal, roots and connections; -1: none */
 	struct journal_roots roots;
-	struct journal_machine machine;
 	int connection_fd;	  /* connection_watch(); -1: none */
 	uint64_t look_until_usec; /* look often until then; CLOCK_MONOTONIC */
 
@@ -72,12 +70,6 @@ struct journal {
 static inline bool journal_is_local(const struct journal *s)
 {
 	return !s->directory && !s->paths;
-}
-
-/* The directory that is read; NULL: paths, or wherever sd_journal_open(3) looks. */
-static inline const char *journal_directory(const struct journal *s)
-{
-	return s->directory || !*s->machine.directory ? s->directory : s->machine.directory;
 }
 
 static inline bool journal_reads_apart(const struct journal *s)

@@ -57,15 +57,12 @@ void journal_active_init(struct journal_active *a)
 		a->files[i] = (struct active_file){.home = a->homes[i], .fd = -1, .reader_fd = -1};
 }
 
-void journal_active_begin(struct journal_active *a, const char *directory)
+void journal_active_begin(struct journal_active *a)
 {
 	char machine[SD_ID128_STRING_MAX] = "";
-	const char *slash = strrchr(directory, '/');
 	sd_id128_t id;
 
-	if (slash)
-		(void)snprintf(machine, sizeof(machine), "%s", slash + 1);
-	else if (sd_id128_get_machine(&id) >= 0)
+	if (sd_id128_get_machine(&id) >= 0)
 		(void)sd_id128_to_string(id, machine);
 	for (size_t i = 0; i < ACTIVE_ROOTS; i++) {
 		close_file(&a->files[i]);

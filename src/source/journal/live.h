@@ -47,11 +47,8 @@ struct journal_active {
 /* Before journal_active_begin(): nothing is held, and done() may be called. */
 void journal_active_init(struct journal_active *a);
 
-/*
- * Holds the files of this machine from the next look on: those in @directory's place, where
- * journald went when the machine ID changed, or "". Without inotify(7) none are held.
- */
-void journal_active_begin(struct journal_active *a, const char *directory);
+/* Holds the files of this machine from the next look on. Without inotify(7) none are held. */
+void journal_active_begin(struct journal_active *a);
 void journal_active_done(struct journal_active *a);
 
 /*

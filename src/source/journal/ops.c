@@ -23,6 +23,7 @@
 #include "source/journal/entry.h"
 #include "source/journal/internal.h"
 #include "source/journal/login_hint.h"
+#include "source/journal/machine.h"
 #include "source/journal/sigbus.h"
 #include "text/login.h"
 
@@ -32,7 +33,6 @@
 #define REOPEN_AFTER	5000		   /* entries whose mappings are worth giving back */
 #define LOOK_USEC	(3 * USEC_PER_SEC) /* after a connection, look often as long */
 #define LOOK_EVERY_USEC UINT64_C(20000)
-#define AWAIT_USEC	USEC_PER_SEC /* journald, to be started again under another machine ID */
 
 static struct journal *journal_of(struct source *s)
 {
@@ -178,8 +178,8 @@ static bool give_active(struct journal *s, struct record *ret)
 /* At the end: what sd_journal left out might have held logins. */
 static int give_left_out(struct journal *s, struct record *ret)
 {
-	int r = left_out_find(&s->left_out_told, s->paths, journal_directory(s), &s->active,
-			      s->looked_usec, &s->left_out);
+	int r = left_out_find(&s->left_out_told, s->paths, s->directory, &s->active, s->looked_usec,
+			      &s->left_out);
 
 	if (r <= 0)
 		return r == -EACCES ? r : 0;
@@ -410,10 +410,6 @@ static int journal_wait_fd(struct source *source, short *ret_events, uint64_t *r
 		*ret_timeout_usec = due > now ? due - now : 0;
 	if (now<s->look_until_usec && * ret_timeout_usec> LOOK_EVERY_USEC)
 		*ret_timeout_usec = LOOK_EVERY_USEC;
-	if (s->machine.awaited && *ret_timeout_usec > AWAIT_USEC)
-		*ret_timeout_usec = AWAIT_USEC;
-	if (s->machine.moved)
-		*ret_timeout_usec = 0;
 	return s->epoll_fd;
 }
 
@@ -428,26 +424,11 @@ static int follow_roots(struct journal *s)
 	(void)journal_remember_current(s); /* where its file is gone, the last place stands */
 	r = journal_open_again(s);
 	if (r >= 0)
-		r = journal_access_again(journal_directory(s));
+		r = journal_access_again(s->directory);
 	if (r >= 0)
 		r = journal_begin_pass(s);
 	s->gap = false;
 	return r;
-}
-
-/*
- * journald writes elsewhere. Up to when the other directory was read, only what is in the one of
- * before says.
- */
-static int follow_machine(struct journal *s)
-{
-	uint64_t begin, end;
-
-	if (sd_journal_get_cutoff_realtime_usec(s->j, &begin, &end) > 0)
-		s->last.until_usec = end;
-	journal_machine_follow(&s->machine);
-	journal_active_begin(&s->active, s->machine.directory);
-	return follow_roots(s);
 }
 
 static int journal_process(struct source *source)
@@ -457,8 +438,8 @@ static int journal_process(struct source *source)
 
 	if (s->connection_fd >= 0 && connection_happened(s->connection_fd))
 		s->look_until_usec = journal_steady_usec() + LOOK_USEC;
-	if (s->machine.moved)
-		return follow_machine(s);
+	if (journal_is_local(s) && journal_machine_changed())
+		return -ESTALE;
 	if (s->roots.fd >= 0 && journal_roots_changed(&s->roots))
 		return follow_roots(s);
 	if (s->active.n_taken > 0)
@@ -469,9 +450,7 @@ static int journal_process(struct source *source)
 		r = begin_again(s);
 	else if (r == SD_JOURNAL_INVALIDATE)
 		r = journal_access_again(
-			journal_directory(s)); /* sd_journal leaves out what it cannot read */
-	if (journal_is_local(s))
-		journal_machine_look(&s->machine);
+			s->directory); /* sd_journal leaves out what it cannot read */
 	return r < 0 ? r : 0;
 }
 
