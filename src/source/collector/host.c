@@ -114,7 +114,7 @@ static int open_files(struct lane *l, char *const *files, const struct source_op
 		      struct source **ret)
 {
 	struct error ignored = {0};
-	enum journal_gaps gaps = l->lost ? JOURNAL_GAPS_TOLD : JOURNAL_GAPS_KNOWN;
+	enum journal_gaps gaps = l->lost ? JOURNAL_GAPS_REPORTED : JOURNAL_GAPS_KNOWN;
 	int r = journal_open_files((const char *const *)files, options, gaps, ret, &ignored);
 
 	return r > 0 ? -EINVAL : r;
@@ -210,9 +210,9 @@ void lane_succeeded(struct lane *l)
 /* A fault that the journal has not got over itself: its mappings are not to be believed. */
 static int check_fault(int r)
 {
-	if (!journal_fault_seen())
+	if (!journal_sigbus_seen())
 		return r;
-	journal_fault_forget();
+	journal_sigbus_forget();
 	return -EIO;
 }
 

@@ -1,7 +1,7 @@
 /*
- * The cursor comes last in the text, so that whatever a later libsystemd writes into one needs no
- * escaping. Its form, "s=…;i=…;b=…;m=…;t=…;x=…", is that of sd_journal_get_cursor(3): opaque by
- * contract, but stable since systemd 38, and the flush from /run to /var leaves no other way.
+ * The cursor comes last in the text, so that it needs no escaping whatever a later libsystemd
+ * writes into it. Its form, "s=…;i=…;b=…;m=…;t=…;x=…", is opaque by contract but stable since
+ * systemd 38, and no other identity of an entry survives the flush from /run to /var.
  */
 #include "source/journal/cursor.h"
 
@@ -27,8 +27,8 @@ int journal_position_format(const struct journal_position *p, uint64_t until_use
 	return r < 0 ? r : buffer_printf(ret, " cursor=%s", p->cursor);
 }
 
-/* Takes "NAME=VALUE " from the left of @s. */
-static bool take_field(struct slice *s, const char *name, struct slice *ret)
+/* Cuts "NAME=VALUE " off the left of @s. */
+static bool cut_field(struct slice *s, const char *name, struct slice *ret)
 {
 	size_t n = strlen(name);
 	const char *end;
@@ -55,16 +55,16 @@ int journal_position_parse(struct slice text, struct journal_position *ret, stru
 		return SOURCE_E_POSITION;
 	}
 	text = slice_from(text, sizeof(head) - 1);
-	if (!take_field(&text, "time=", &time) || !take_field(&text, "until=", &until) ||
+	if (!cut_field(&text, "time=", &time) || !cut_field(&text, "until=", &until) ||
 	    number_parse_u64(time, UINT64_MAX, &p.time_usec) < 0 ||
 	    number_parse_u64(until, UINT64_MAX, &p.until_usec) < 0 ||
-	    (take_field(&text, "bound=", &bound) && bound.n != sizeof(p.bound) - 1)) {
+	    (cut_field(&text, "bound=", &bound) && bound.n != sizeof(p.bound) - 1)) {
 		error_set(err, NULL, 0, 0, "the position cannot be read");
 		return SOURCE_E_POSITION;
 	}
 	if (bound.n > 0)
 		memcpy(p.bound, bound.p, bound.n);
-	(void)take_field(&text, "boots=", &p.boots);
+	(void)cut_field(&text, "boots=", &p.boots);
 	if (!slice_starts_with(text, "cursor=") || text.n - 7 >= sizeof(p.cursor) ||
 	    memchr(text.p, '\0', text.n)) {
 		error_set(err, NULL, 0, 0, "the position cannot be read");
@@ -80,7 +80,7 @@ int journal_position_parse(struct slice text, struct journal_position *ret, stru
 	return 0;
 }
 
-/* The value of "K=" in a cursor; absent where it has none. */
+/* The value of "K=" in a cursor; p is NULL if it has none. */
 static struct slice cursor_part(struct slice cursor, char key)
 {
 	size_t i = 0;
@@ -115,18 +115,18 @@ int journal_cursor_identity(struct slice cursor, struct buffer *ret)
 	return r;
 }
 
-int journal_cursor_same_entry(struct slice a, struct slice b)
+bool journal_cursor_same_entry(struct slice a, struct slice b)
 {
 	for (const char *k = parts; *k; k++) {
 		struct slice x = cursor_part(a, *k), y = cursor_part(b, *k);
 
 		if (!x.p || !y.p || !slice_eq(x, y))
-			return 0;
+			return false;
 	}
-	return 1;
+	return true;
 }
 
-bool journal_cursor_behind(struct slice a, struct slice b)
+bool journal_cursor_after(struct slice a, struct slice b)
 {
 	struct slice x = cursor_part(a, 's'), y = cursor_part(b, 's');
 	uint64_t i, k;
@@ -136,7 +136,7 @@ bool journal_cursor_behind(struct slice a, struct slice b)
 	       number_parse_hex(cursor_part(b, 'i'), UINT64_MAX, &k) == 0 && k > i;
 }
 
-int journal_position_in_boot(const struct journal_position *p, const char *boot)
+bool journal_position_in_boot(const struct journal_position *p, const char *boot)
 {
 	return slice_eq_str(cursor_part(slice_of(p->cursor), 'b'), boot);
 }

@@ -1,11 +1,11 @@
 /* This machine's ID, and the directories of the journal that are named by it. */
 #pragma once
 
-#include <limits.h>
 #include <stdbool.h>
 
-#define JOURNAL_MACHINE_ID 33 /* 32 hexadecimal digits with a NUL */
-#define JOURNAL_ROOTS	   2  /* directories that journald writes below */
+#define JOURNAL_MACHINE_ID   33 /* 32 hexadecimal digits with a NUL */
+#define JOURNAL_MACHINE_PATH 64 /* bytes with a NUL: of a directory */
+#define JOURNAL_ROOTS	     2	/* directories that journald writes below */
 
 enum journal_root { JOURNAL_ROOT_STORED, JOURNAL_ROOT_VOLATILE };
 
@@ -16,7 +16,8 @@ enum journal_root { JOURNAL_ROOT_STORED, JOURNAL_ROOT_VOLATILE };
 int journal_machine_id(char ret[JOURNAL_MACHINE_ID]);
 
 /* The directory of @machine ("": it has no ID) below a root. */
-void journal_machine_directory(enum journal_root root, const char *machine, char ret[PATH_MAX]);
+void journal_machine_directory(enum journal_root root, const char *machine,
+			       char ret[JOURNAL_MACHINE_PATH]);
 
 /* Whether /etc/machine-id names another machine than journal_machine_id(). */
 bool journal_machine_changed(void);
