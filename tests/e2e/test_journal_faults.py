@@ -206,6 +206,25 @@ def a_machine_id_that_changes_ends_the_process_and_the_next_one_reads_the_new_jo
             harness.write("/etc/machine-id", first + "\n", 0o444)
 
 
+@case
+def what_new_users_wrote_before_entries_that_were_read_is_found(host):
+    uids = list(range(41000, 41005))
+    with Scene(host) as scene:
+        scene.watch.send(signal.SIGSTOP)
+        for uid in uids:  # each gets a journal file
+            run("setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", "logger", "-t",
+                "sshd", f"Accepted publickey for root from 203.0.113.66 port {uid} ssh2")
+        scene.login()
+        host.journal_sync()
+        scene.watch.send(signal.SIGCONT)
+        scene.await_told()
+        expect_equal(scene.watch.stop(), 0)
+        for _ in range(2):
+            found = re.findall(r"^UID=(41\d+)$", host.ledger(), re.M)
+            expect_equal(sorted(found), [str(uid) for uid in uids])
+            host.command("scan")
+
+
 # A journal that is replaced
 
 @case

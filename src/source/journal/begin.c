@@ -68,7 +68,7 @@ int journal_reopen(struct journal *s)
 	if (r < 0)
 		return r;
 	cursor_reader_note_bounds(&s->reader);
-	return 0;
+	return s->paths ? 0 : new_files_look(&s->new_files, &s->live, &s->reader, s->looked_usec);
 }
 
 int journal_resume(struct journal *s)
@@ -241,6 +241,7 @@ void journal_free(struct journal *s)
 	close_fd(s->wait.roots.fd);
 	orphans_done(&s->orphans);
 	live_done(&s->live);
+	new_files_done(&s->new_files);
 	skipped_done(&s->skipped);
 	free(s->directory);
 	free(s->paths);

@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "source/journal/gap.h"
+#include "source/journal/new_files.h"
 #include "source/journal/orphan.h"
 #include "source/journal/pass.h"
 #include "source/journal/repeats.h"
@@ -23,8 +24,9 @@ struct journal_wait {
 
 /* The record that next() returned last. */
 struct journal_record {
-	struct gap gap;	       /* kind GAP_NONE: it is an entry */
-	struct orphan *orphan; /* it is of this one; NULL: of the journal */
+	struct gap gap;		    /* kind GAP_NONE: it is an entry */
+	struct cursor_reader *side; /* an orphan's or a new file's; NULL: it is the journal's */
+	struct orphan *orphan;	    /* side is its reader */
 	struct buffer details, position, identity;
 };
 
@@ -41,6 +43,7 @@ struct journal {
 	struct repeats repeats; /* in files of one host */
 	struct live live;	/* of this machine's journal, if that is followed */
 	struct orphans orphans;
+	struct new_files new_files;
 	struct skipped skipped;
 	struct journal_wait wait;
 	struct journal_record record;

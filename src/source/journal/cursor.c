@@ -20,6 +20,8 @@ int journal_position_format(const struct journal_position *p, uint64_t until_use
 
 	int r = buffer_printf(ret, "%stime=%" PRIu64 " until=%" PRIu64, head, p->time_usec, until);
 
+	if (r == 0 && p->files_usec)
+		r = buffer_printf(ret, " files=%" PRIu64, p->files_usec);
 	if (r == 0 && *p->bound)
 		r = buffer_printf(ret, " bound=%s", p->bound);
 	if (r == 0 && p->boots.n > 0)
@@ -47,7 +49,7 @@ static bool cut_field(struct slice *s, const char *name, struct slice *ret)
 int journal_position_parse(struct slice text, struct journal_position *ret, struct error *err)
 {
 	struct journal_position p = {.cursor = ""};
-	struct slice time, until, bound = {NULL, 0};
+	struct slice time, until, files, bound = {NULL, 0};
 
 	if (!slice_starts_with(text, head)) {
 		error_set(err, NULL, 0, 0, "the position is not one of the journal: \"%.*s\"",
@@ -58,6 +60,8 @@ int journal_position_parse(struct slice text, struct journal_position *ret, stru
 	if (!cut_field(&text, "time=", &time) || !cut_field(&text, "until=", &until) ||
 	    number_parse_u64(time, UINT64_MAX, &p.time_usec) < 0 ||
 	    number_parse_u64(until, UINT64_MAX, &p.until_usec) < 0 ||
+	    (cut_field(&text, "files=", &files) &&
+	     number_parse_u64(files, UINT64_MAX, &p.files_usec) < 0) ||
 	    (cut_field(&text, "bound=", &bound) && bound.n != sizeof(p.bound) - 1)) {
 		error_set(err, NULL, 0, 0, "the position cannot be read");
 		return SOURCE_E_POSITION;
@@ -115,25 +119,38 @@ int journal_cursor_identity(struct slice cursor, struct buffer *ret)
 	return r;
 }
 
+static bool is_same(struct slice a, struct slice b, char key)
+{
+	struct slice x = cursor_part(a, key), y = cursor_part(b, key);
+
+	return x.p && y.p && slice_eq(x, y);
+}
+
 bool journal_cursor_same_entry(struct slice a, struct slice b)
 {
-	for (const char *k = parts; *k; k++) {
-		struct slice x = cursor_part(a, *k), y = cursor_part(b, *k);
-
-		if (!x.p || !y.p || !slice_eq(x, y))
+	for (const char *k = parts; *k; k++)
+		if (!is_same(a, b, *k))
 			return false;
-	}
 	return true;
+}
+
+/* Compares the hexadecimal numbers of both cursors. */
+static bool is_less(struct slice a, struct slice b, char key)
+{
+	uint64_t x, y;
+
+	return number_parse_hex(cursor_part(a, key), UINT64_MAX, &x) == 0 &&
+	       number_parse_hex(cursor_part(b, key), UINT64_MAX, &y) == 0 && x < y;
 }
 
 bool journal_cursor_after(struct slice a, struct slice b)
 {
-	struct slice x = cursor_part(a, 's'), y = cursor_part(b, 's');
-	uint64_t i, k;
+	return is_same(a, b, 's') && is_less(a, b, 'i');
+}
 
-	return x.p && y.p && slice_eq(x, y) &&
-	       number_parse_hex(cursor_part(a, 'i'), UINT64_MAX, &i) == 0 &&
-	       number_parse_hex(cursor_part(b, 'i'), UINT64_MAX, &k) == 0 && k > i;
+bool journal_cursor_precedes(struct slice a, struct slice b)
+{
+	return is_less(a, b, is_same(a, b, 's') ? 'i' : is_same(a, b, 'b') ? 'm' : 't');
 }
 
 bool journal_position_in_boot(const struct journal_position *p, const char *boot)

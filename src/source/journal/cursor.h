@@ -1,6 +1,7 @@
 /*
- * A place in the journal as text, "journal time=USEC until=USEC [bound=BOOT] [boots=ID,…]
- * cursor=CURSOR", and the parts of a cursor that name its entry in whatever file it is.
+ * A place in the journal as text, "journal time=USEC until=USEC [files=USEC] [bound=BOOT]
+ * [boots=ID,…] cursor=CURSOR", and the parts of a cursor that name its entry in whatever file it
+ * is.
  */
 #pragma once
 
@@ -17,9 +18,10 @@ struct journal_position {
 	char cursor[JOURNAL_CURSOR_MAX]; /* "": no entry read yet */
 	uint64_t time_usec;		 /* of the cursor's entry; 0: it was not one to read */
 	uint64_t until_usec;		 /* everything until then was read; 0: not known */
-	char bound[33];			 /* the only boot that is read; "": all (pass.h) */
-	struct slice boots;		 /* journal_boots_format() of the known ones; not owned */
-	bool one_sender;		 /* not in the text: files of one host */
+	uint64_t files_usec; /* files that begin later may have entries before it; 0: none */
+	char bound[33];	     /* the only boot that is read; "": all (pass.h) */
+	struct slice boots;  /* journal_boots_format() of the known ones; not owned */
+	bool one_sender;     /* not in the text: files of one host */
 };
 
 /* Appends the text of @p, with @until_usec if it is later than p's own. -ENOMEM, -E2BIG. */
@@ -47,6 +49,12 @@ bool journal_cursor_same_entry(struct slice a, struct slice b);
  * and its number is higher.
  */
 bool journal_cursor_after(struct slice a, struct slice b);
+
+/*
+ * Whether the entry of @a comes before that of @b in the order of sd_journal(3): by number within a
+ * sequence, else by monotonic time within a boot, else by time.
+ */
+bool journal_cursor_precedes(struct slice a, struct slice b);
 
 /* Whether the cursor's entry is of this boot (32 hexadecimal digits). */
 bool journal_position_in_boot(const struct journal_position *p, const char *boot);

@@ -38,7 +38,7 @@ static struct journal *journal_of(struct source *s)
 /* The reader that returned the last entry. */
 static struct cursor_reader *current(struct journal *s)
 {
-	return s->record.orphan ? &s->record.orphan->reader : &s->reader;
+	return s->record.side ? s->record.side : &s->reader;
 }
 
 /* The current entry's place; if its file is gone, the last place stays. */
@@ -53,11 +53,17 @@ static void remember(struct journal *s)
 /* What was read is not valid. That an orphan may be incomplete was reported. */
 static int recover_from_sigbus(struct journal *s)
 {
-	if (!s->record.orphan)
+	struct journal_record *r = &s->record;
+
+	if (!r->side)
 		return journal_resume(s);
-	journal_sigbus_forget();
-	orphans_drop(&s->orphans, s->record.orphan);
-	s->record.orphan = NULL;
+	if (r->orphan) {
+		journal_sigbus_forget();
+		orphans_drop(&s->orphans, r->orphan);
+	} else
+		new_files_retry(&s->new_files);
+	r->side = NULL;
+	r->orphan = NULL;
 	return 0;
 }
 
@@ -68,6 +74,13 @@ static int process(struct journal *s)
 	remember(s);
 	r = sd_journal_process(s->reader.j);
 	orphans_look(&s->orphans, &s->live, &s->reader, s->clock(CLOCK_MONOTONIC));
+	if (r == SD_JOURNAL_INVALIDATE) {
+		int k = new_files_look(&s->new_files, &s->live, &s->reader,
+				       s->clock(CLOCK_REALTIME));
+
+		if (k < 0)
+			return k;
+	}
 	return r;
 }
 
@@ -141,7 +154,7 @@ static int return_gap(struct journal *s, enum gap_kind kind, struct record *ret)
 
 /*
  * At the end of the journal: a file that was orphaned, or is missing, and else the next entry of
- * the orphans. 1 and record.gap or record.orphan; 0: there is none.
+ * the orphans. 1 and record.gap or record.side; 0: there is none.
  */
 static int next_orphan(struct journal *s, struct record *ret)
 {
@@ -156,7 +169,9 @@ static int next_orphan(struct journal *s, struct record *ret)
 		return return_gap(s, GAP_NO_LIVE, ret);
 	}
 	s->record.orphan = orphans_next(&s->orphans, &s->live);
-	return s->record.orphan != NULL;
+	if (s->record.orphan)
+		s->record.side = &s->record.orphan->reader;
+	return s->record.side != NULL;
 }
 
 /* Files that sd_journal skipped may have held logins. */
@@ -217,11 +232,22 @@ static int next_vacuumed(struct journal *s, struct record *ret)
 	return return_gap(s, GAP_VACUUMED, ret);
 }
 
+/* What sd_journal skips of new files comes before the next entry. */
+static int next_new(struct journal *s)
+{
+	int r = s->paths ? 0 : new_files_next(&s->new_files, &s->reader);
+
+	if (r > 0)
+		s->record.side = &s->new_files.reader;
+	return r;
+}
+
 static int journal_next(struct source *source, struct record *ret)
 {
 	struct journal *s = journal_of(source);
 
 	s->record.gap.kind = GAP_NONE;
+	s->record.side = NULL;
 	s->record.orphan = NULL;
 	if (s->reader.landing.gap)
 		return next_vacuumed(s, ret);
@@ -231,21 +257,24 @@ static int journal_next(struct source *source, struct record *ret)
 		struct slice message;
 		int r;
 
+		s->record.side = NULL;
 		s->record.orphan = NULL;
-		r = step(s);
+		r = next_new(s);
+		if (r == 0)
+			r = step(s);
 		if (r == 0)
 			r = next_orphan(s, ret);
 		if (r == 0)
 			return next_skipped(s, ret);
 		if (r < 0 || s->record.gap.kind != GAP_NONE)
 			return r;
-		if (!s->record.orphan && is_too_late(s)) {
+		if (!s->record.side && is_too_late(s)) {
 			/* The position stays before it. */
 			s->ended = true;
 			(void)sd_journal_previous(s->reader.j);
 			return 0;
 		}
-		if (!s->record.orphan)
+		if (!s->record.side)
 			s->gone_over++;
 		r = get_message(s, &message);
 		if (journal_sigbus_seen()) {
@@ -277,7 +306,7 @@ static int journal_details(struct source *source, struct record *r)
 	struct journal_record *d = &s->record;
 	struct cursor_reader *reader = current(s);
 	struct journal_position *place =
-		d->orphan ? &reader->place : boot_pass_place(&s->pass, reader);
+		d->side ? &reader->place : boot_pass_place(&s->pass, reader);
 	int k;
 
 	if (r->kind == RECORD_GAP)
@@ -294,7 +323,7 @@ static int journal_details(struct source *source, struct record *r)
 	}
 	if (k < 0)
 		return k;
-	if (d->orphan)
+	if (d->side)
 		place->boots = s->reader.place.boots;
 	k = journal_position_format(place, 0, &d->position);
 	if (k >= 0)
