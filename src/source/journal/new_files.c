@@ -95,13 +95,14 @@ int new_files_look(struct new_files *n, const struct live *live, struct cursor_r
 	int k = opened_list(live, &list, &count);
 
 	if (k < 0)
-		return k;
+		return k == -ENOMEM ? k : 0; /* without /proc nothing is known of new files */
 	for (size_t i = 0; i < count && k == 0; i++) {
 		if (!read_times(list[i].fd, &head, &last))
 			continue;
 		if (last > latest)
 			latest = last;
-		if (since && head > since && *r->place.cursor && !is_known(n, &list[i]))
+		if ((since || n->known) && head > since && *r->place.cursor &&
+		    !is_known(n, &list[i]))
 			k = add(n, list[i].fd);
 	}
 	if (k < 0) {

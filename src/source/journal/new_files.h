@@ -27,7 +27,7 @@ void new_files_done(struct new_files *n);
  * Finds the files that sd_journal has opened since the last look, and that begin later. At the
  * first look these are the ones that begin after the place's files_usec. To be called after @r was
  * opened, and after sd_journal_process(3) opened or closed files. @now_usec: CLOCK_REALTIME.
- * -ENOMEM; -errno of opendir(3), fcntl(2).
+ * -ENOMEM; -errno of fcntl(2).
  */
 int new_files_look(struct new_files *n, const struct live *live, struct cursor_reader *r,
 		   uint64_t now_usec);

@@ -44,8 +44,7 @@ void orphans_drop(struct orphans *o, struct orphan *t)
 }
 
 /* Watched before it is read, so that what is appended later wakes. */
-static void add(struct orphans *o, struct live_file *file, const char *home,
-		const struct cursor_reader *r)
+static void add(struct orphans *o, const struct live_file *file, const struct cursor_reader *r)
 {
 	struct orphan *t;
 	char link[32];
@@ -56,7 +55,6 @@ static void add(struct orphans *o, struct live_file *file, const char *home,
 	*t = (struct orphan){.file = *file};
 	t->reader = (struct cursor_reader){
 		.j = STEAL_PTR(t->file.j), .programs = r->programs, .place = r->place};
-	(void)snprintf(t->home, sizeof(t->home), "%s", home);
 	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", file->fd);
 	t->watch = inotify_add_watch(o->fd, link, IN_MODIFY);
 }
@@ -68,7 +66,7 @@ void orphans_look(struct orphans *o, struct live *l, const struct cursor_reader 
 		struct live_file file;
 
 		if (live_look(l, (enum journal_root)i, &file))
-			add(o, &file, l->homes[i], r);
+			add(o, &file, r);
 	}
 	live_note_missing(l, o->n > 0, now_usec);
 }
@@ -137,8 +135,8 @@ int orphan_describe(const struct orphan *t, struct buffer *ret)
 	char now[PATH_MAX];
 	int r = live_file_path(&t->file, now);
 
-	r = r == 1 ? buffer_printf(ret, "the journal file %s was moved to %s", t->home, now)
-		   : buffer_printf(ret, "the journal file %s was deleted", t->home);
+	r = r == 1 ? buffer_printf(ret, "the journal file %s was moved to %s", t->file.path, now)
+		   : buffer_printf(ret, "the journal file %s was deleted", t->file.path);
 	return r < 0 ? r
 		     : buffer_append_str(ret,
 					 " while journald writes to it: logins may be missing "

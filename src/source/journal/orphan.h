@@ -13,7 +13,6 @@
 
 struct orphan {
 	struct live_file file;
-	char home[JOURNAL_MACHINE_PATH + 16]; /* its name while it was live */
 	struct cursor_reader reader;
 	bool reported;
 	bool begun; /* the reader is at its place */

@@ -42,12 +42,26 @@ static bool is_open(const struct look *l, const struct stat *st)
 	return false;
 }
 
-static bool is_reported(const struct skipped *s, uint64_t inode)
+/* Without a birth time that of a file which is written to changes, but not what was reported. */
+static bool is_known(const struct skipped *s, struct skipped_id id)
 {
-	for (size_t i = 0; i < s->n_reported; i++)
-		if (s->reported[i] == inode)
+	for (size_t i = 0; i < s->n_known; i++)
+		if (s->known[i].inode == id.inode &&
+		    (s->known[i].reported || s->known[i].born_usec == id.born_usec))
 			return true;
 	return false;
+}
+
+static int note(struct skipped *s, struct skipped_id id, bool reported)
+{
+	struct skipped_id *more = reallocarray(s->known, s->n_known + 1, sizeof(*more));
+
+	if (!more)
+		return -ENOMEM;
+	id.reported = reported;
+	s->known = more;
+	more[s->n_known++] = id;
+	return 0;
 }
 
 /* When it was made, or on a file system that does not record that, when it was last written. */
@@ -63,54 +77,31 @@ static uint64_t born(const char *path)
 	return (uint64_t)at->tv_sec * USEC_PER_SEC + at->tv_nsec / 1000;
 }
 
-/* 1 if the index of an open file is damaged; 0; -ENOMEM. */
-static int look_into(struct look *l, const char *path, struct skipped_id id)
-{
-	struct skipped *s = l->s;
-	struct skipped_id *more;
-	int r;
-
-	for (size_t i = 0; i < s->n_whole; i++)
-		if (s->whole[i].inode == id.inode && s->whole[i].born_usec == id.born_usec)
-			return 0;
-	r = journal_index_check(path);
-	if (r <= 0)
-		return r == 0 ? 1 : r == -ENOMEM ? r : 0;
-	more = reallocarray(s->whole, s->n_whole + 1, sizeof(*more));
-	if (!more)
-		return -ENOMEM;
-	s->whole = more;
-	more[s->n_whole++] = id;
-	return 0;
-}
-
 /* 1 if it is skipped, and notes that as reported; 0; -EACCES; -ENOMEM. */
 static int look_at(struct look *l, const char *path)
 {
 	struct skipped_id id;
 	struct stat st;
-	uint64_t *more;
+	int r;
 
-	if (stat(path, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size == 0 ||
-	    is_reported(l->s, st.st_ino))
+	if (stat(path, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size == 0)
 		return 0;
-	id = (struct skipped_id){st.st_ino, born(path)};
+	id = (struct skipped_id){.inode = st.st_ino, .born_usec = born(path)};
+	if (is_known(l->s, id))
+		return 0;
 	if (is_open(l, &st)) {
-		int r = look_into(l, path, id);
-
-		if (r <= 0)
-			return r;
+		r = journal_index_check(path);
+		if (r != 0)
+			return r > 0 ? note(l->s, id, false) : r == -ENOMEM ? r : 0;
 	} else if (id.born_usec + YOUNG_USEC > l->looked_usec) {
 		l->young = true;
 		return 0;
 	}
 	if (access(path, R_OK) < 0)
 		return errno == EACCES ? -EACCES : 0;
-	more = reallocarray(l->s->reported, l->s->n_reported + 1, sizeof(*more));
-	if (!more)
-		return -ENOMEM;
-	l->s->reported = more;
-	more[l->s->n_reported++] = id.inode;
+	r = note(l->s, id, true);
+	if (r < 0)
+		return r;
 	l->ret->id = id;
 	(void)snprintf(l->ret->path, sizeof(l->ret->path), "%s", path);
 	return 1;
@@ -183,6 +174,5 @@ int skipped_find(struct skipped *s, char *const *paths, const char *directory,
 
 void skipped_done(struct skipped *s)
 {
-	free(s->whole);
-	free(s->reported);
+	free(s->known);
 }

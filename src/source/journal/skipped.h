@@ -10,6 +10,7 @@
 /* Which file it is, however it is renamed. */
 struct skipped_id {
 	uint64_t inode, born_usec;
+	bool reported; /* it was skipped; else its index is whole */
 };
 
 struct skipped_file {
@@ -19,10 +20,8 @@ struct skipped_file {
 
 /* Files that need no other look, and what the last look depended on. */
 struct skipped {
-	struct skipped_id *whole; /* their index is whole */
-	size_t n_whole;
-	uint64_t *reported; /* inodes */
-	size_t n_reported;
+	struct skipped_id *known;
+	size_t n_known;
 	size_t descriptors;
 	uint64_t looked_usec;
 };
