@@ -88,6 +88,7 @@ static inline int source_wait_fd(struct source *s, short *ret_events, uint64_t *
 	return s->ops->wait_fd(s, ret_events, ret_timeout_usec);
 }
 
+/* 0; -ESTALE: the log is elsewhere now, which only a new process can find; -errno. */
 static inline int source_process(struct source *s)
 {
 	return s->ops->process(s);
