@@ -47,16 +47,13 @@ static bool find(char path[PATH_MAX])
  * In the child. This process has no threads. Signals that are blocked stay so until the sender has
  * its handlers: one that comes before must not end it with alerts that wait.
  */
-static void become_sender(enum sender_mode mode, pid_t parent, int input_fd, const char *path,
-			  char **argv)
+static void become_sender(enum sender_mode mode, pid_t parent, const char *path, char **argv)
 {
 	if (mode == SENDER_FOLLOW) {
 		(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
 		if (getppid() != parent)
 			_exit(STATUS_FAILED);
 	}
-	if (input_fd >= 0 && dup2(input_fd, STDIN_FILENO) < 0)
-		_exit(STATUS_FAILED);
 	/* The service manager's socket and watchdog are the keeper's. */
 	(void)unsetenv("NOTIFY_SOCKET");
 	(void)unsetenv("WATCHDOG_USEC");
@@ -66,11 +63,11 @@ static void become_sender(enum sender_mode mode, pid_t parent, int input_fd, con
 
 static const char *const words[] = {
 	[SENDER_ONCE] = NULL,	      [SENDER_FLUSH] = "--flush", [SENDER_APPLY] = "--apply",
-	[SENDER_FOLLOW] = "--follow", [SENDER_TEST] = "--test",	  [SENDER_STDIN] = "--stdin",
+	[SENDER_FOLLOW] = "--follow", [SENDER_TEST] = "--test",
 };
 
 static int start(enum sender_mode mode, const char *word, const struct options *options,
-		 const char *state_directory, int input_fd, pid_t *ret)
+		 const char *state_directory, pid_t *ret)
 {
 	char path[PATH_MAX], state[PATH_MAX + 32], config[PATH_MAX + 32];
 	char self[] = "loginbell-deliver", first[64], verbose[] = "--verbose";
@@ -108,15 +105,15 @@ static int start(enum sender_mode mode, const char *word, const struct options *
 		return STATUS_FAILED;
 	}
 	if (pid == 0)
-		become_sender(mode, parent, input_fd, path, argv);
+		become_sender(mode, parent, path, argv);
 	*ret = pid;
 	return STATUS_DONE;
 }
 
 int sender_start(enum sender_mode mode, const struct options *options, const char *state_directory,
-		 int input_fd, pid_t *ret)
+		 pid_t *ret)
 {
-	return start(mode, words[mode], options, state_directory, input_fd, ret);
+	return start(mode, words[mode], options, state_directory, ret);
 }
 
 int sender_show(const struct options *options, const char *state_directory, const char *id)
@@ -126,7 +123,7 @@ int sender_show(const struct options *options, const char *state_directory, cons
 	int r;
 
 	(void)snprintf(word, sizeof(word), "--show=%s", id);
-	r = start(SENDER_ONCE, word, options, state_directory, -1, &pid);
+	r = start(SENDER_ONCE, word, options, state_directory, &pid);
 	return r == STATUS_DONE ? sender_wait(pid) : r;
 }
 

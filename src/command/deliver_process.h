@@ -12,16 +12,14 @@ enum sender_mode {
 	SENDER_APPLY,  /* does what is asked for (store/request.h), or has a running one do it */
 	SENDER_FOLLOW, /* stays; gets SIGTERM when this process dies */
 	SENDER_TEST,   /* sends a test message; needs no state directory (NULL) */
-	SENDER_STDIN,  /* sends the alerts that it reads from its standard input; the same */
 };
 
 /*
  * Looks for the sender in $LOGINBELL_DELIVER, beside this executable, then in libexecdir, and
- * starts it, with @input_fd as its standard input (-1: that of this process). What is wrong is
- * told. The exit status that the command ends with when it cannot.
+ * starts it. What is wrong is told. The exit status that the command ends with when it cannot.
  */
 int sender_start(enum sender_mode mode, const struct options *options, const char *state_directory,
-		 int input_fd, pid_t *ret);
+		 pid_t *ret);
 
 /* Has it print the mails that tell of the alert @id, as they would go; its exit status. */
 int sender_show(const struct options *options, const char *state_directory, const char *id);

@@ -2,13 +2,14 @@
  * For each line, of the command line or of standard input: how it is read, and which rule decides.
  * A line may be a message alone or have a syslog header.
  */
+#include "command/explain.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "command/commands.h"
 #include "command/session.h"
 #include "command/table.h"
 #include "text/display.h"
@@ -71,7 +72,7 @@ static void say_verdict(struct explain *e, const struct judged *j)
 	case JUDGED_ALLOWED:
 		printf("  %-12s allowed by %s:%u\n", "verdict", j->verdict.file, j->verdict.line);
 		break;
-	case JUDGED_UNASKED:
+	case JUDGED_SKIPPED:
 		printf("  %-12s no alert: left out by Methods= or Pattern=\n", "verdict");
 		break;
 	case JUDGED_ALERT:

@@ -86,7 +86,7 @@ static int name_others(struct forgeries *f, struct alert *a)
 	return r;
 }
 
-int forgeries_take(struct forgeries *f, struct alert *a)
+int forgeries_add(struct forgeries *f, struct alert *a)
 {
 	struct forgery *s = slot_of(f, a);
 	int r;
@@ -107,7 +107,7 @@ int forgeries_take(struct forgeries *f, struct alert *a)
 	return 0;
 }
 
-void forgeries_told(struct forgeries *f, const struct alert *a, uint64_t now_usec)
+void forgeries_reported(struct forgeries *f, const struct alert *a, uint64_t now_usec)
 {
 	struct forgery *s = slot_of(f, a);
 

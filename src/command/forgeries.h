@@ -35,11 +35,11 @@ void forgeries_init(struct forgeries *f);
 void forgeries_done(struct forgeries *f);
 
 /*
- * Takes a forged alert: 1 if it is to be told now; forgeries_told() is due when that was done. 0 if
+ * Takes a forged alert: 1 if it is to be told now; forgeries_reported() is due when that was done. 0 if
  * it is held. -ENOMEM, -E2BIG.
  */
-int forgeries_take(struct forgeries *f, struct alert *a);
-void forgeries_told(struct forgeries *f, const struct alert *a, uint64_t now_usec);
+int forgeries_add(struct forgeries *f, struct alert *a);
+void forgeries_reported(struct forgeries *f, const struct alert *a, uint64_t now_usec);
 
 /*
  * The next joined alert whose window ended (@all: any that is held): 1 and *ret, which lives until

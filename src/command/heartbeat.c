@@ -73,7 +73,7 @@ static int count(struct buffer *ret, const char *before, uint64_t n, const char 
 				      n == 1 ? "" : "s", behind);
 }
 
-int heartbeat_tell(const struct heartbeat *h, struct buffer *ret)
+int heartbeat_describe(const struct heartbeat *h, struct buffer *ret)
 {
 	int r = h->logins == 0 ? buffer_append_str(ret, "no SSH login")
 			       : count(ret, "", h->logins, "SSH login", "");

@@ -28,4 +28,4 @@ int heartbeat_write(const struct heartbeat *h, uint64_t now_usec, uint64_t stead
 int heartbeat_read(struct slice text, uint64_t now_usec, uint64_t steady_usec, struct heartbeat *h);
 
 /* "12 SSH logins, 10 of them allowed", and what else there was. Appends. -ENOMEM, -E2BIG. */
-int heartbeat_tell(const struct heartbeat *h, struct buffer *ret);
+int heartbeat_describe(const struct heartbeat *h, struct buffer *ret);

@@ -1,6 +1,7 @@
-/* Nothing is kept for this beside the ledger: an end that was told is the last thing it tells. */
+/* The ledger is the only memory: if its last `instance` alert is a start, that run did not stop. */
 #include "command/instance.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,12 +9,10 @@
 #include "config.h"
 #include "store/ledger/reader.h"
 
-#define NAME	"loginbell " LOGINBELL_VERSION
-#define STARTED " was started"
+#define NAME "loginbell " LOGINBELL_VERSION
 
-/* Whether the last `instance` alert is that of a start. A ledger that cannot be read tells nothing.
- */
-static bool is_without_end(int dirfd)
+/* Whether the previous run did not record its end; false if the ledger cannot be read. */
+static bool was_killed(int dirfd)
 {
 	struct ledger_reader *reader = NULL;
 	bool started = false;
@@ -24,27 +23,27 @@ static bool is_without_end(int dirfd)
 		return false;
 	while ((r = ledger_reader_next(reader, &a)) > 0)
 		if (r != LEDGER_E_REPLACED && a.kind == ALERT_INSTANCE)
-			started = memmem(a.reason.p, a.reason.n, STARTED, strlen(STARTED)) != NULL;
+			started = a.started;
 	(void)ledger_reader_free(reader);
 	return r == 0 && started;
 }
 
 int instance_started(int dirfd, struct buffer *ret)
 {
-	return buffer_printf(ret, NAME STARTED "%s",
-			     is_without_end(dirfd) ? "; the run before did not come to its end: it "
-						     "was killed, or the machine was"
-						   : "");
+	return buffer_printf(ret, NAME " was started%s",
+			     was_killed(dirfd) ? "; the previous run did not stop by itself: it "
+						 "was killed, or the machine went down"
+					       : "");
 }
 
-int instance_stopped(int number, struct buffer *ret)
+int instance_stopped(int signal, struct buffer *ret)
 {
-	return number ? buffer_printf(ret, NAME " was stopped by signal %d (%s)", number,
-				      strsignal(number))
+	return signal ? buffer_printf(ret, NAME " was stopped by signal %d (%s)", signal,
+				      strsignal(signal))
 		      : buffer_append_str(ret, NAME " ended with its input");
 }
 
-/* SIGKILL and the like are somebody's will; SIGABRT of a watchdog is a slow machine's. */
+/* SIGKILL and the like are sent on purpose; the watchdog's SIGABRT has the result "watchdog". */
 const char *instance_crash(void)
 {
 	static const char *const crashes[] = {"SEGV", "BUS", "ILL", "FPE", "ABRT", "SYS"};

@@ -1,28 +1,24 @@
 /*
- * The one way into the ledger: records of a source are judged, alerts appended and made durable,
- * and only then the position moves.
+ * The one way into the ledger: the records of a source are judged, alerts are appended and made
+ * durable, and only then the position moves.
  */
 #pragma once
 
-#include "command/handover.h"
 #include "command/session.h"
 
 struct intake;
 
 /*
- * Opens the state for writing: the directory (made where missing), reader.lock, the ledger. Tells
- * what is wrong; gives the exit status. Nothing of the log has been read before.
+ * Opens the state for writing (reader_state.h) and the ledger, before anything of the log is read.
+ * @session must outlive the intake. Logs what is wrong and returns the exit status.
  */
 int intake_open(struct session *session, struct intake **ret);
 struct intake *intake_free(struct intake *in);
 
-/* The directory of the state, as a path and as a descriptor; they live as long as the intake. */
+/* The state directory's path; it lives as long as the intake. */
 const char *intake_directory(const struct intake *in);
 
-/*
- * The stored position: a text that lives as long as the intake, NULL where there is none. Where it
- * is damaged, or was removed, that is told, and what reading goes on from instead is given.
- */
+/* As reader_position_load(). */
 int intake_position(struct intake *in, const char **ret);
 
 enum intake_mode {
@@ -31,40 +27,39 @@ enum intake_mode {
 };
 
 /*
- * Takes all records that the session's source has now. 0; -errno: of the source, or of the state
- * directory; in both cases the position is before all that is not durable, and the source is to
- * be opened anew at intake_position(). While the ledger takes nothing, alerts are handed over and
- * following goes on for some seconds before that. Ends early, with the rest for the next time, when
- * the session's stop_usec is over, or, without one, when SIGTERM or SIGINT is blocked and pending.
+ * Reads all records that the session's source has now. 0; -errno of the source or the state: the
+ * position is then before everything that is not durable, and the source must be opened again at
+ * intake_position(). Ends early, with the rest for the next call, when the session's stop_usec is
+ * over, or, without one, when SIGTERM or SIGINT is blocked and pending.
  */
 int intake_drain(struct intake *in, enum intake_mode mode);
 
-/* Saves the source's position now, e.g. of the first start. -errno. */
+/* Saves the source's position now, for example that of the first start. -errno. */
 int intake_save_position(struct intake *in);
 
 /*
- * When, on clock_steady(), intake_drain() has something to do that no record tells of: a joined
- * alert of forged records is to be written, or the ledger tried again. UINT64_MAX: nothing.
+ * When, on clock_steady(), intake_drain() has something to do without a new record: a joined alert
+ * of forged records is due. UINT64_MAX: never.
  */
 uint64_t intake_due(const struct intake *in);
 
-/* What the ledger could not take; lives as long as the intake. */
-struct handover *intake_handover(struct intake *in);
-
-/* Writes an `instance` alert, where a destination wants it; @number is of a signal, or 0. -errno.
+/*
+ * Record an `instance` alert, if a destination wants such alerts; @signal is 0 if the input ended.
+ * -errno.
  */
 int intake_started(struct intake *in);
-int intake_stopped(struct intake *in, int number);
+int intake_stopped(struct intake *in, int signal);
 
-/* Tells, as a gap, of a crash that this process runs behind (instance_crash()). -errno. */
+/* Records a gap if the service crashed and this process runs after it (instance_crash()). -errno.
+ */
 int intake_crashed(struct intake *in);
 
-/* When the next heartbeat is due, on clock_steady(). UINT64_MAX: none is, now. */
+/* When the next heartbeat is due, on clock_steady(). UINT64_MAX: there is none. */
 uint64_t intake_heartbeat_due(const struct intake *in);
 
 /*
- * Writes the heartbeat if it is due; for INTAKE_FINAL, if it would be before the next time, likely.
- * To be called when intake_drain() just went well. Where it cannot be, it is tried again later.
+ * Records the heartbeat if it is due; with INTAKE_FINAL also if it would be due before the next
+ * run. To be called after a successful intake_drain(). A failure is tried again later.
  */
 void intake_heartbeat(struct intake *in, enum intake_mode mode);
 

@@ -1,17 +1,16 @@
 /*
- * The order of questions: is it a login at all (on the message alone, so that nothing else is
- * fetched for a record that is none); did sshd write it; can it be read; does a rule allow it; do
- * Methods= and Pattern= want it. Text that is made here (decoded names, reason, id) lives in the
+ * The questions, in this order: is it a login (by the message alone, so that nothing else is
+ * fetched for other records); did sshd write it; can it be parsed; does a rule allow it; do
+ * Methods= and Pattern= select it. Text that is made here (decoded names, reason, ID) lives in the
  * judge's buffers until the next call.
  */
 #include "command/judge.h"
 
 #include <errno.h>
-#include <inttypes.h>
-#include <stdio.h>
 
 #include "base/hash.h"
 #include "command/options.h"
+#include "command/reason.h"
 #include "text/login.h"
 #include "text/pattern.h"
 
@@ -54,7 +53,7 @@ static int compile_pattern(struct judge *j, struct error *err)
 	if (r != PATTERN_E_SYNTAX)
 		return r;
 	error_set(err, c->pattern_file, c->pattern_line, 0,
-		  "Pattern= is no expression: %s (at its byte %u)", fault.text, fault.column);
+		  "Pattern= is not a valid expression: %s (at byte %u)", fault.text, fault.column);
 	return STATUS_WRONG;
 }
 
@@ -96,14 +95,14 @@ struct slice judge_fault(const struct judge *j)
 	return buffer_slice(&j->fault);
 }
 
-/* A search that fails by its limit counts as found: the login alerts. */
-static bool pattern_wants(struct judge *j, struct slice message)
+/* A search that runs into its limit counts as found, so that no login is lost. */
+static bool pattern_selects(struct judge *j, struct slice message)
 {
 	return !j->pattern ||
 	       pattern_search(j->pattern, j->pattern_memory, message) != PATTERN_ABSENT;
 }
 
-static bool methods_want(const struct config *c, struct slice method)
+static bool methods_select(const struct config *c, struct slice method)
 {
 	if (c->methods.n == 0)
 		return true;
@@ -118,12 +117,7 @@ static bool methods_want(const struct config *c, struct slice method)
 	return false;
 }
 
-static void make_id(struct judge *j, struct slice identity)
-{
-	(void)hash128_hex(hash_fnv_add(hash_fnv_init(), identity.p, identity.n), j->id);
-}
-
-/* A decoded field, in @b. */
+/* Decodes a field into @b if sshd escaped it. */
 static int decode(const struct login *login, struct slice s, struct buffer *b, struct slice *ret)
 {
 	int r;
@@ -162,8 +156,8 @@ static int fill_login(struct judge *j, const struct login *login, struct alert *
 }
 
 /*
- * Padding that was taken off the end may have stood where sshd cut the message: a certificate ID
- * that ends in a CA of its author's choice would be read as the CA.
+ * Blanks that were removed from the end may show that sshd cut the message there: a certificate ID
+ * that ends in a CA of its author's choice would then be read as the CA.
  */
 static void distrust_end(struct login *login)
 {
@@ -171,88 +165,16 @@ static void distrust_end(struct login *login)
 	login->cert_id = login->cert_serial = login->ca_fingerprint = (struct slice){NULL, 0};
 }
 
-static int say(struct judge *j, struct alert *a, const char *reason)
+static void judge_gap(const struct record *r, struct judged *ret)
 {
-	int r;
-
-	buffer_clear(&j->reason);
-	r = buffer_append_str(&j->reason, reason);
-	a->reason = buffer_slice(&j->reason);
-	return r;
-}
-
-static int say_why_not_allowed(struct judge *j, const struct judged *judged, struct alert *a)
-{
-	const struct verdict *v = &judged->verdict;
-	int r;
-
-	buffer_clear(&j->reason);
-	if (v->refusal == WHITELIST_REFUSAL_AMBIGUOUS)
-		r = buffer_append_str(&j->reason,
-				      "the address could be read at more than one "
-				      "place of the message, so no rule may allow it");
-	else if (v->refusal == WHITELIST_REFUSAL_MATCH_LIMIT)
-		r = buffer_printf(&j->reason,
-				  "the expression at %s:%u ran into its limit, and no other rule "
-				  "allows it",
-				  v->refusal_file, v->refusal_line);
-	else if (v->refusal == WHITELIST_REFUSAL_CUT)
-		r = buffer_printf(&j->reason,
-				  "the message was cut at its end, so the rule at %s:%u cannot "
-				  "hold, and no other allows it",
-				  v->refusal_file, v->refusal_line);
-	else if (whitelist_size(j->whitelist) == 0)
-		r = buffer_append_str(&j->reason, "there is no whitelist");
-	else
-		r = buffer_append_str(&j->reason, "no rule of the whitelist allows it");
-	if (r == 0 && j->fault.len > 0)
-		r = buffer_printf(&j->reason,
-				  "; a newer whitelist is faulty and not in force: %.*s",
-				  (int)j->fault.len, j->fault.data);
-	a->reason = buffer_slice(&j->reason);
-	return r;
-}
-
-static int say_forged(struct judge *j, const struct record *r, struct alert *a)
-{
-	int k;
-
-	buffer_clear(&j->reason);
-	if (!r->uid_known)
-		k = buffer_append_str(&j->reason,
-				      "nobody vouches for who wrote this record: it "
-				      "carries no user id");
-	else if (r->uid == 0 && !r->comm.p)
-		k = buffer_append_str(&j->reason,
-				      "it came from the standard output of a command that ran "
-				      "as root, not from sshd");
-	else if (r->uid == 0)
-		k = buffer_printf(&j->reason,
-				  "it was written by the command \"%.*s\" as root, not "
-				  "by sshd",
-				  (int)r->comm.n, r->comm.p);
-	else
-		k = buffer_printf(&j->reason,
-				  "it was written by user id %" PRIu64 "%s%.*s%s, not by sshd",
-				  r->uid, r->comm.p ? " (command \"" : "", (int)r->comm.n,
-				  r->comm.p ? r->comm.p : "", r->comm.p ? "\")" : "");
-	a->reason = buffer_slice(&j->reason);
-	return k;
-}
-
-static int judge_gap(struct judge *j, const struct record *r, struct judged *ret)
-{
-	if (r->kind == RECORD_DROPPED && !r->trusted) {
-		ret->judgement = JUDGED_NOTHING;
-		return 0;
-	}
+	/* Anybody may write that records were dropped. */
+	if (r->kind == RECORD_DROPPED && !r->trusted)
+		return;
 	ret->judgement = JUDGED_ALERT;
 	ret->alert.kind = ALERT_GAP;
 	ret->alert.trusted = true;
 	ret->alert.from_usec = r->from_usec;
-	buffer_clear(&j->reason);
 	ret->alert.reason = r->reason;
-	return 0;
 }
 
 static int judge_login(struct judge *j, const struct record *r, const struct login *login,
@@ -260,21 +182,25 @@ static int judge_login(struct judge *j, const struct record *r, const struct log
 {
 	struct whitelist_query q = {
 		.login = login, .message = r->message, .host = r->host, .now_usec = now_usec};
+	int k;
 
 	whitelist_judge(j->whitelist, &q, &ret->verdict);
 	if (ret->verdict.allowed) {
 		ret->judgement = JUDGED_ALLOWED;
 		return 0;
 	}
-	if (!methods_want(j->config, login->method) || !pattern_wants(j, r->message)) {
-		ret->judgement = JUDGED_UNASKED;
+	if (!methods_select(j->config, login->method) || !pattern_selects(j, r->message)) {
+		ret->judgement = JUDGED_SKIPPED;
 		return 0;
 	}
 	ret->judgement = JUDGED_ALERT;
-	return say_why_not_allowed(j, ret, &ret->alert);
+	k = reason_not_allowed(&ret->verdict, whitelist_size(j->whitelist), buffer_slice(&j->fault),
+			       &j->reason);
+	ret->alert.reason = buffer_slice(&j->reason);
+	return k;
 }
 
-/* @login and @reading: what login_parse() made of the message. */
+/* @reading and @login are the results of login_parse(). */
 static int judge_parsed(struct judge *j, const struct record *r, enum login_reading reading,
 			struct login *login, uint64_t now_usec, struct judged *ret)
 {
@@ -296,12 +222,12 @@ static int judge_parsed(struct judge *j, const struct record *r, enum login_read
 					 .trusted = r->trusted,
 					 .count = r->count,
 					 .message = r->message}};
-	if (r->identity.n > 0) {
-		make_id(j, r->identity);
-		a->id = (struct slice){j->id, HASH128_HEX - 1};
-	}
+	buffer_clear(&j->reason);
+	if (r->identity.n > 0)
+		a->id = slice_of(hash128_hex(
+			hash_fnv_add(hash_fnv_init(), r->identity.p, r->identity.n), j->id));
 	if (r->kind != RECORD_MESSAGE)
-		return judge_gap(j, r, ret);
+		judge_gap(r, ret);
 	if (reading == LOGIN_NONE)
 		return 0;
 	if (reading == LOGIN_ACCEPTED) {
@@ -314,11 +240,14 @@ static int judge_parsed(struct judge *j, const struct record *r, enum login_read
 	if (!r->trusted) {
 		a->kind = ALERT_FORGED;
 		ret->judgement = JUDGED_ALERT;
-		return say_forged(j, r, a);
+		k = reason_forged(r, &j->reason);
+		a->reason = buffer_slice(&j->reason);
+		return k;
 	}
 	if (reading == LOGIN_UNREADABLE) {
 		ret->judgement = JUDGED_ALERT;
-		return say(j, a, "the message claims a login and cannot be read");
+		a->reason = SLICE_LITERAL(REASON_UNREADABLE);
+		return 0;
 	}
 	return judge_login(j, r, login, now_usec, ret);
 }
@@ -349,13 +278,13 @@ int judge_record(struct judge *j, struct source *s, struct record *r, uint64_t n
 		return 0;
 	}
 	k = source_details(s, r);
-	if (k == -EAGAIN) { /* it comes once more */
+	if (k == -EAGAIN) { /* source_next() returns it again */
 		*ret = (struct judged){.judgement = JUDGED_NOTHING};
 		return 0;
 	}
 	if (k < 0)
 		return k;
-	/* The journal's details bring a message of their own. */
+	/* The journal's details include the message again, whole. */
 	if (r->message.p != message.p || r->message.n != message.n)
 		reading = parse(r, &login);
 	return judge_parsed(j, r, reading, &login, now_usec, ret);

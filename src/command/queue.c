@@ -2,13 +2,14 @@
  * The queue of mails, as mailq(1), postcat(1) and postsuper(1) are for Postfix. It only shows, and
  * asks: what is asked for is done by the sender, which alone writes down what is done.
  */
+#include "command/queue.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 
 #include "base/cleanup.h"
 #include "base/log.h"
-#include "command/commands.h"
 #include "command/deliver_process.h"
 #include "command/queue_print.h"
 #include "store/file.h"
@@ -92,7 +93,7 @@ static int open_written(const struct queue *q, int *ret_dirfd)
 static int run_sender(struct queue *q, const struct options *options, enum sender_mode mode)
 {
 	pid_t pid;
-	int r = sender_start(mode, options, q->path.data, -1, &pid);
+	int r = sender_start(mode, options, q->path.data, &pid);
 
 	return r == STATUS_DONE ? sender_wait(pid) : r;
 }

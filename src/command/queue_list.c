@@ -179,7 +179,7 @@ static int add_waiting(const struct queue_to *to, const struct alert *a, struct 
 	struct queue_entry e = {.alert = a, .to = to, .state = DELIVERY_WAITING};
 	enum delivery_queue_name lane = delivery_class(a->kind);
 
-	if (!((to->config->events >> a->kind) & 1) || a->mailed)
+	if (!((to->config->events >> a->kind) & 1))
 		return 0;
 	add_frozen(&e, lane);
 	if (to->done && to->done->queues[lane].tries > 0)

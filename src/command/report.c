@@ -1,11 +1,12 @@
 /* Who logged in, when, from where, how, and the verdict. Changes nothing. */
+#include "command/report.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "command/commands.h"
-#include "command/session.h"
+#include "command/session_source.h"
 #include "command/table.h"
 
 #define TICK_ROWS 64
@@ -20,19 +21,19 @@ static int print_all(struct session *s, struct table *table)
 	while ((r = source_next(s->source, &record)) > 0) {
 		/* A clock that is read for each row takes a fortieth of the time of all. */
 		if (r == SOURCE_AGAIN || ++n % TICK_ROWS == 0)
-			session_tick(s);
+			progress_update(&s->progress, s->source, s->source_name);
 		if (r == SOURCE_AGAIN)
 			continue;
 		r = judge_record(s->judge, s->source, &record, clock_now(), &judged);
 		if (r == 0 && judged.judgement != JUDGED_NOTHING) {
-			s->seen++;
-			session_progress_done(s); /* the row takes the line's place */
+			s->progress.logins++;
+			progress_clear(&s->progress); /* the row takes the line's place */
 			r = table_row(table, &judged);
 		}
 		if (r < 0)
 			break;
 	}
-	session_progress_done(s);
+	progress_clear(&s->progress);
 	return r;
 }
 
@@ -58,7 +59,7 @@ static int report(struct session *s)
 		log_error("%s: %s", s->source_name, strerror(-r));
 		return STATUS_FAILED;
 	}
-	if (s->seen == 0 && o->output == OUTPUT_SHORT && !o->quiet)
+	if (s->progress.logins == 0 && o->output == OUTPUT_SHORT && !o->quiet)
 		printf("No SSH login in %s.\n", s->source_name);
 	return STATUS_DONE;
 }

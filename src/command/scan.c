@@ -2,20 +2,23 @@
  * One shot: everything since the last position goes into the ledger, and the sender mails it.
  * With --dry-run nothing is touched: what would be mailed is printed.
  */
+#include "command/scan.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
-#include <sys/wait.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/timetext.h"
-#include "command/commands.h"
 #include "command/deliver_process.h"
 #include "command/intake.h"
 #include "command/preview.h"
 #include "command/recover.h"
+#include "command/session_source.h"
+#include "command/temporary_state.h"
 #include "store/file.h"
 #include "store/ledger/format.h"
 #include "store/position.h"
@@ -80,18 +83,18 @@ static int dry_run(struct session *s)
 		return STATUS_FAILED;
 	}
 	while (r == 0 && (r = source_next(s->source, &record)) > 0) {
-		session_tick(s);
+		progress_update(&s->progress, s->source, s->source_name);
 		if (r == SOURCE_AGAIN) {
 			r = 0;
 			continue;
 		}
 		r = judge_record(s->judge, s->source, &record, clock_now(), &judged);
 		if (r == 0 && judged.judgement == JUDGED_ALERT) {
-			s->seen++;
+			s->progress.logins++;
 			r = preview_add(preview, &judged.alert);
 		}
 	}
-	session_progress_done(s);
+	progress_clear(&s->progress);
 	if (r == 0)
 		r = preview_finish(preview);
 	(void)preview_free(preview);
@@ -99,7 +102,7 @@ static int dry_run(struct session *s)
 		log_error("%s: %s", s->source_name, strerror(-r));
 		return STATUS_FAILED;
 	}
-	if (s->seen == 0 && !o->quiet)
+	if (s->progress.logins == 0 && !o->quiet)
 		printf("Nothing would be mailed: no login in %s that is not allowed.\n",
 		       s->source_name);
 	return STATUS_DONE;
@@ -132,7 +135,7 @@ static int read_all(struct session *s, struct intake *in)
 		return r;
 	tell_first_start(s, position == NULL);
 	r = intake_drain(in, INTAKE_FINAL);
-	session_progress_done(s);
+	progress_clear(&s->progress);
 	if (r < 0) {
 		log_error("%s: %s; what was recorded is mailed, the rest is for the next scan",
 			  s->source_name, strerror(-r));
@@ -144,36 +147,82 @@ static int read_all(struct session *s, struct intake *in)
 	return STATUS_DONE;
 }
 
-static int scan(struct session *s)
+/* Reads into the ledger; *directory, which stays empty if there is none, is that of the state. */
+static int record(struct session *s, struct buffer *directory)
 {
-	struct buffer directory AUTO_BUFFER = BUFFER_INIT(4096);
 	struct intake *in = NULL;
 	struct intake_counts counts;
-	pid_t sender;
-	int r, sent, status;
+	int r;
 
 	r = intake_open(s, &in);
 	if (r != STATUS_DONE)
 		return r;
 	/* Before it reads what may end it, too. */
 	r = intake_crashed(in) < 0 ? STATUS_FAILED : read_all(s, in);
-	sender = handover_sender(intake_handover(in));
-	if (sender && waitpid(sender, &status, 0) == sender)
-		handover_ended(intake_handover(in), status);
 	counts = intake_counts(in);
-	if (buffer_append_str(&directory, intake_directory(in)) < 0 || !buffer_cstr(&directory))
+	if (buffer_append_str(directory, intake_directory(in)) < 0 || !buffer_cstr(directory)) {
+		log_error("out of memory");
+		buffer_clear(directory);
 		r = STATUS_FAILED;
+	}
 	(void)intake_free(in); /* the lock: mailing may take long */
-	if (!directory.data)
-		return STATUS_FAILED;
-	if (!s->options->quiet && s->source)
+	if (directory->len > 0 && !s->options->quiet && s->source)
 		printf("%s: %" PRIu64 " logins, %" PRIu64 " alerts recorded\n", s->source_name,
 		       counts.logins, counts.alerts);
-	if (s->options->no_deliver)
-		return r;
-	sent = sender_start(SENDER_ONCE, s->options, directory.data, -1, &sender);
-	if (sent == STATUS_DONE)
-		sent = sender_wait(sender);
+	return r;
+}
+
+static int deliver(const struct session *s, const struct buffer *directory)
+{
+	pid_t sender;
+	int r = sender_start(SENDER_ONCE, s->options, directory->data, &sender);
+
+	return r == STATUS_DONE ? sender_wait(sender) : r;
+}
+
+static int scan(struct session *s)
+{
+	AUTO_BUFFER struct buffer directory = BUFFER_INIT(PATH_MAX);
+	int r = record(s, &directory), sent = STATUS_DONE;
+
+	if (directory.len > 0 && !s->options->no_deliver)
+		sent = deliver(s, &directory);
+	return r != STATUS_DONE ? r : sent;
+}
+
+/*
+ * Standard input cannot be read again from a position, so no state is kept of it: its alerts are
+ * sent from a directory that is removed when every message is accepted.
+ */
+static int scan_input(struct session *s)
+{
+	AUTO_BUFFER struct buffer directory = BUFFER_INIT(PATH_MAX);
+	struct options options = *s->options;
+	struct temporary_state state;
+	int r, sent = STATUS_DONE;
+
+	if (options.no_deliver) {
+		log_error("--no-deliver with standard input needs --state-directory");
+		return STATUS_WRONG;
+	}
+	r = temporary_state_make(&state, TEMPORARY_SENDER);
+	if (r < 0) {
+		log_error("cannot make a temporary directory in /var/tmp: %s", strerror(-r));
+		return STATUS_FAILED;
+	}
+	options.state_directory = state.path;
+	s->options = &options;
+	r = record(s, &directory);
+	if (directory.len > 0)
+		sent = deliver(s, &directory);
+	s->options = NULL;
+	if (sent != STATUS_DONE)
+		log_warning(
+			"%s is kept: not every message was accepted; to try again: loginbell "
+			"queue --flush --state-directory=%s",
+			state.path, state.path);
+	else
+		temporary_state_remove(&state);
 	return r != STATUS_DONE ? r : sent;
 }
 
@@ -182,8 +231,12 @@ int command_scan(const struct options *options)
 	struct session s;
 	int r = session_init(&s, options);
 
-	if (r == STATUS_DONE)
-		r = options->dry_run ? dry_run(&s) : scan(&s);
+	if (r == STATUS_DONE && options->dry_run)
+		r = dry_run(&s);
+	else if (r == STATUS_DONE && options_standard_input(options) && !options->state_directory)
+		r = scan_input(&s);
+	else if (r == STATUS_DONE)
+		r = scan(&s);
 	session_done(&s);
 	return r;
 }

@@ -3,6 +3,8 @@
  * and sender run or not. That they run is known by their locks; looking takes a shared lock for a
  * moment, which whoever starts just then waits for.
  */
+#include "command/status.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -11,7 +13,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/timetext.h"
-#include "command/commands.h"
 #include "command/session.h"
 #include "command/state_view.h"
 #include "config.h"
@@ -107,7 +108,7 @@ static void look_at(struct status *s, const struct alert *a)
 		struct waiting *w = &s->waiting[i];
 		enum delivery_state state = DELIVERY_WAITING;
 
-		if (!((to->events >> a->kind) & 1) || a->mailed)
+		if (!((to->events >> a->kind) & 1))
 			continue;
 		if (d)
 			state = delivery_state_of(d, a->kind, a->seq);

@@ -102,7 +102,7 @@ static struct slice verdict_word(const struct judged *j)
 	switch (j->judgement) {
 	case JUDGED_ALLOWED:
 		return SLICE_LITERAL("allowed");
-	case JUDGED_UNASKED:
+	case JUDGED_SKIPPED:
 		return SLICE_LITERAL("left");
 	case JUDGED_NOTHING:
 	case JUDGED_ALERT:
@@ -131,7 +131,7 @@ static int last_column(struct table *t, const struct judged *j)
 	}
 	if (r == 0 && j->judgement == JUDGED_ALLOWED)
 		r = buffer_printf(&t->row, "%s:%u", j->verdict.file, j->verdict.line);
-	else if (r == 0 && j->judgement == JUDGED_UNASKED)
+	else if (r == 0 && j->judgement == JUDGED_SKIPPED)
 		r = buffer_append_str(&t->row, "left out by Methods= or Pattern=");
 	else if (r == 0 && (a->kind != ALERT_LOGIN || !a->readable || a->ambiguous))
 		r = display_append(&t->row, a->reason);

@@ -4,6 +4,8 @@
  * source is opened anew at the stored position after a pause: nothing is skipped, and what is read
  * twice the ledger knows.
  */
+#include "command/watch.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
@@ -15,9 +17,9 @@
 #include "base/log.h"
 #include "base/notify.h"
 #include "base/timetext.h"
-#include "command/commands.h"
 #include "command/deliver_process.h"
 #include "command/intake.h"
+#include "command/session_source.h"
 #include "command/whitelist_files.h"
 
 #define RETRY_MIN_USEC	 USEC_PER_SEC
@@ -97,7 +99,7 @@ static void sender_begin(struct watch *w)
 {
 	uint64_t now = clock_steady();
 
-	if (sender_start(SENDER_FOLLOW, w->session.options, intake_directory(w->intake), -1,
+	if (sender_start(SENDER_FOLLOW, w->session.options, intake_directory(w->intake),
 			 &w->sender) != STATUS_DONE)
 		sender_later(w, now);
 	w->sender_started = now;
@@ -121,13 +123,10 @@ static void sender_ended(struct watch *w, int wait_status)
 static void reap(struct watch *w)
 {
 	int status;
-	pid_t other = handover_sender(intake_handover(w->intake));
 
 	/* Other children are the source's. */
 	if (w->sender && waitpid(w->sender, &status, WNOHANG) == w->sender)
 		sender_ended(w, status);
-	if (other > 0 && waitpid(other, &status, WNOHANG) == other)
-		handover_ended(intake_handover(w->intake), status);
 }
 
 /* The sender mails what waits, then ends; it has its own limit of time, this is behind it. */

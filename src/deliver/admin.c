@@ -131,7 +131,7 @@ static bool is_queued(const struct action *action, const struct destination *d, 
 
 	*ret_given_up = state == DELIVERY_GIVEN_UP;
 	if (state == DELIVERY_WAITING)
-		return destination_wants(d, action->a.kind) && !action->a.mailed;
+		return destination_wants(d, action->a.kind);
 	return state != DELIVERY_DONE;
 }
 

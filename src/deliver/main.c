@@ -25,7 +25,7 @@
 #define EXIT_USAGE  2
 #define SENDER_LOCK "sender.lock"
 
-enum task { TASK_ONCE, TASK_FLUSH, TASK_FOLLOW, TASK_APPLY, TASK_SHOW, TASK_TEST, TASK_STDIN };
+enum task { TASK_ONCE, TASK_FLUSH, TASK_FOLLOW, TASK_APPLY, TASK_SHOW, TASK_TEST };
 
 struct options {
 	enum task task;
@@ -43,7 +43,6 @@ static const char usage[] =
 	"      --apply                do what \"loginbell queue\" asks for\n"
 	"      --show=ID              print the mails that tell of an alert, as they would go\n"
 	"      --test                 send a test message to every destination now\n"
-	"      --stdin                mail the alerts given on standard input, without any state\n"
 	"  -c, --config=FILE          instead of " CONFIG_FILE_DEFAULT
 	"\n"
 	"      --state-directory=DIR  where the ledger is\n"
@@ -64,7 +63,6 @@ static int parse(int argc, char **argv, struct options *ret)
 		OPT_APPLY,
 		OPT_SHOW,
 		OPT_TEST,
-		OPT_STDIN,
 		OPT_STATE,
 		OPT_SYSLOG,
 		OPT_VERSION
@@ -75,7 +73,6 @@ static int parse(int argc, char **argv, struct options *ret)
 		{"apply", no_argument, NULL, OPT_APPLY},
 		{"show", required_argument, NULL, OPT_SHOW},
 		{"test", no_argument, NULL, OPT_TEST},
-		{"stdin", no_argument, NULL, OPT_STDIN},
 		{"config", required_argument, NULL, 'c'},
 		{"syslog", no_argument, NULL, OPT_SYSLOG},
 		{"state-directory", required_argument, NULL, OPT_STATE},
@@ -104,9 +101,6 @@ static int parse(int argc, char **argv, struct options *ret)
 			break;
 		case OPT_TEST:
 			ret->task = TASK_TEST;
-			break;
-		case OPT_STDIN:
-			ret->task = TASK_STDIN;
 			break;
 		case 'c':
 			ret->config = optarg;
@@ -230,8 +224,8 @@ int main(int argc, char **argv)
 			log_error_struct(LOG_ERR, &err);
 		return EXIT_USAGE;
 	}
-	if (options.task == TASK_TEST || options.task == TASK_STDIN) {
-		status = options.task == TASK_TEST ? oneshot_test(config) : oneshot_stdin(config);
+	if (options.task == TASK_TEST) {
+		status = oneshot_test(config);
 		(void)config_free(config);
 		return status;
 	}

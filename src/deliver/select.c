@@ -183,7 +183,7 @@ int select_new(struct sender *s, struct destination *d, struct spool_message *o,
 		if (a.seq <= o->done_up_to)
 			continue;
 		if (delivery_class(a.kind) == o->class && destination_wants(d, a.kind) &&
-		    !a.mailed && !delivery_is_dropped(d->done, o->class, a.seq) &&
+		    !delivery_is_dropped(d->done, o->class, a.seq) &&
 		    !count_repeat(s, d, &a, now, ret_counted)) {
 			r = ret->n < s->config->max_per_mail ? add(s, o, ret, &a) : 0;
 			if (r < 0)
@@ -314,7 +314,7 @@ int select_find(int dirfd, const char *id, struct alert *ret)
 	while ((r = ledger_reader_next(reader, &a)) > 0) {
 		if (r == LEDGER_E_REPLACED || !slice_eq_str(a.id, id))
 			continue;
-		*ret = (struct alert){.kind = a.kind, .seq = a.seq, .mailed = a.mailed};
+		*ret = (struct alert){.kind = a.kind, .seq = a.seq};
 		found = 0;
 	}
 	return r < 0 ? r : found;

@@ -132,7 +132,7 @@ static int show_destination(struct sender *s, struct destination *d, const struc
 		AUTO_JOB struct job job;
 
 		job_init(&job, s, d, class);
-		return destination_wants(d, a->kind) && !a->mailed ? show_waiting(&job, a->seq) : 0;
+		return destination_wants(d, a->kind) ? show_waiting(&job, a->seq) : 0;
 	}
 	for (size_t i = 0; i < d->done->n_held && r >= 0; i++) {
 		const struct delivery_held *x = &d->done->held[i];

@@ -28,7 +28,6 @@ struct alert {
 	uint64_t time_usec;  /* of the record, 0: not known; of the interval's end for a gap or
 				heartbeat */
 	uint64_t noted_usec; /* when it was written down */
-	bool mailed;	     /* before the ledger took it (handover): not by the ledger */
 	struct slice id;     /* 32 hex digits: the hash of the record's identity; names the alert */
 	struct slice position; /* of the record in its source */
 	struct slice source;   /* for people: "journal", "/var/log/auth.log (not authenticated)" */
@@ -55,6 +54,7 @@ struct alert {
 	 * joined or a summary tells of, a gap's that were lost; 0: one, or not known.
 	 */
 	uint64_t count;
+	bool started;	    /* of an instance: it started; else it stopped */
 	uint64_t from_usec; /* begin of a gap's, summary's or heartbeat's interval; 0: not known */
 };
 

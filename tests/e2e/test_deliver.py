@@ -1009,19 +1009,6 @@ def wrong_usage_and_configuration_exit_with_2(state):
 
 
 @test
-def alerts_on_standard_input_go_without_state(state):
-    with Server() as server:
-        state.config(server)
-        state.add(2)
-        blocks = state.read("ledger").split(b"\n\n", 1)[1]
-        subprocess.run(state.command("--stdin"), input=blocks, check=True, timeout=DEADLINE)
-        equal(users(server.mails[0]), ["user1", "user2"])
-        assert not os.path.exists(state.file("delivery"))
-        state.once()
-        equal(server.mails[0].id, server.mails[1].id)
-
-
-@test
 def test_message_says_what_the_server_answered(state):
     with Server() as server:
         state.config(server)

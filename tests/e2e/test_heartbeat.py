@@ -191,8 +191,8 @@ def starts_and_ends_are_told_where_that_is_asked_for(host):
     watch.stop(signal.SIGKILL)
     host.command("scan", "--no-deliver")  # as ExecStopPost= does
     watch = host.watch()
-    want.append("was started; the run before did not come to its end: it was killed, or the "
-                "machine was")
+    want.append("was started; the previous run did not stop by itself: it was killed, or the "
+                "machine went down")
     harness.await_true(lambda: events(host) == want, "the start's mail")
     expect_equal(watch.stop(), 0)
     expect_equal(host.watch().stop(), 0)

@@ -153,7 +153,7 @@ def a_whitelist_that_changes_is_read_again(host):
         harness.write(host.whitelist + ".new", f"{FRIEND}\n{ELSEWHERE}\n")
         os.rename(host.whitelist + ".new", host.whitelist)
         # Logins are judged by the rules of their time, so wait until the new ones are in force.
-        harness.await_true(lambda: "whitelist read: 2 rules" in scene.watch.log(), "the new whitelist")
+        harness.await_true(lambda: "whitelist loaded: 2 rules" in scene.watch.log(), "the new whitelist")
         host.login("alice", ELSEWHERE)
         barrier(host)
         expect(subject("alice", ELSEWHERE) not in [m["Subject"] for m in host.mailbox.mails],

@@ -4,10 +4,15 @@
 import datetime
 import json
 import os
+import pwd
+import re
+import shutil
 import signal
+import stat
 import subprocess
 
 import harness
+import namespaces
 from harness import ELSEWHERE, HOSTNAME
 from logfile_scene import Scene, line
 from rsyslog import AUTH_LOG
@@ -62,6 +67,60 @@ def compressed_rotations_are_shown_by_zcat_and_a_dry_run(host):
             expect_in(f"user{number} from {ELSEWHERE}", done.stdout)
         expect_equal(scene.subjects(), [])
         expect_equal(os.listdir(host.state), [])
+
+
+SENDER = "loginbell-deliver"
+
+
+def make_sender_user():
+    try:
+        return pwd.getpwnam(SENDER)
+    except KeyError:
+        for path, line_ in (("/etc/passwd", f"{SENDER}:x:61999:61999::/:/usr/sbin/nologin"),
+                            ("/etc/group", f"{SENDER}:x:61999:")):
+            with open(path, "a", encoding="utf-8") as file:
+                file.write(line_ + "\n")
+        return pwd.getpwnam(SENDER)
+
+
+@case
+def a_scan_of_standard_input_keeps_its_state_until_all_is_accepted(host):
+    user = make_sender_user()
+    namespaces.mount("tmpfs", "/var/tmp", "tmpfs", data="mode=1777")
+    host.configure(source="file")
+    host.mailbox.mails.clear()
+    password = f"{harness.WORK}/password"
+    owner = os.stat(password).st_uid
+    shutil.chown(password, SENDER)
+    command = [host.program, "scan", "--config", host.config, "--log-file=-"]
+    logins = "".join(line(number) for number in range(1, 4))
+    done = harness.run(*command, input=logins)
+    expect_in("3 logins, 3 alerts", done.stdout)
+    expect_equal(len(host.mailbox.mails), 1)
+    expect_equal((os.listdir("/var/tmp"), os.listdir(host.state)), ([], []))
+
+    host.mailbox.refuse = lambda envelope: "451 4.3.0 not now"
+    done = harness.run(*command, input=line(4), check=False)
+    expect_equal(done.returncode, 75, done.stderr)
+    kept, = os.listdir("/var/tmp")
+    kept = f"/var/tmp/{kept}"
+    expect_in(f"{kept} is kept", done.stderr)
+    status = os.stat(kept)
+    expect_equal((status.st_mode, status.st_uid), (stat.S_IFDIR | 0o700, user.pw_uid))
+    expect_equal({os.lstat(os.path.join(d, f)).st_uid
+                  for d, ds, fs in os.walk(kept) for f in ds + fs}, {user.pw_uid})
+    expect_equal([f for _, _, fs in os.walk(kept) for f in fs if f == "position"], [])
+
+    host.mailbox.refuse = None
+    retry = re.search(r"to try again: loginbell (.*)", done.stderr)[1].split()
+    harness.run(host.program, *retry, "--config", host.config)
+    expect_in("user4 from", host.mailbox.mails[-1]["Subject"])
+    expect_equal(len(host.mailbox.mails), 2)
+
+    done = harness.run(*command, "--no-deliver", input=line(5), check=False)
+    expect_equal(done.returncode, 2)
+    expect_in("--no-deliver", done.stderr)
+    shutil.chown(password, owner)
 
 
 @case

@@ -36,10 +36,10 @@ static int take(uint64_t uid, uint64_t now_usec)
 		.message = SLICE_LITERAL("Accepted"),
 		.id = SLICE_LITERAL("0123456789abcdef0123456789abcdef"),
 	};
-	int r = forgeries_take(&f, &a);
+	int r = forgeries_add(&f, &a);
 
 	if (r > 0)
-		forgeries_told(&f, &a, now_usec);
+		forgeries_reported(&f, &a, now_usec);
 	return r;
 }
 

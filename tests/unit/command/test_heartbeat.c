@@ -173,7 +173,7 @@ static void tells(struct heartbeat h, const char *want)
 {
 	AUTO_BUFFER struct buffer b = BUFFER_INIT(256);
 
-	assert_int_equal(heartbeat_tell(&h, &b), 0);
+	assert_int_equal(heartbeat_describe(&h, &b), 0);
 	assert_string_equal(buffer_cstr(&b), want);
 }
 

@@ -32,6 +32,7 @@ static const struct alert full = {
 	.trusted = true,
 	.ambiguous = true,
 	.cut = true,
+	.started = true,
 	.method = {"publickey", 9},
 	.user = {"", 0},
 	.addr = {"2001:db8::1", 11},
@@ -66,6 +67,7 @@ static const char full_text[] =
 	"TRUSTED=1\n"
 	"AMBIGUOUS=1\n"
 	"CUT=1\n"
+	"STARTED=1\n"
 	"METHOD=publickey\n"
 	"USER=\n"
 	"ADDR=2001:db8::1\n"
@@ -100,7 +102,8 @@ static void assert_alert(const struct alert *a, const struct alert *b)
 		    a->port == b->port);
 	assert_true(a->pid_known == b->pid_known && a->uid_known == b->uid_known &&
 		    a->port_known == b->port_known && a->readable == b->readable &&
-		    a->trusted == b->trusted && a->ambiguous == b->ambiguous && a->cut == b->cut);
+		    a->trusted == b->trusted && a->ambiguous == b->ambiguous && a->cut == b->cut &&
+		    a->started == b->started);
 	assert_slice(a->id, b->id);
 	assert_slice(a->position, b->position);
 	assert_slice(a->source, b->source);

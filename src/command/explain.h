@@ -1,0 +1,6 @@
+#pragma once
+
+#include "command/options.h"
+
+/* loginbell explain; returns the exit status. */
+int command_explain(const struct options *options);

@@ -1,0 +1,6 @@
+#pragma once
+
+#include "command/options.h"
+
+/* loginbell report; returns the exit status. */
+int command_report(const struct options *options);

@@ -1,0 +1,6 @@
+#pragma once
+
+#include "command/options.h"
+
+/* loginbell watch; returns the exit status. */
+int command_watch(const struct options *options);
