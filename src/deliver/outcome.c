@@ -186,10 +186,10 @@ void outcome_of_other_ledger(struct job *job, const struct transport_result *res
 
 void outcome_forgotten(struct job *job)
 {
-	log_notice("message %s: %s is no longer configured", job->o->message_id,
-		   job->o->rcpts[0].addr);
-	if (!job->of_other_ledger)
-		retry_release(job->d, job->o, NULL, NULL);
+	log_notice("message %s is forgotten: its recipients are not configured",
+		   job->o->message_id);
+	/* Without progress, so that its alerts go into another message. */
+	job->o->done_up_to = 0;
 	finish(job);
 }
 
