@@ -30,7 +30,7 @@ struct intake {
 	struct reader_position position;
 	bool replaying; /* until the source was once read to its end */
 	struct forgeries forgeries;
-	struct intake_counts counts;
+	uint64_t logins;			     /* since this process began */
 	struct heartbeat heartbeat, saved_heartbeat; /* saved: up to the stored position */
 };
 
@@ -94,10 +94,7 @@ int intake_position(struct intake *in, const char **ret)
 
 struct intake_counts intake_counts(const struct intake *in)
 {
-	struct intake_counts counts = in->counts;
-
-	counts.alerts = recorder_count(in->recorder);
-	return counts;
+	return (struct intake_counts){.logins = in->logins, .alerts = recorder_count(in->recorder)};
 }
 
 uint64_t intake_due(const struct intake *in)
@@ -126,7 +123,6 @@ static int record_forged(struct intake *in, struct alert *a)
 {
 	int r;
 
-	in->counts.forged++;
 	in->heartbeat.forged++;
 	if (in->replaying && a->uid_known &&
 	    a->time_usec <= recorder_forged_until(in->recorder, a->uid))
@@ -156,9 +152,8 @@ static int record(struct intake *in, struct record *record)
 		return record_forged(in, &judged.alert);
 	if (allowed || judged.alert.kind == ALERT_LOGIN) {
 		logins = judged.alert.count > 1 ? judged.alert.count : 1;
-		in->counts.logins += logins;
+		in->logins += logins;
 		in->heartbeat.logins += logins;
-		in->counts.allowed += allowed ? logins : 0;
 		in->heartbeat.allowed += allowed ? logins : 0;
 	} else {
 		in->heartbeat.gaps++;

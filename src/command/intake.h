@@ -63,7 +63,8 @@ uint64_t intake_heartbeat_due(const struct intake *in);
  */
 void intake_heartbeat(struct intake *in, enum intake_mode mode);
 
+/* Since this process began. */
 struct intake_counts {
-	uint64_t logins, allowed, alerts, forged;
+	uint64_t logins, alerts;
 };
 struct intake_counts intake_counts(const struct intake *in);

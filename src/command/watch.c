@@ -227,7 +227,7 @@ static void follow_rules(struct watch *w)
 {
 	if (w->slots[SLOT_RULES].fd >= 0)
 		(void)close(w->slots[SLOT_RULES].fd);
-	w->slots[SLOT_RULES].fd = rules_watch(w->session.options, w->session.config);
+	w->slots[SLOT_RULES].fd = whitelist_files_watch(w->session.options, w->session.config);
 	session_reload_rules(&w->session);
 	tell_anew(w);
 }
@@ -357,7 +357,7 @@ static int loop(struct watch *w)
 		if (w->slots[SLOT_SIGNALS].revents)
 			take_signals(w);
 		if (w->slots[SLOT_RULES].fd >= 0 && w->slots[SLOT_RULES].revents &&
-		    rules_changed(w->slots[SLOT_RULES].fd, w->session.options, w->session.config))
+		    whitelist_files_changed(w->slots[SLOT_RULES].fd, w->session.options, w->session.config))
 			follow_rules(w);
 		if (w->session.source) {
 			/* Drained before, since process() drops files that were deleted. */
