@@ -53,7 +53,7 @@ int heartbeat_read(struct slice text, uint64_t now_usec, uint64_t steady_usec, s
 	if (!slice_starts_with(text, FORM))
 		return -EINVAL;
 	text = slice_from(text, sizeof(FORM) - 1);
-	if (words_numbers(&text, sizeof(numbers) / sizeof(*numbers), numbers) < 0 ||
+	if (fields_numbers(&text, sizeof(numbers) / sizeof(*numbers), numbers) < 0 ||
 	    read.begin_usec == 0)
 		return -EINVAL;
 	if (due > now_usec)

@@ -7,7 +7,7 @@
 
 #include "base/cleanup.h"
 #include "config.h"
-#include "store/ledger/ledger.h"
+#include "store/ledger/reader.h"
 
 #define NAME "loginbell " LOGINBELL_VERSION
 

@@ -120,7 +120,7 @@ static int print_answer(int dirfd, const struct request *request, int status)
 			request->id);
 		return STATUS_FAILED;
 	}
-	r = request_take_answer(dirfd, request, &done, &text);
+	r = request_read_answer(dirfd, request, &done, &text);
 	if (r < 0) {
 		log_error("alert %s: the sender's answer is missing; its log has it: %s",
 			  request->id, strerror(-r));

@@ -14,7 +14,8 @@
 #include "base/log.h"
 #include "command/state_view.h"
 #include "store/config_file.h"
-#include "store/ledger/ledger.h"
+#include "store/delivery_file.h"
+#include "store/ledger/reader.h"
 
 static void tell_fault(const struct error *fault, void *userdata)
 {
@@ -24,23 +25,23 @@ static void tell_fault(const struct error *fault, void *userdata)
 
 static void load_frozen(struct queue *q, struct queue_to *to)
 {
-	for (int l = 0; l < DELIVERY_LANES; l++) {
-		struct outgoing *o = NULL;
-		char file[OUTGOING_NAME_MAX];
+	for (int l = 0; l < DELIVERY_QUEUES; l++) {
+		struct spool_message *o = NULL;
+		char file[SPOOL_NAME_MAX];
 		struct error err = {0};
 		int r;
 
-		outgoing_name(to->config->name, (enum delivery_lane_name)l, file);
-		r = outgoing_load(q->dirfd, file, &o, &err);
-		if (r == OUTGOING_E_DAMAGED)
+		spool_name(to->config->name, (enum delivery_queue_name)l, file);
+		r = spool_load(q->dirfd, file, &o, &err);
+		if (r == SPOOL_E_DAMAGED)
 			log_error_struct(LOG_ERR, &err);
 		else if (r < 0)
 			log_error("%s: %s", file, strerror(-r));
-		q->faults |= r != 0 && r != OUTGOING_E_NONE;
+		q->faults |= r != 0 && r != SPOOL_E_NONE;
 		/* One that is done with, or of another ledger, says nothing of what waits. */
-		if (o && (!to->done || o->serial <= to->done->lanes[l].serial ||
+		if (o && (!to->done || o->serial <= to->done->queues[l].serial ||
 			  strcmp(o->ledger_id, q->delivery->ledger_id) != 0))
-			o = outgoing_free(o);
+			o = spool_free(o);
 		to->frozen[l] = o;
 	}
 }
@@ -55,9 +56,10 @@ static void find_done(const struct queue *q, struct queue_to *to)
 		return;
 	for (size_t i = 0; i < q->delivery->n_destinations; i++)
 		for (int c = 0; c < DELIVERY_CLASSES; c++)
-			if (q->delivery->destinations[i].lanes[c].mark > to->begin.lanes[c].mark)
-				to->begin.lanes[c].mark =
-					q->delivery->destinations[i].lanes[c].mark;
+			if (q->delivery->destinations[i].queues[c].done_up_to >
+			    to->begin.queues[c].done_up_to)
+				to->begin.queues[c].done_up_to =
+					q->delivery->destinations[i].queues[c].done_up_to;
 	to->done = &to->begin;
 }
 
@@ -123,8 +125,8 @@ int queue_open(struct queue *q, const struct options *options)
 void queue_close(struct queue *q)
 {
 	for (size_t i = 0; i < q->n; i++)
-		for (int l = 0; l < DELIVERY_LANES; l++)
-			(void)outgoing_free(q->to[i].frozen[l]);
+		for (int l = 0; l < DELIVERY_QUEUES; l++)
+			(void)spool_free(q->to[i].frozen[l]);
 	free(q->to);
 	(void)delivery_free(q->delivery);
 	(void)config_free(q->config);
@@ -133,17 +135,17 @@ void queue_close(struct queue *q)
 		(void)close(q->dirfd);
 }
 
-static bool same_rcpt(const struct outgoing *o, const char *rcpt)
+static bool same_rcpt(const struct spool_message *o, const char *rcpt)
 {
 	return o->one_rcpt ? rcpt && strcmp(o->rcpts[0].addr, rcpt) == 0 : !rcpt;
 }
 
-static void add_frozen(struct queue_entry *e, enum delivery_lane_name lane)
+static void add_frozen(struct queue_entry *e, enum delivery_queue_name lane)
 {
-	const struct outgoing *o = e->to->frozen[lane];
+	const struct spool_message *o = e->to->frozen[lane];
 
-	if (!o || !outgoing_has_alert(o, e->alert->seq) ||
-	    (lane == DELIVERY_ASIDE &&
+	if (!o || !spool_has_alert(o, e->alert->seq) ||
+	    (lane == DELIVERY_RETRY &&
 	     (o->class != delivery_class(e->alert->kind) || !same_rcpt(o, e->rcpt))))
 		return;
 	e->mail = o->message_id;
@@ -175,23 +177,23 @@ static int add(struct entries *all, const struct queue_entry *e)
 static int add_waiting(const struct queue_to *to, const struct alert *a, struct entries *all)
 {
 	struct queue_entry e = {.alert = a, .to = to, .state = DELIVERY_WAITING};
-	enum delivery_lane_name lane = delivery_class(a->kind);
+	enum delivery_queue_name lane = delivery_class(a->kind);
 
 	if (!((to->config->events >> a->kind) & 1))
 		return 0;
 	add_frozen(&e, lane);
-	if (to->done && to->done->lanes[lane].tries > 0)
-		e.next_try_usec = to->done->lanes[lane].next_try_usec;
+	if (to->done && to->done->queues[lane].tries > 0)
+		e.next_try_usec = to->done->queues[lane].next_try_usec;
 	return add(all, &e);
 }
 
 static int add_exceptions(const struct queue_to *to, const struct alert *a, struct entries *all)
 {
-	const struct delivery_lane *aside = &to->done->lanes[DELIVERY_ASIDE];
+	const struct delivery_queue *aside = &to->done->queues[DELIVERY_RETRY];
 	int r = 0;
 
-	for (size_t i = 0; i < to->done->n_exceptions && r == 0; i++) {
-		const struct delivery_exception *x = &to->done->exceptions[i];
+	for (size_t i = 0; i < to->done->n_held && r == 0; i++) {
+		const struct delivery_held *x = &to->done->held[i];
 		struct queue_entry e = {.alert = a,
 					.to = to,
 					.state = x->state,
@@ -202,7 +204,7 @@ static int add_exceptions(const struct queue_to *to, const struct alert *a, stru
 		if (x->class != delivery_class(a->kind) || a->seq < x->first || x->last < a->seq)
 			continue;
 		if (x->state != DELIVERY_GIVEN_UP) {
-			add_frozen(&e, DELIVERY_ASIDE);
+			add_frozen(&e, DELIVERY_RETRY);
 			e.next_try_usec = x->next_try_usec;
 			if (aside->tries > 0 && aside->next_try_usec > e.next_try_usec)
 				e.next_try_usec = aside->next_try_usec;

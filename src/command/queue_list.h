@@ -9,7 +9,7 @@ struct queue_to {
 	const struct config_destination *config;
 	const struct delivery_destination *done; /* NULL: the sender has written nothing yet */
 	struct delivery_destination begin;	 /* what a new destination will begin with */
-	struct outgoing *frozen[DELIVERY_LANES]; /* NULL: none */
+	struct spool_message *frozen[DELIVERY_QUEUES]; /* NULL: none */
 };
 
 struct queue {

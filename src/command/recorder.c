@@ -16,7 +16,8 @@
 #include "base/timetext.h"
 #include "command/options.h"
 #include "store/delivery.h"
-#include "store/ledger/ledger.h"
+#include "store/delivery_file.h"
+#include "store/ledger/writer.h"
 #include "store/position.h"
 #include "store/reserve.h"
 
@@ -113,7 +114,7 @@ uint64_t recorder_forged_until(const struct recorder *r, uint64_t uid)
 
 bool recorder_make_room(struct recorder *r, int error)
 {
-	if (!reserve_helps(error) || !reserve_give_back(r->state->dirfd))
+	if (!reserve_helps(error) || !reserve_release(r->state->dirfd))
 		return false;
 	log_crit("%s: %s; the reserve is used now: free some disk space", r->state->path.data,
 		 strerror(-error));

@@ -14,7 +14,7 @@
 #include "base/cleanup.h"
 #include "base/timetext.h"
 #include "command/session.h"
-#include "store/ledger/ledger.h"
+#include "store/ledger/reader.h"
 #include "store/position.h"
 
 /* The older of a file's birth, where that is known, and its last change; 0: there is no file. */

@@ -20,7 +20,7 @@
 #include "command/session_source.h"
 #include "command/temporary_state.h"
 #include "store/file.h"
-#include "store/ledger/ledger.h"
+#include "store/ledger/format.h"
 #include "store/position.h"
 
 /* The position, without a right to write there; a state that is not there is none. */

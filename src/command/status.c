@@ -17,8 +17,9 @@
 #include "command/state_view.h"
 #include "config.h"
 #include "store/delivery.h"
+#include "store/delivery_file.h"
 #include "store/file.h"
-#include "store/ledger/ledger.h"
+#include "store/ledger/reader.h"
 #include "store/position.h"
 #include "text/display.h"
 
@@ -157,9 +158,9 @@ static uint64_t next_try(const struct delivery_destination *d)
 {
 	uint64_t next = 0;
 
-	for (size_t i = 0; i < DELIVERY_LANES; i++)
-		if (d->lanes[i].tries > 0 && (!next || d->lanes[i].next_try_usec < next))
-			next = d->lanes[i].next_try_usec;
+	for (size_t i = 0; i < DELIVERY_QUEUES; i++)
+		if (d->queues[i].tries > 0 && (!next || d->queues[i].next_try_usec < next))
+			next = d->queues[i].next_try_usec;
 	return next;
 }
 
@@ -171,9 +172,9 @@ static void print_mailing(const struct status *s, const struct delivery_destinat
 	if (d->mailed[0]) {
 		uint64_t last = 0;
 
-		for (size_t i = 0; i < DELIVERY_LANES; i++)
-			if (d->lanes[i].last_mail_usec > last)
-				last = d->lanes[i].last_mail_usec;
+		for (size_t i = 0; i < DELIVERY_QUEUES; i++)
+			if (d->queues[i].last_mail_usec > last)
+				last = d->queues[i].last_mail_usec;
 		printf("  last mail  ");
 		print_safe(slice_of(d->mailed));
 		printf(" ");

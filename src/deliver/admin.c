@@ -1,13 +1,12 @@
 /*
- * Dropping goes in an order that may break off anywhere and be done again: "delivery" first says
- * that the alert does not wait, then the frozen mails that tell of it are made anew without it, or
- * go. A frozen mail that some server may have goes again as the same bytes, or not at all: where it
- * tells of other alerts too, dropping one of them is refused.
+ * Dropping may be interrupted anywhere and done again: first "delivery" says that the alert does
+ * not wait, then the frozen messages that report it are made again without it, or removed. A frozen
+ * message that a server may have accepted stays as it is; if it reports other alerts too, the
+ * request is refused.
  */
 #include "deliver/admin.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,8 +14,11 @@
 #include <sysexits.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "deliver/job.h"
+#include "deliver/outcome.h"
+#include "deliver/select.h"
 #include "deliver/signals.h"
 #include "store/file.h"
 #include "store/request.h"
@@ -24,205 +26,175 @@
 #define LIMIT_MSEC 30000
 #define TICK_MSEC  50
 
-const char *requests_destination(const struct delivery_destination *dest)
-{
-	return dest->name[0] ? dest->name : "[Mail]";
-}
-
-/* What is done with one alert: its number and class, and the answer. */
-struct job {
+/* A request for one alert, and the answer. */
+struct action {
 	struct sender *s;
-	const char *id;
-	uint64_t seq; /* 0: the ledger has it not */
-	enum alert_kind kind;
-	enum delivery_lane_name class;
+	struct alert a;
+	enum delivery_queue_name class;
 	char to[600];	/* the destinations that were changed */
 	char text[700]; /* the answer */
 };
 
-/* Finds the alert in the ledger. -errno. */
-static int find(struct job *job)
+static void changed(struct action *action, struct delivery_destination *dest, bool was_given_up)
 {
-	struct ledger_reader *reader = NULL;
-	struct error err;
-	struct alert a;
-	int r = ledger_reader_open(job->s->dirfd, 0, &reader, &err);
+	size_t n = strlen(action->to);
 
-	if (r < 0)
-		return r;
-	while ((r = ledger_reader_next(reader, &a)) > 0) {
-		if (r == LEDGER_E_REPLACED || !slice_eq_str(a.id, job->id))
-			continue;
-		job->seq = a.seq;
-		job->kind = a.kind;
-		job->class = delivery_class(a.kind);
-	}
-	(void)ledger_reader_free(reader);
-	return r;
+	if (was_given_up && dest->unreported > 0)
+		dest->unreported--;
+	action->s->changed = true;
+	/* Names that do not fit are left out. */
+	(void)snprintf(action->to + n, sizeof(action->to) - n, "%s%s", n ? ", " : "",
+		       destination_name(dest->name));
 }
 
-static void changed(struct job *job, struct delivery_destination *dest, bool was_given_up)
+/* The answer: 1 if @done was done to any destination, else 0. */
+static int answer(struct action *action, const char *done, const char *otherwise)
 {
-	size_t n = strlen(job->to);
-
-	if (was_given_up && dest->untold > 0)
-		dest->untold--;
-	job->s->changed = true;
-	/* More names than fit are left out. */
-	(void)snprintf(job->to + n, sizeof(job->to) - n, "%s%s", n ? ", " : "",
-		       requests_destination(dest));
+	if (action->to[0])
+		(void)snprintf(action->text, sizeof(action->text), "%s: %s", done, action->to);
+	else
+		(void)snprintf(action->text, sizeof(action->text), "%s", otherwise);
+	return action->to[0] ? 1 : 0;
 }
 
-static int retry(struct job *job)
+static int retry(struct action *action)
 {
-	for (size_t i = 0; i < job->s->n_targets; i++) {
-		struct target *t = &job->s->targets[i];
-		struct delivery_destination *dest = sender_done(job->s, t);
-		int r = delivery_retry(dest, job->class, job->seq, sender_now());
+	for (size_t i = 0; i < action->s->n_destinations; i++) {
+		struct destination *d = &action->s->destinations[i];
+		int r = delivery_retry(d->done, action->class, action->a.seq, clock_now());
 
 		if (r < 0)
 			return r;
 		if (r == 0)
 			continue;
-		changed(job, dest, true);
-		/* No wait of another mail's, and none that would count as this one's. */
-		if (!t->frozen[DELIVERY_ASIDE])
-			dest->lanes[DELIVERY_ASIDE].tries = 0;
+		changed(action, d->done, true);
+		/* Without the back-off of another message, which would count as this one's wait. */
+		if (!d->queues[DELIVERY_RETRY].frozen)
+			d->done->queues[DELIVERY_RETRY].tries = 0;
 	}
-	if (!job->to[0]) {
-		(void)snprintf(job->text, sizeof(job->text), "it was not given up");
-		return 0;
-	}
-	job->s->retried = true;
-	(void)snprintf(job->text, sizeof(job->text), "tried again: %s", job->to);
-	return 1;
+	action->s->run.retried |= action->to[0] != '\0';
+	return answer(action, "tried again", "it was not given up");
 }
 
-/*
- * Goes over the frozen mails that tell of the alert: with @take out of each, else only to look.
- * -EBUSY where one of them has to stay as it is.
- */
-static int over_frozen(struct job *job, bool take)
+/* Whether @job has a frozen message that reports the alert. */
+static bool find_frozen(const struct action *action, size_t i, struct job *job)
 {
-	const enum delivery_lane_name lanes[] = {job->class, DELIVERY_ASIDE};
-	struct sender *s = job->s;
+	job_init(job, action->s, &action->s->destinations[i / 2],
+		 i % 2 ? DELIVERY_RETRY : action->class);
+	job_thaw(job);
+	return job->o && !job->of_other_ledger && job->o->class == action->class &&
+	       spool_has_alert(job->o, action->a.seq);
+}
 
-	for (size_t i = 0; i < s->n_targets * ARRAY_SIZE(lanes); i++) {
-		struct target *t = &s->targets[i / ARRAY_SIZE(lanes)];
-		AUTO_WORK struct work w = {.s = s,
-					   .t = t,
-					   .dest = sender_done(s, t),
-					   .name = lanes[i % ARRAY_SIZE(lanes)]};
+/* Whether a server may have a message that reports the alert with others. */
+static bool is_in_doubt(const struct action *action)
+{
+	for (size_t i = 0; i < action->s->n_destinations * 2; i++) {
+		AUTO_JOB struct job job;
+
+		if (find_frozen(action, i, &job) && job_alerts(job.o) > 1 &&
+		    (job.o->in_doubt || spool_count(job.o, SPOOL_ACCEPTED) > 0))
+			return true;
+	}
+	return false;
+}
+
+static int remove_from_frozen(const struct action *action)
+{
+	for (size_t i = 0; i < action->s->n_destinations * 2; i++) {
+		AUTO_JOB struct job job;
 		int r;
 
-		w.lane = &w.dest->lanes[w.name];
-		outgoing_name(w.dest->name, w.name, w.file);
-		work_thaw(&w);
-		if (!w.o || w.foreign || w.o->class != job->class ||
-		    !outgoing_has_alert(w.o, job->seq))
+		if (!find_frozen(action, i, &job))
 			continue;
-		if (!take) {
-			if (work_alerts(w.o) > 1 &&
-			    (w.o->in_doubt || outgoing_count(w.o, OUTGOING_ACCEPTED) > 0))
-				return -EBUSY;
-			continue;
-		}
-		r = outgoing_take_alert(w.o, job->seq);
+		r = spool_remove_alert(job.o, action->a.seq);
 		if (r < 0)
 			return r;
-		if (work_alerts(w.o) == 0) {
-			settle_dropped(&w);
+		if (job_alerts(job.o) == 0) {
+			outcome_dropped(&job);
 			continue;
 		}
-		r = work_remake(&w, w.o->style, false);
+		r = job_remake(&job, job.o->style, JOB_WHOLE);
 		if (r < 0)
 			return r;
 		if (r == 0)
-			log_error("%s: the ledger has its alerts no more; it goes as it is",
-				  w.file);
+			log_error("%s: the ledger does not have its alerts; it is sent unchanged",
+				  job.file);
 	}
 	return 0;
 }
 
-/* Whether it waits for the destination, or was given up. */
-static bool is_queued(const struct job *job, const struct target *t,
-		      const struct delivery_destination *dest, bool *ret_given_up)
+/* Whether the alert waits for the destination, or was given up. */
+static bool is_queued(const struct action *action, const struct destination *d, bool *ret_given_up)
 {
-	enum delivery_state state = delivery_state_of(dest, job->kind, job->seq);
+	enum delivery_state state = delivery_state_of(d->done, action->a.kind, action->a.seq);
 
 	*ret_given_up = state == DELIVERY_GIVEN_UP;
 	if (state == DELIVERY_WAITING)
-		return (t->config->events >> job->kind) & 1;
+		return destination_wants(d, action->a.kind);
 	return state != DELIVERY_DONE;
 }
 
-static int drop(struct job *job)
+static int drop(struct action *action)
 {
-	struct sender *s = job->s;
-	int r = over_frozen(job, false);
+	struct sender *s = action->s;
+	int r = 0;
 
-	if (r == -EBUSY) {
-		(void)snprintf(job->text, sizeof(job->text),
-			       "the mail that tells of it and of others may have been taken by a "
-			       "server already; it has to go again as it is");
-		return 0;
-	}
-	for (size_t i = 0; i < s->n_targets && r == 0; i++) {
-		struct delivery_destination *dest = sender_done(s, &s->targets[i]);
+	if (is_in_doubt(action))
+		return answer(action, "",
+			      "a server may have accepted the message that reports it and others; "
+			      "it will be sent again unchanged");
+	for (size_t i = 0; i < s->n_destinations && r == 0; i++) {
+		struct destination *d = &s->destinations[i];
 		bool given_up;
 
-		if (!is_queued(job, &s->targets[i], dest, &given_up))
+		if (!is_queued(action, d, &given_up))
 			continue;
-		r = delivery_drop(dest, job->class, job->seq);
-		changed(job, dest, given_up);
+		r = delivery_drop(d->done, action->class, action->a.seq);
+		changed(action, d->done, given_up);
 	}
 	if (s->changed)
-		sender_save(s);
+		state_save(s);
 	if (r == 0 && s->changed)
-		r = -EIO; /* told already */
+		r = -EIO; /* logged already */
 	if (r == 0)
-		r = over_frozen(job, true);
-	if (r < 0)
-		return r;
-	if (!job->to[0]) {
-		(void)snprintf(job->text, sizeof(job->text), "it does not wait to be mailed");
-		return 0;
-	}
-	(void)snprintf(job->text, sizeof(job->text), "dropped: %s", job->to);
-	return 1;
+		r = remove_from_frozen(action);
+	return r < 0 ? r : answer(action, "dropped", "it does not wait to be sent");
 }
 
-/* 1 where it was done, 0 where it was refused (both answered), -errno. */
+/* 1 if it was done, 0 if it was refused, -errno if it stays for the next run. */
 static int apply(struct sender *s, const struct request *q)
 {
-	struct job job = {.s = s, .id = q->id, .text = "the ledger has it no more"};
-	int r = find(&job), k;
+	struct action action = {.s = s};
+	int r = select_find(s->dirfd, q->id, &action.a), k;
 
-	if (r == 0 && job.seq > 0)
-		r = q->kind == REQUEST_RETRY ? retry(&job) : drop(&job);
+	action.class = delivery_class(action.a.kind);
+	if (r == -ENOENT)
+		r = answer(&action, "", "the ledger does not have it");
+	else if (r == 0)
+		r = q->kind == REQUEST_RETRY ? retry(&action) : drop(&action);
 	if (r >= 0 && s->changed)
-		sender_save(s);
-	/* What is not written down is not answered, and asked for again in the next run. */
+		state_save(s);
 	if (r >= 0 && s->changed)
 		r = -EIO;
 	if (r < 0) {
-		log_error("%s alert %s, as asked for: %s", request_kind_text(q->kind), q->id,
+		log_error("request to %s alert %s: %s", request_kind_text(q->kind), q->id,
 			  strerror(-r));
 		return r;
 	}
-	log_notice("asked to %s alert %s: %s", request_kind_text(q->kind), q->id, job.text);
-	k = request_answer(s->dirfd, q, r > 0, job.text);
+	log_notice("request to %s alert %s: %s", request_kind_text(q->kind), q->id, action.text);
+	k = request_answer(s->dirfd, q, r > 0, action.text);
 	if (k < 0)
 		log_error("the answer to a request cannot be written: %s", strerror(-k));
 	return r;
 }
 
-int requests_apply(struct sender *s)
+int admin_apply(struct sender *s)
 {
 	struct request *list = NULL;
 	size_t n = 0;
 	bool any = false;
-	int r = request_list(s->dirfd, sender_now(), &list, &n);
+	int r = request_list(s->dirfd, clock_now(), &list, &n);
 
 	if (r < 0)
 		log_error("the state directory cannot be listed: %s", strerror(-r));
@@ -232,7 +204,7 @@ int requests_apply(struct sender *s)
 	return any;
 }
 
-int requests_wait(int dirfd, int *ret_lock)
+int admin_wait(int dirfd, int *ret_lock)
 {
 	for (int waited = 0;; waited += TICK_MSEC) {
 		struct request *list = NULL;
@@ -245,7 +217,7 @@ int requests_wait(int dirfd, int *ret_lock)
 			return r;
 		r = file_lock(dirfd, "sender.lock", ret_lock, &pid);
 		if (r <= 0)
-			return r == 0 ? REQUESTS_E_FREE : r;
+			return r == 0 ? ADMIN_E_FREE : r;
 		if (waited >= LIMIT_MSEC || signals_stop())
 			return EX_TEMPFAIL;
 		(void)poll(NULL, 0, TICK_MSEC);

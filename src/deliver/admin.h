@@ -1,21 +1,18 @@
-/* What an administrator asks for by "loginbell queue": done before anything is sent. */
+/* What administrators request by "loginbell queue"; it is done before anything is sent. */
 #pragma once
 
-#include "deliver/sender.h"
-
-/* The dest's name for people. */
-const char *requests_destination(const struct delivery_destination *dest);
+#include "deliver/state.h"
 
 /*
- * Does what is asked for, writes it down, and answers. 1 where alerts were dropped, so that the
- * ledger has to be looked through again for what waits; s->retried is set where some were taken
- * back; 0. What cannot be done or written down is logged, and asked for again at the next run.
+ * Does what is requested, saves it, and answers. 1 if alerts were dropped, so that the ledger has
+ * to be read again to see what waits; else 0. s->run.retried is set if alerts that were given up
+ * are tried again. What fails is logged, and tried again in the next run.
  */
-int requests_apply(struct sender *s);
+int admin_apply(struct sender *s);
 
 /*
- * Waits until the sender that holds the lock has done what is asked for, at most 30 s. 0; or
- * REQUESTS_E_FREE: the lock was given up, and *ret_lock is it now; EX_TEMPFAIL; -errno.
+ * Waits up to 30 s until the sender that holds the lock has done what is requested: 0.
+ * ADMIN_E_FREE: that sender has ended, and *ret_lock is the lock; EX_TEMPFAIL; -errno.
  */
-enum requests_e { REQUESTS_E_FREE = 1 };
-int requests_wait(int dirfd, int *ret_lock);
+enum admin_e { ADMIN_E_FREE = 1 };
+int admin_wait(int dirfd, int *ret_lock);

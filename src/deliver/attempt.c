@@ -27,44 +27,44 @@
 
 struct link {
 	struct smtp_options options;
-	struct session *session;
+	struct smtp_child *child;
 	char *password;
 };
 
-struct carrier {
+struct attempt {
 	const struct config_destination *dest;
-	struct compose_host *host;
+	struct hostname *host;
 	struct link *links; /* one a server */
 };
 
-struct carrier *carrier_new(const struct config_destination *dest, struct compose_host *host)
+struct attempt *attempt_new(const struct config_destination *dest, struct hostname *host)
 {
-	struct carrier *c = calloc(1, sizeof(*c));
+	struct attempt *a = calloc(1, sizeof(*a));
 
-	if (!c)
+	if (!a)
 		return NULL;
-	c->dest = dest;
-	c->host = host;
-	c->links = calloc(dest->n_servers, sizeof(*c->links));
-	if (!c->links) {
-		free(c);
+	a->dest = dest;
+	a->host = host;
+	a->links = calloc(dest->n_servers, sizeof(*a->links));
+	if (!a->links) {
+		free(a);
 		return NULL;
 	}
-	return c;
+	return a;
 }
 
-struct carrier *carrier_free(struct carrier *c)
+struct attempt *attempt_free(struct attempt *a)
 {
-	if (!c)
+	if (!a)
 		return NULL;
-	for (size_t i = 0; i < c->dest->n_servers; i++) {
-		(void)session_free(c->links[i].session);
-		if (c->links[i].password)
-			explicit_bzero(c->links[i].password, strlen(c->links[i].password));
-		free(c->links[i].password);
+	for (size_t i = 0; i < a->dest->n_servers; i++) {
+		(void)smtp_child_free(a->links[i].child);
+		if (a->links[i].password)
+			explicit_bzero(a->links[i].password, strlen(a->links[i].password));
+		free(a->links[i].password);
 	}
-	free(c->links);
-	free(c);
+	free(a->links);
+	free(a);
 	return NULL;
 }
 
@@ -144,13 +144,13 @@ static char *read_password(const struct config_server *server, char *reason, siz
 				     : read_credential(reason, size);
 }
 
-static int link_open(struct carrier *c, size_t at, struct transport_result *ret)
+static int link_open(struct attempt *a, size_t at, struct transport_result *ret)
 {
-	const struct config_server *server = &c->dest->servers[at];
-	struct link *l = &c->links[at];
+	const struct config_server *server = &a->dest->servers[at];
+	struct link *l = &a->links[at];
 	char reason[400] = "out of memory";
 
-	if (l->session)
+	if (l->child)
 		return 0;
 	if (server->user && !l->password) {
 		l->password = read_password(server, reason, sizeof(reason));
@@ -159,12 +159,12 @@ static int link_open(struct carrier *c, size_t at, struct transport_result *ret)
 	}
 	l->options = (struct smtp_options){
 		.server = server,
-		.ehlo_name = c->dest->ehlo_name ? c->dest->ehlo_name : compose_fqdn(c->host),
+		.ehlo_name = a->dest->ehlo_name ? a->dest->ehlo_name : hostname_fqdn(a->host),
 		.password = l->password,
-		.timeout_usec = c->dest->timeout_usec,
+		.timeout_usec = a->dest->timeout_usec,
 	};
-	l->session = session_new(&l->options);
-	if (l->session)
+	l->child = smtp_child_new(&l->options);
+	if (l->child)
 		return 0;
 fail:
 	*ret = (struct transport_result){.outcome = TRANSPORT_DEFERRED};
@@ -173,53 +173,52 @@ fail:
 }
 
 /* Tries the servers in order. */
-static void transact(struct carrier *c, struct transport_mail *mail, struct transport_result *ret)
+static void transact(struct attempt *a, struct transport_mail *mail, struct transport_result *ret)
 {
 	bool in_doubt = false;
 
-	for (size_t i = 0; i < c->dest->n_servers; i++) {
-		const char *url = c->dest->servers[i].url;
+	for (size_t i = 0; i < a->dest->n_servers; i++) {
+		const char *url = a->dest->servers[i].url;
 
 		if (strncmp(url, SENDMAIL, strlen(SENDMAIL)) == 0)
-			sendmail_send(url + strlen(SENDMAIL), c->dest->timeout_usec, mail, ret);
-		else if (link_open(c, i, ret) == 0)
-			session_send(c->links[i].session, mail, ret);
+			sendmail_send(url + strlen(SENDMAIL), a->dest->timeout_usec, mail, ret);
+		else if (link_open(a, i, ret) == 0)
+			smtp_child_send(a->links[i].child, mail, ret);
 		in_doubt |= ret->outcome == TRANSPORT_IN_DOUBT;
 		if (ret->outcome != TRANSPORT_DEFERRED && ret->outcome != TRANSPORT_IN_DOUBT)
 			break;
 		if (mail->alive && !mail->alive(mail->userdata))
 			break;
-		if (i + 1 < c->dest->n_servers)
-			log_warning("%s; trying %s", ret->text, c->dest->servers[i + 1].url);
+		if (i + 1 < a->dest->n_servers)
+			log_warning("%s; trying %s", ret->text, a->dest->servers[i + 1].url);
 	}
 	if (in_doubt && ret->outcome == TRANSPORT_DEFERRED)
 		ret->outcome = TRANSPORT_IN_DOUBT;
 }
 
-static enum outgoing_rcpt_state refused_state(const struct transport_result *r)
+static enum spool_rcpt_state refused_state(const struct transport_result *r)
 {
-	return r->permanent || r->outcome == TRANSPORT_REFUSED ? OUTGOING_REFUSED
-							       : OUTGOING_DEFERRED;
+	return r->permanent || r->outcome == TRANSPORT_REFUSED ? SPOOL_REFUSED : SPOOL_DEFERRED;
 }
 
 /* One transaction each. Stops where a server fails for another reason than the recipient. */
-static enum carrier_outcome send_each(struct carrier *c, struct outgoing *o,
+static enum attempt_outcome send_each(struct attempt *a, struct spool_message *o,
 				      struct transport_mail *mail, struct transport_result *ret)
 {
 	struct transport_result sent = {.text = "an earlier try"};
 
 	for (size_t i = 0; i < o->n_rcpts; i++) {
-		struct outgoing_rcpt *rcpt = &o->rcpts[i];
+		struct spool_rcpt *rcpt = &o->rcpts[i];
 		const char *one = rcpt->addr;
 
-		if (rcpt->state != OUTGOING_OPEN)
+		if (rcpt->state != SPOOL_OPEN)
 			continue;
 		mail->rcpts = &one;
 		mail->n_rcpts = 1;
-		transact(c, mail, ret);
+		transact(a, mail, ret);
 		switch (ret->outcome) {
 		case TRANSPORT_SENT:
-			rcpt->state = OUTGOING_ACCEPTED;
+			rcpt->state = SPOOL_ACCEPTED;
 			sent = *ret;
 			break;
 		case TRANSPORT_RCPT_REFUSED:
@@ -228,23 +227,23 @@ static enum carrier_outcome send_each(struct carrier *c, struct outgoing *o,
 			break;
 		case TRANSPORT_REFUSED:
 			/* Others took the same bytes: then it is this recipient's policy. */
-			if (outgoing_count(o, OUTGOING_ACCEPTED) == 0)
-				return CARRIER_REFUSED;
-			rcpt->state = OUTGOING_REFUSED;
+			if (spool_count(o, SPOOL_ACCEPTED) == 0)
+				return ATTEMPT_REFUSED;
+			rcpt->state = SPOOL_REFUSED;
 			log_error("recipient %s refused the mail: %s", rcpt->addr, ret->text);
 			break;
 		case TRANSPORT_DEFERRED:
 		case TRANSPORT_IN_DOUBT:
-			return CARRIER_DEFERRED;
+			return ATTEMPT_DEFERRED;
 		}
 	}
-	if (outgoing_count(o, OUTGOING_ACCEPTED) == 0)
-		return CARRIER_NOBODY;
+	if (spool_count(o, SPOOL_ACCEPTED) == 0)
+		return ATTEMPT_NOBODY;
 	*ret = sent;
-	return CARRIER_DONE;
+	return ATTEMPT_DONE;
 }
 
-static enum carrier_outcome send_all(struct carrier *c, struct outgoing *o,
+static enum attempt_outcome send_all(struct attempt *a, struct spool_message *o,
 				     struct transport_mail *mail, struct transport_result *ret)
 {
 	AUTO_FREE const char **rcpts = calloc(o->n_rcpts, sizeof(*rcpts));
@@ -252,38 +251,38 @@ static enum carrier_outcome send_all(struct carrier *c, struct outgoing *o,
 
 	if (!rcpts) {
 		(void)snprintf(ret->text, sizeof(ret->text), "out of memory");
-		return CARRIER_DEFERRED;
+		return ATTEMPT_DEFERRED;
 	}
 	for (size_t i = 0; i < o->n_rcpts; i++)
-		if (o->rcpts[i].state == OUTGOING_OPEN)
+		if (o->rcpts[i].state == SPOOL_OPEN)
 			rcpts[n++] = o->rcpts[i].addr;
 	/* Some have it already: then it was one transaction each, and stays so. */
 	if (n < o->n_rcpts && n > 0)
-		return send_each(c, o, mail, ret);
+		return send_each(a, o, mail, ret);
 	mail->rcpts = rcpts;
 	mail->n_rcpts = n;
-	transact(c, mail, ret);
+	transact(a, mail, ret);
 	switch (ret->outcome) {
 	case TRANSPORT_SENT:
 		for (size_t i = 0; i < o->n_rcpts; i++)
-			o->rcpts[i].state = OUTGOING_ACCEPTED;
-		return CARRIER_DONE;
+			o->rcpts[i].state = SPOOL_ACCEPTED;
+		return ATTEMPT_DONE;
 	case TRANSPORT_RCPT_REFUSED:
 		if (n > 1)
-			return send_each(c, o, mail, ret);
+			return send_each(a, o, mail, ret);
 		o->rcpts[0].state = refused_state(ret);
-		return CARRIER_NOBODY;
+		return ATTEMPT_NOBODY;
 	case TRANSPORT_REFUSED:
-		return CARRIER_REFUSED;
+		return ATTEMPT_REFUSED;
 	case TRANSPORT_DEFERRED:
 	case TRANSPORT_IN_DOUBT:
 		break;
 	}
-	return CARRIER_DEFERRED;
+	return ATTEMPT_DEFERRED;
 }
 
-enum carrier_outcome carrier_send(struct carrier *c, struct outgoing *o,
-				  const struct carrier_hooks *hooks, struct transport_result *ret)
+enum attempt_outcome attempt_send(struct attempt *a, struct spool_message *o,
+				  const struct attempt_hooks *hooks, struct transport_result *ret)
 {
 	AUTO_BUFFER struct buffer from = BUFFER_INIT(1024);
 	struct transport_mail mail = {
@@ -291,24 +290,24 @@ enum carrier_outcome carrier_send(struct carrier *c, struct outgoing *o,
 		.before_data = hooks->before_data,
 		.alive = hooks->alive,
 		.userdata = hooks->userdata,
-		.envelope_from = c->dest->envelope_from,
+		.envelope_from = a->dest->envelope_from,
 	};
 	bool in_doubt = o->in_doubt;
-	enum carrier_outcome outcome;
+	enum attempt_outcome outcome;
 
 	*ret = (struct transport_result){.outcome = TRANSPORT_DEFERRED};
 	if (!mail.envelope_from) {
 		mail.envelope_from =
-			compose_from(c->dest, c->host, &from) == 0 ? buffer_cstr(&from) : NULL;
+			compose_from(a->dest, a->host, &from) == 0 ? buffer_cstr(&from) : NULL;
 		if (!mail.envelope_from) {
 			(void)snprintf(ret->text, sizeof(ret->text), "out of memory");
-			return CARRIER_DEFERRED;
+			return ATTEMPT_DEFERRED;
 		}
 	}
-	outcome = send_all(c, o, &mail, ret);
+	outcome = send_all(a, o, &mail, ret);
 	/* What was in doubt before stays so, until a server takes it. */
 	o->in_doubt =
-		outcome != CARRIER_DONE &&
-		(in_doubt || (outcome == CARRIER_DEFERRED && ret->outcome == TRANSPORT_IN_DOUBT));
+		outcome != ATTEMPT_DONE &&
+		(in_doubt || (outcome == ATTEMPT_DEFERRED && ret->outcome == TRANSPORT_IN_DOUBT));
 	return outcome;
 }

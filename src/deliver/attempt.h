@@ -9,16 +9,16 @@
 #include "store/spool.h"
 #include "text/config.h"
 
-struct carrier;
+struct attempt;
 
-enum carrier_outcome {
-	CARRIER_DONE = 0, /* at least one recipient has it, and of the others it is known why not */
-	CARRIER_DEFERRED,
-	CARRIER_REFUSED, /* the mail itself; nobody has it */
-	CARRIER_NOBODY,	 /* all recipients were refused or deferred, each by itself */
+enum attempt_outcome {
+	ATTEMPT_DONE = 0, /* at least one recipient has it, and of the others it is known why not */
+	ATTEMPT_DEFERRED,
+	ATTEMPT_REFUSED, /* the mail itself; nobody has it */
+	ATTEMPT_NOBODY,	 /* all recipients were refused or deferred, each by itself */
 };
 
-struct carrier_hooks {
+struct attempt_hooks {
 	/* Before the first byte goes out: makes "in doubt" durable. 0 or -errno. */
 	int (*before_data)(void *userdata);
 	bool (*alive)(void *userdata);
@@ -26,12 +26,12 @@ struct carrier_hooks {
 };
 
 /* Its connections live as long as it does. The arguments must outlive it. NULL: out of memory. */
-struct carrier *carrier_new(const struct config_destination *dest, struct compose_host *host);
-struct carrier *carrier_free(struct carrier *c);
+struct attempt *attempt_new(const struct config_destination *dest, struct hostname *host);
+struct attempt *attempt_free(struct attempt *a);
 
 /*
  * Tries once, all servers in order. Sets the states of o->rcpts, and o->in_doubt; *ret is what a
  * server said last: when done, of those who took it.
  */
-enum carrier_outcome carrier_send(struct carrier *c, struct outgoing *o,
-				  const struct carrier_hooks *hooks, struct transport_result *ret);
+enum attempt_outcome attempt_send(struct attempt *a, struct spool_message *o,
+				  const struct attempt_hooks *hooks, struct transport_result *ret);

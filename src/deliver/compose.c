@@ -1,17 +1,10 @@
-/*
- * The name lookup may block for as long as the resolver likes, so it runs in a child that is given
- * three seconds. It is not made where the host name holds a dot already.
- */
+/* What the configuration and this host's names add to a batch of alerts. */
 #include "deliver/compose.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <netdb.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
 
 #include "base/cleanup.h"
 #include "base/io.h"
@@ -19,82 +12,14 @@
 #include "text/config.h"
 #include "text/message/compose.h"
 
-#define LOOKUP_MSEC	  3000
 #define TEMPLATE_MAX	  (1U << 20)
 #define WHITELIST_DEFAULT "/etc/loginbell/whitelist"
 
-/* Whether it can stand in a mail address and in EHLO: what else a resolver says is not believed. */
-static bool is_host_name(const char *s)
-{
-	size_t n = strlen(s);
-
-	return n > 0 && n < COMPOSE_NAME_MAX && s[0] != '.' && s[0] != '-' &&
-	       strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._") == n;
-}
-
-void compose_host_init(struct compose_host *h)
-{
-	memset(h, 0, sizeof(*h));
-	if (gethostname(h->host, sizeof(h->host) - 1) < 0 || !is_host_name(h->host))
-		(void)snprintf(h->host, sizeof(h->host), "localhost");
-}
-
-static void look_up(const char *host, int fd)
-{
-	struct addrinfo hints = {.ai_flags = AI_CANONNAME, .ai_socktype = SOCK_STREAM}, *list;
-
-	if (getaddrinfo(host, NULL, &hints, &list) == 0 && list->ai_canonname)
-		(void)io_write_all(fd, list->ai_canonname, strlen(list->ai_canonname));
-	_exit(0);
-}
-
-static void look_up_in_child(const char *host, char ret[COMPOSE_NAME_MAX])
-{
-	AUTO_CLOSE int fd = -1;
-	struct pollfd poll_fd = {.events = POLLIN};
-	ssize_t n = 0;
-	int pipe_fds[2];
-	pid_t pid;
-
-	if (pipe2(pipe_fds, O_CLOEXEC) < 0)
-		return;
-	fd = pipe_fds[0];
-	pid = fork();
-	if (pid == 0)
-		look_up(host, pipe_fds[1]);
-	(void)close(pipe_fds[1]);
-	if (pid < 0)
-		return;
-	poll_fd.fd = fd;
-	if (poll(&poll_fd, 1, LOOKUP_MSEC) > 0)
-		n = read(fd, ret, COMPOSE_NAME_MAX - 1);
-	(void)kill(pid, SIGKILL);
-	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-		;
-	ret[n > 0 ? n : 0] = '\0';
-}
-
-const char *compose_fqdn(struct compose_host *h)
-{
-	if (h->fqdn[0])
-		return h->fqdn;
-	if (!strchr(h->host, '.')) {
-		look_up_in_child(h->host, h->fqdn);
-		/* "localhost" names everybody. */
-		if (!is_host_name(h->fqdn) || !strchr(h->fqdn, '.') ||
-		    strncmp(h->fqdn, "localhost", 9) == 0)
-			h->fqdn[0] = '\0';
-	}
-	if (!h->fqdn[0])
-		(void)snprintf(h->fqdn, sizeof(h->fqdn), "%s", h->host);
-	return h->fqdn;
-}
-
-int compose_from(const struct config_destination *dest, struct compose_host *h, struct buffer *ret)
+int compose_from(const struct config_destination *dest, struct hostname *h, struct buffer *ret)
 {
 	if (dest->from)
 		return buffer_append_str(ret, dest->from);
-	return buffer_printf(ret, "loginbell@%s", compose_fqdn(h));
+	return buffer_printf(ret, "loginbell@%s", hostname_fqdn(h));
 }
 
 static struct hash128 add_text(struct hash128 h, const char *s)
@@ -143,8 +68,8 @@ static const char *whitelist_file(const struct config *config)
 	return config->whitelist_is_default ? WHITELIST_DEFAULT : NULL;
 }
 
-static int compose(struct outgoing *o, const struct batch *batch, const struct config *config,
-		   const struct config_destination *dest, struct compose_host *h, const char *note,
+static int compose(struct spool_message *o, const struct batch *batch, const struct config *config,
+		   const struct config_destination *dest, struct hostname *h, const char *note,
 		   bool test, uint64_t now_usec)
 {
 	AUTO_BUFFER struct buffer from = BUFFER_INIT(1024);
@@ -153,7 +78,7 @@ static int compose(struct outgoing *o, const struct batch *batch, const struct c
 		.to = (const char *const *)dest->to.items,
 		.n_to = dest->to.n,
 		.host = h->host,
-		.fqdn = compose_fqdn(h),
+		.fqdn = hostname_fqdn(h),
 		.subject_template = dest->subject,
 		.whitelist_file = whitelist_file(config),
 		.note = note,
@@ -187,15 +112,15 @@ static int compose(struct outgoing *o, const struct batch *batch, const struct c
 			       &o->mail, o->message_id);
 }
 
-int compose_mail(struct outgoing *o, const struct batch *batch, const struct config *config,
-		 const struct config_destination *dest, struct compose_host *h, const char *note,
+int compose_mail(struct spool_message *o, const struct batch *batch, const struct config *config,
+		 const struct config_destination *dest, struct hostname *h, const char *note,
 		 uint64_t now_usec)
 {
 	return compose(o, batch, config, dest, h, note, false, now_usec);
 }
 
-int compose_test(struct outgoing *o, const struct config *config,
-		 const struct config_destination *dest, struct compose_host *h, uint64_t now_usec)
+int compose_test(struct spool_message *o, const struct config *config,
+		 const struct config_destination *dest, struct hostname *h, uint64_t now_usec)
 {
 	return compose(o, NULL, config, dest, h, NULL, true, now_usec);
 }

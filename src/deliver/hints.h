@@ -1,9 +1,9 @@
-/* What an administrator can do about a mail server that does not take a mail. */
+/* What an administrator can do if a mail server does not accept a message. */
 #pragma once
 
 #include <curl/curl.h>
 
-/* How far the dialogue came: the command that went out last. */
+/* How far the dialogue came: the command that was sent last. */
 enum smtp_phase {
 	PHASE_CONNECT = 0,
 	PHASE_EHLO,
@@ -17,8 +17,8 @@ enum smtp_phase {
 };
 
 /*
- * A sentence that names the keys of the configuration to look at, or what else to do. @r is what
- * libcurl gave, @code the server's reply to what went out last, 0 where there was none. NULL where
- * nothing can be said.
+ * A constant sentence that names the configuration's keys to look at, or what else to do. @r is
+ * libcurl's result, @code the server's reply to the last command, 0 if there was none. NULL if no
+ * hint fits.
  */
-const char *advice(CURLcode r, enum smtp_phase phase, int code);
+const char *hints_find(CURLcode r, enum smtp_phase phase, int code);

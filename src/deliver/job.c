@@ -1,5 +1,6 @@
 /*
- * The making of a lane's mail, from the ledger or from its frozen bytes.
+ * A message that does not fit its size limit is made of fewer alerts, and at last without log
+ * lines.
  */
 #include "deliver/job.h"
 
@@ -9,221 +10,260 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/timetext.h"
+#include "deliver/compose.h"
 #include "deliver/select.h"
 
-void work_freeze(struct work *w)
+void job_init(struct job *job, struct sender *s, struct destination *d,
+	      enum delivery_queue_name name)
 {
-	int r = outgoing_save(w->s->dirfd, w->file, w->o);
-
-	w->t->frozen[w->name] = true;
-	if (r == 0) {
-		if (w->t->unsaved[w->name] != w->o)
-			(void)outgoing_free(w->t->unsaved[w->name]);
-		w->t->unsaved[w->name] = NULL;
-		return;
-	}
-	/* An alert that waits for room on the disk would be one that an intruder can silence. */
-	log_crit("%s cannot be written: %s; the mail is sent from memory", w->file, strerror(-r));
-	if (w->t->unsaved[w->name] != w->o)
-		(void)outgoing_free(w->t->unsaved[w->name]);
-	w->t->unsaved[w->name] = w->o;
+	*job = (struct job){.s = s,
+			    .d = d,
+			    .name = name,
+			    .queue = &d->done->queues[name],
+			    .state = &d->queues[name]};
+	spool_name(d->done->name, name, job->file);
 }
 
-void work_drop(struct work *w)
+static void free_message(struct job *job)
+{
+	if (job->state->unsaved != job->o)
+		(void)spool_free(job->o);
+	job->o = NULL;
+}
+
+void job_done(struct job *job)
+{
+	free_message(job);
+}
+
+uint64_t job_alerts(const struct spool_message *o)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < o->n_ranges; i++)
+		n += o->ranges[i].last - o->ranges[i].first + 1;
+	for (size_t i = 0; i < o->n_repeats; i++)
+		n += o->repeats[i].repeats > 0;
+	return n;
+}
+
+void job_freeze(struct job *job)
+{
+	int r = spool_save(job->s->dirfd, job->file, job->o);
+
+	/* An alert that waits for room on the disk would be one that an intruder can silence. */
+	if (r < 0)
+		log_crit("%s cannot be written: %s; the message is sent from memory", job->file,
+			 strerror(-r));
+	job->state->frozen = true;
+	if (job->state->unsaved != job->o)
+		(void)spool_free(job->state->unsaved);
+	job->state->unsaved = r < 0 ? job->o : NULL;
+}
+
+void job_drop(struct job *job)
 {
 	int r;
 
-	if (w->t->unsaved[w->name] == w->o)
-		w->t->unsaved[w->name] = NULL;
-	w->o = outgoing_free(w->o);
-	w->t->frozen[w->name] = false;
-	/* While what was done is not written down, only the frozen mail tells of it. */
-	if (w->s->changed)
+	if (job->state->unsaved == job->o)
+		job->state->unsaved = NULL;
+	job->o = spool_free(job->o);
+	job->state->frozen = false;
+	/* Until "delivery" is saved, the frozen message is the only record of what was done. */
+	if (job->s->changed)
 		return;
-	r = outgoing_remove(w->s->dirfd, w->file);
+	r = spool_remove(job->s->dirfd, job->file);
 	if (r < 0)
-		log_error("%s cannot be removed: %s", w->file, strerror(-r));
+		log_error("%s cannot be removed: %s", job->file, strerror(-r));
 }
 
-void work_done(struct work *w)
+void job_thaw(struct job *job)
 {
-	if (w->t->unsaved[w->name] != w->o)
-		(void)outgoing_free(w->o);
-}
-
-void work_thaw(struct work *w)
-{
-	char aside[OUTGOING_NAME_MAX + 16];
+	char damaged[SPOOL_NAME_MAX + 16];
 	struct error err;
 	int r;
 
-	if (!w->t->frozen[w->name])
+	if (!job->state->frozen)
 		return;
-	w->o = w->t->unsaved[w->name];
-	if (!w->o) {
-		w->t->frozen[w->name] = false;
-		r = outgoing_load(w->s->dirfd, w->file, &w->o, &err);
-		if (r == OUTGOING_E_DAMAGED) {
+	job->o = job->state->unsaved;
+	if (!job->o) {
+		job->state->frozen = false;
+		r = spool_load(job->s->dirfd, job->file, &job->o, &err);
+		if (r == SPOOL_E_DAMAGED) {
 			log_error_struct(LOG_ERR, &err);
-			(void)snprintf(aside, sizeof(aside), "%s.damaged", w->file);
-			(void)renameat(w->s->dirfd, w->file, w->s->dirfd, aside);
+			(void)snprintf(damaged, sizeof(damaged), "%s.damaged", job->file);
+			(void)renameat(job->s->dirfd, job->file, job->s->dirfd, damaged);
 		} else if (r < 0) {
-			log_error("%s cannot be read: %s", w->file, strerror(-r));
+			log_error("%s cannot be read: %s", job->file, strerror(-r));
 		}
 		if (r != 0)
 			return;
-		if (w->o->lane != w->name || w->o->serial <= w->lane->serial) {
-			log_debug("%s was done with already", w->file);
-			w->o = outgoing_free(w->o);
-			(void)outgoing_remove(w->s->dirfd, w->file);
+		if (job->o->queue != job->name || job->o->serial <= job->queue->serial) {
+			log_debug("%s is done already", job->file);
+			job->o = spool_free(job->o);
+			(void)spool_remove(job->s->dirfd, job->file);
 			return;
 		}
-		w->t->frozen[w->name] = true;
+		job->state->frozen = true;
 	}
-	w->foreign = strcmp(w->o->ledger_id, w->s->delivery->ledger_id) != 0;
+	job->of_other_ledger = strcmp(job->o->ledger_id, job->s->delivery->ledger_id) != 0;
 }
 
-int work_add_rcpts(const struct work *w, struct outgoing *o, const struct outgoing *like)
+int job_add_rcpts(const struct job *job, struct spool_message *o)
 {
+	const struct config_destination *config = job->d->config;
 	int r = 0;
 
-	if (like && like->one_rcpt) {
-		o->one_rcpt = true;
-		return outgoing_add_rcpt(o, like->rcpts[0].addr, OUTGOING_OPEN);
-	}
-	for (size_t i = 0; i < w->t->config->to.n && r == 0; i++)
-		r = outgoing_add_rcpt(o, w->t->config->to.items[i], OUTGOING_OPEN);
+	for (size_t i = 0; i < config->to.n && r == 0 && !o->one_rcpt; i++)
+		r = spool_add_rcpt(o, config->to.items[i], SPOOL_OPEN);
 	return r;
 }
 
-static int compose(struct work *w, struct outgoing *o, const struct batch *batch)
+/* The next message of the destination reports alerts that were given up. */
+static int compose(struct job *job, struct spool_message *o, const struct batch *batch)
 {
 	char note[256], after[TIMETEXT_MAX];
-	bool tell = w->name != DELIVERY_ASIDE && w->dest->untold > 0;
+	uint64_t n = job->name != DELIVERY_RETRY ? job->d->done->unreported : 0;
 
-	o->noted = tell ? w->dest->untold : 0;
-	if (tell)
+	o->reported = n;
+	if (n > 0)
 		(void)snprintf(note, sizeof(note),
 			       "%" PRIu64
 			       " earlier alert%s could not be delivered within %s and "
 			       "%s given up. \"loginbell queue\" lists them.",
-			       w->dest->untold, w->dest->untold == 1 ? "" : "s",
-			       timetext_duration(w->s->config->give_up_after_usec, after),
-			       w->dest->untold == 1 ? "was" : "were");
-	return compose_mail(o, batch, w->s->config, w->t->config, &w->s->host, tell ? note : NULL,
-			    sender_now());
+			       n, n == 1 ? "" : "s",
+			       timetext_duration(job->s->config->give_up_after_usec, after),
+			       n == 1 ? "was" : "were");
+	return compose_mail(o, batch, job->s->config, job->d->config, &job->s->host,
+			    n > 0 ? note : NULL, clock_now());
 }
 
-static const struct outgoing_repeat *summary_of(const struct outgoing *o, uint64_t seq)
+static const struct spool_repeat *summary_of(const struct spool_message *o, uint64_t seq)
 {
 	for (size_t i = 0; i < o->n_repeats; i++)
-		if (o->repeats[i].told > 0 && o->repeats[i].seq == seq)
+		if (o->repeats[i].repeats > 0 && o->repeats[i].seq == seq)
 			return &o->repeats[i];
 	return NULL;
 }
 
+/* Copies from @from what concerns the first @n alerts of @batch. */
+static int copy_alerts(struct spool_message *o, const struct spool_message *from,
+		       const struct batch *batch, size_t n)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < n && r == 0; i++) {
+		const struct spool_repeat *p = summary_of(from, batch->alerts[i].seq);
+
+		if (p)
+			r = spool_add_repeat(o, p->key, p->repeats, p->seq);
+		else
+			r = spool_add_alert(o, batch->alerts[i].seq);
+	}
+	/* Windows that begin with these alerts. */
+	for (size_t i = 0; i < from->n_repeats && r == 0; i++)
+		for (size_t k = 0; k < n && r == 0 && from->repeats[i].repeats == 0; k++)
+			if (batch->alerts[k].seq == from->repeats[i].seq)
+				r = spool_add_repeat(o, from->repeats[i].key, 0,
+						     from->repeats[i].seq);
+	return r;
+}
+
 /*
- * Makes a mail of the first @n of @batch, which are those of @from, and puts it in the place of
- * w->o. Where it does not fit, half of it, and so on.
+ * Makes a message of the first @n alerts of @batch, which are those of @from, in place of job->o.
+ * If it does not fit, of half of them, and so on.
  */
-static int rebuild(struct work *w, const struct outgoing *from, struct batch *batch, size_t n,
+static int rebuild(struct job *job, const struct spool_message *from, struct batch *batch, size_t n,
 		   enum message_style style)
 {
-	AUTO_OUTGOING struct outgoing *o = outgoing_new();
-	int r = 0;
+	AUTO_SPOOL_MESSAGE struct spool_message *o = spool_new();
+	int r;
 
 	if (!o)
 		return -ENOMEM;
 	memcpy(o->ledger_id, from->ledger_id, sizeof(o->ledger_id));
-	o->lane = from->lane;
+	o->queue = from->queue;
 	o->class = from->class;
 	o->serial = from->serial;
-	o->mark = from->mark;
+	o->done_up_to = from->done_up_to;
 	o->tries = from->tries;
 	o->waited_usec = from->waited_usec;
 	o->last_try_usec = from->last_try_usec;
+	o->one_rcpt = from->one_rcpt;
 	o->style = style;
 	if (n < batch->n && !summary_of(from, batch->alerts[n].seq))
-		o->mark = batch->alerts[n].seq - 1;
+		o->done_up_to = batch->alerts[n].seq - 1;
 	batch_truncate(batch, n);
-	for (size_t i = 0; i < n && r == 0; i++) {
-		const struct outgoing_repeat *p = summary_of(from, batch->alerts[i].seq);
-
-		if (p)
-			r = outgoing_add_repeat(o, p->key, p->told, p->seq);
-		else
-			r = outgoing_add_alert(o, batch->alerts[i].seq);
-	}
-	/* Windows that begin with the alerts that stayed. */
-	for (size_t i = 0; i < from->n_repeats && r == 0; i++)
-		for (size_t k = 0; k < n && r == 0 && from->repeats[i].told == 0; k++)
-			if (batch->alerts[k].seq == from->repeats[i].seq)
-				r = outgoing_add_repeat(o, from->repeats[i].key, 0,
-							from->repeats[i].seq);
+	r = copy_alerts(o, from, batch, n);
+	if (r == 0 && o->one_rcpt)
+		r = spool_add_rcpt(o, from->rcpts[0].addr, SPOOL_OPEN);
 	if (r == 0)
-		r = work_add_rcpts(w, o, from);
+		r = job_add_rcpts(job, o);
 	if (r == 0)
-		r = compose(w, o, batch);
+		r = compose(job, o, batch);
 	if (r == -E2BIG && n > 1)
-		return rebuild(w, o, batch, (n + 1) / 2, style);
+		return rebuild(job, o, batch, (n + 1) / 2, style);
 	if (r == -E2BIG && style == MESSAGE_FULL)
-		return rebuild(w, o, batch, n, MESSAGE_NO_LOGS);
+		return rebuild(job, o, batch, n, MESSAGE_NO_LOGS);
 	if (r < 0)
 		return r;
-	if (w->t->unsaved[w->name] == w->o)
-		w->t->unsaved[w->name] = NULL;
-	(void)outgoing_free(w->o);
-	w->o = STEAL_PTR(o);
+	if (job->state->unsaved == job->o)
+		job->state->unsaved = NULL;
+	(void)spool_free(job->o);
+	job->o = STEAL_PTR(o);
 	return 0;
 }
 
-int work_remake(struct work *w, enum message_style style, bool half)
+int job_remake(struct job *job, enum message_style style, enum job_part part)
 {
 	AUTO_BATCH struct batch batch = {0};
 	int r;
 
-	r = gather_again(w->s, w->dest, w->o, &batch);
+	r = select_again(job->s, job->d, job->o, &batch);
 	if (r < 0)
 		return r;
 	if (batch.n == 0)
 		return 0;
-	r = rebuild(w, w->o, &batch, half ? (batch.n + 1) / 2 : batch.n, style);
+	r = rebuild(job, job->o, &batch, part == JOB_HALF ? (batch.n + 1) / 2 : batch.n, style);
 	if (r < 0)
 		return r;
-	work_freeze(w);
+	job_freeze(job);
 	return 1;
 }
 
-int work_draft(struct work *w, bool *ret_counted)
+int job_draft(struct job *job, bool *ret_counted)
 {
-	AUTO_OUTGOING struct outgoing *o = outgoing_new();
+	AUTO_SPOOL_MESSAGE struct spool_message *o = spool_new();
 	AUTO_BATCH struct batch batch = {0};
+	struct tail *tail = &job->s->tail;
 	int r;
 
 	if (!o)
 		return -ENOMEM;
-	(void)snprintf(o->ledger_id, sizeof(o->ledger_id), "%s", w->s->delivery->ledger_id);
-	o->lane = w->name;
-	o->serial = w->lane->serial + 1;
-	if (w->name == DELIVERY_ASIDE) {
-		r = gather_exceptions(w->s, w->t, w->dest, o, &batch);
+	*ret_counted = false;
+	memcpy(o->ledger_id, job->s->delivery->ledger_id, sizeof(o->ledger_id));
+	o->queue = job->name;
+	o->serial = job->queue->serial + 1;
+	if (job->name == DELIVERY_RETRY) {
+		r = select_held(job->s, job->d, o, &batch);
 	} else {
-		o->class = w->name;
-		r = gather_new(w->s, w->t, w->dest, o, &batch, ret_counted);
+		o->class = job->name;
+		r = select_new(job->s, job->d, o, &batch, ret_counted);
 	}
 	if (r < 0)
 		return r;
-	if (o->mark > w->s->gathered_seq)
-		w->s->gathered_seq = o->mark;
+	if (o->done_up_to > tail->selected_seq)
+		tail->selected_seq = o->done_up_to;
 	if (batch.n == 0) {
-		if (w->name != DELIVERY_ASIDE && o->mark > w->lane->mark) {
-			w->lane->mark = o->mark;
-			w->s->changed = true;
+		if (job->name != DELIVERY_RETRY && o->done_up_to > job->queue->done_up_to) {
+			job->queue->done_up_to = o->done_up_to;
+			job->s->changed = true;
 		}
 		return 0;
 	}
-	r = rebuild(w, o, &batch, batch.n, MESSAGE_FULL);
+	r = rebuild(job, o, &batch, batch.n, MESSAGE_FULL);
 	return r < 0 ? r : 1;
 }

@@ -1,48 +1,49 @@
-/* A mail that a lane works on: work.c makes it, lane.c sends it, settle.c says what came of it. */
+/* A message of one queue: how it is made from the ledger, and kept frozen until it is done with. */
 #pragma once
 
-#include "deliver/queue.h"
-#include "text/message/batch.h"
+#include "deliver/state.h"
 
-struct work {
+struct job {
 	struct sender *s;
-	struct target *t;
-	struct delivery_destination *dest;
-	struct delivery_lane *lane;
-	enum delivery_lane_name name;
-	char file[OUTGOING_NAME_MAX];
-	struct outgoing *o; /* owned */
-	bool foreign;	    /* of another ledger: its numbers mean nothing now */
+	struct destination *d;
+	enum delivery_queue_name name;
+	struct delivery_queue *queue; /* its durable part */
+	struct queue_state *state;    /* and what is only in memory */
+	char file[SPOOL_NAME_MAX];
+	struct spool_message *o; /* owned, unless it is state->unsaved; NULL: none */
+	bool of_other_ledger;	 /* its alerts' numbers mean nothing in this ledger */
 };
 
-void work_done(struct work *w);
-#define AUTO_WORK CLEANUP(work_done)
+/* No message yet. */
+void job_init(struct job *job, struct sender *s, struct destination *d,
+	      enum delivery_queue_name name);
+void job_done(struct job *job);
+#define AUTO_JOB CLEANUP(job_done)
 
-/* Finds the lane's frozen mail, if any: w->o. */
-void work_thaw(struct work *w);
-/* Makes a mail of what is due, and freezes nothing. 1; 0 where there is nothing; -errno. */
-int work_draft(struct work *w, bool *ret_counted);
-/* Makes the frozen mail anew from the ledger. 1; 0 where the ledger lacks its alerts; -errno. */
-int work_remake(struct work *w, enum message_style style, bool half);
-/* The configured recipients, or the one whom @like is for. -ENOMEM. */
-int work_add_rcpts(const struct work *w, struct outgoing *o, const struct outgoing *like);
-/* Freezes w->o: from now on it is in outgoing/, or in memory where the disk is full. */
-void work_freeze(struct work *w);
-/* w->o is done with: removes it. Frees it. */
-void work_drop(struct work *w);
-/* How many alerts it tells of. */
-uint64_t work_alerts(const struct outgoing *o);
+/* Loads the queue's frozen message. job->o stays NULL if there is none. */
+void job_thaw(struct job *job);
 
-/* At least one recipient has it. */
-void settle_done(struct work *w, const struct transport_result *result);
-/* It stays for another try, or is given up. */
-void settle_deferred(struct work *w, const struct transport_result *result);
-/* Its alerts become exceptions, so that others overtake them; w->o is dropped. */
-void settle_aside(struct work *w, enum delivery_state state, const struct transport_result *result);
-/* Refused, and of another ledger, so that it cannot be made anew: is kept aside; w->o is dropped.
+/*
+ * Makes a message of what is due, which is not frozen yet. *ret_counted as of select_new(). 1; 0 if
+ * nothing is to be sent; -errno.
  */
-void settle_foreign(struct work *w, const struct transport_result *result);
-/* Nobody is to get it any more; w->o is dropped. */
-void settle_forgotten(struct work *w);
-/* Its last alert was dropped by an administrator; so is w->o. */
-void settle_dropped(struct work *w);
+int job_draft(struct job *job, bool *ret_counted);
+
+/*
+ * Makes the frozen message again from the ledger, or from the first half of its alerts, and freezes
+ * it. 1; 0 if the ledger has none of them; -errno. Unless 1, it stays as it was.
+ */
+enum job_part { JOB_WHOLE, JOB_HALF };
+int job_remake(struct job *job, enum message_style style, enum job_part part);
+
+/* Adds the configured recipients to @o; with o->one_rcpt it has its one already. -ENOMEM. */
+int job_add_rcpts(const struct job *job, struct spool_message *o);
+
+/* Freezes job->o on disk; in memory if the disk is full, which is logged. */
+void job_freeze(struct job *job);
+
+/* job->o is done with: removes and frees it. */
+void job_drop(struct job *job);
+
+/* How many alerts a message reports. */
+uint64_t job_alerts(const struct spool_message *o);

@@ -9,19 +9,19 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
-#include <sys/inotify.h>
 #include <sys/timerfd.h>
 #include <sysexits.h>
-#include <time.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/inotify.h"
 #include "base/log.h"
 #include "base/notify.h"
 #include "base/timetext.h"
-#include "deliver/schedule.h"
 #include "deliver/signals.h"
 #include "store/config_file.h"
 #include "store/request.h"
+#include "store/schedule.h"
 
 #define LEDGER	    "ledger"
 #define RETRY_USEC  (5 * USEC_PER_SEC) /* after the ledger could not be read */
@@ -35,21 +35,13 @@ struct follower {
 	uint64_t watchdog_usec, watchdog_due;
 };
 
-static uint64_t monotonic_usec(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * USEC_PER_SEC + (uint64_t)ts.tv_nsec / 1000;
-}
-
 static void watchdog(struct follower *f)
 {
 	uint64_t now;
 
 	if (f->watchdog_usec == 0)
 		return;
-	now = monotonic_usec();
+	now = clock_steady();
 	if (now < f->watchdog_due)
 		return;
 	(void)notify_send("WATCHDOG=1");
@@ -78,9 +70,9 @@ static int watch(struct follower *f)
 {
 	char path[64];
 
-	f->inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	f->inotify = inotify_open();
 	if (f->inotify < 0)
-		return -errno;
+		return f->inotify;
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", f->s->dirfd);
 	if (inotify_add_watch(f->inotify, path, IN_CREATE | IN_MOVED_TO | IN_ONLYDIR) < 0)
 		return -errno;
@@ -88,32 +80,35 @@ static int watch(struct follower *f)
 	return 0;
 }
 
-/* Whether something happened to the ledger, or is asked for. */
-static bool take_events(struct follower *f)
+/* What the events of the state directory and the ledger say. */
+struct changes {
+	const struct follower *f;
+	bool ledger, new_ledger, request;
+};
+
+static void note_event(void *userdata, const struct inotify_event *e)
 {
-	char buf[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
-	bool any = false, new_ledger = false;
-	ssize_t n;
+	struct changes *c = userdata;
+	bool overflow = (e->mask & IN_Q_OVERFLOW) != 0;
 
-	while ((n = read(f->inotify, buf, sizeof(buf))) > 0) {
-		const struct inotify_event *e;
+	c->ledger |= overflow || e->wd == c->f->ledger_watch;
+	c->new_ledger |= overflow || (e->len && strcmp(e->name, LEDGER) == 0);
+	c->request |= e->len && slice_starts_with(slice_of(e->name), REQUEST_PREFIX);
+}
 
-		for (char *at = buf; at < buf + n; at += sizeof(*e) + e->len) {
-			e = (const struct inotify_event *)(void *)at;
-			if (e->wd == f->ledger_watch || (e->mask & IN_Q_OVERFLOW) ||
-			    (e->len && slice_starts_with(slice_of(e->name), REQUEST_PREFIX)))
-				any = true;
-			if ((e->len && strcmp(e->name, LEDGER) == 0) || (e->mask & IN_Q_OVERFLOW))
-				new_ledger = true;
-		}
-	}
-	if (new_ledger) {
-		/* The old file may still get what its reader has not seen; both are read. */
+/* Whether the ledger changed or a request came. */
+static bool read_events(struct follower *f)
+{
+	struct changes c = {.f = f};
+
+	(void)inotify_drain(f->inotify, note_event, &c);
+	if (c.new_ledger) {
+		/* The reader may still append to the old file; a run reads both. */
 		if (f->ledger_watch >= 0)
 			(void)inotify_rm_watch(f->inotify, f->ledger_watch);
 		watch_ledger(f);
 	}
-	return any || new_ledger;
+	return c.ledger || c.new_ledger || c.request;
 }
 
 static void arm(const struct follower *f, uint64_t due_usec)
@@ -122,7 +117,7 @@ static void arm(const struct follower *f, uint64_t due_usec)
 	int flags = 0;
 
 	if (due_usec != SCHEDULE_NEVER) {
-		uint64_t soon = sender_now() + RETRY_SHORT;
+		uint64_t soon = clock_now() + RETRY_SHORT;
 
 		if (due_usec < soon)
 			due_usec = soon;
@@ -140,7 +135,8 @@ static void reload(struct follower *f)
 	struct error err;
 	int r;
 
-	(void)notify_send("RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)monotonic_usec());
+	(void)notify_send("RELOADING=1\nMONOTONIC_USEC=%llu",
+			  (unsigned long long)clock_usec(CLOCK_MONOTONIC));
 	r = config_file_load(f->config_path, &config, NULL, NULL, &err);
 	if (r != 0) {
 		log_error_struct(LOG_ERR, &err);
@@ -169,7 +165,7 @@ static int run(struct follower *f, enum sender_mode mode)
 	int r = sender_run(f->s, mode, &due);
 
 	if (r < 0)
-		due = sender_now() + RETRY_USEC;
+		due = clock_now() + RETRY_USEC;
 	arm(f, due);
 	tell(f);
 	return r;
@@ -188,7 +184,7 @@ static int wait(struct follower *f)
 	int timeout = -1;
 
 	if (f->watchdog_usec > 0) {
-		uint64_t now = monotonic_usec();
+		uint64_t now = clock_steady();
 
 		timeout = f->watchdog_due > now ? (int)((f->watchdog_due - now) / 1000) + 1 : 0;
 	}
@@ -196,18 +192,18 @@ static int wait(struct follower *f)
 		return -errno;
 	watchdog(f);
 	if (fds[0].revents)
-		any |= take_events(f);
+		any |= read_events(f);
 	if (fds[1].revents) {
 		/* -ECANCELED: the clock was set, and what is due has to be seen anew. */
 		(void)!read(f->timer, &expired, sizeof(expired));
 		any = true;
 	}
 	signals_drain();
-	if (signals_take_reload()) {
+	if (signals_reload()) {
 		reload(f);
 		any = true;
 	}
-	if (signals_take_flush()) {
+	if (signals_flush()) {
 		mode = SENDER_FLUSH;
 		any = true;
 	}
@@ -216,7 +212,7 @@ static int wait(struct follower *f)
 	return 0;
 }
 
-int follow(struct sender *s, const char *config_path)
+int loop_run(struct sender *s, const char *config_path)
 {
 	AUTO_CLOSE int inotify = -1, timer = -1;
 	struct follower f = {.s = s, .config_path = config_path};

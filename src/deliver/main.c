@@ -14,13 +14,13 @@
 #include "deliver/admin.h"
 #include "deliver/loop.h"
 #include "deliver/oneshot.h"
-#include "deliver/schedule.h"
 #include "deliver/sender.h"
 #include "deliver/show.h"
 #include "deliver/signals.h"
 #include "deliver/wait_for_sender.h"
 #include "store/config_file.h"
 #include "store/file.h"
+#include "store/schedule.h"
 
 #define EXIT_USAGE  2
 #define SENDER_LOCK "sender.lock"
@@ -165,7 +165,7 @@ static int once(struct sender *s, enum task task)
 
 	if (task == TASK_APPLY && sender_run(s, SENDER_APPLY, &due) < 0)
 		return 1;
-	if (task == TASK_APPLY && !s->retried)
+	if (task == TASK_APPLY && !s->run.retried)
 		return 0;
 	if (sender_run(s, task == TASK_FLUSH ? SENDER_FLUSH : SENDER_ONCE, &due) < 0)
 		return 1;
@@ -189,7 +189,8 @@ static int lock(int dirfd, enum task task, int *ret_fd, int *ret_status)
 	if (r == FILE_E_LOCKED && task == TASK_FOLLOW) {
 		log_error("another sender (pid %d) holds " SENDER_LOCK, (int)pid);
 	} else if (r == FILE_E_LOCKED) {
-		r = task == TASK_APPLY ? requests_wait(dirfd, ret_fd) : beside(dirfd, pid, ret_fd);
+		r = task == TASK_APPLY ? admin_wait(dirfd, ret_fd)
+				       : wait_for_sender(dirfd, pid, ret_fd);
 		if (*ret_fd >= 0)
 			return 0;
 		*ret_status = r < 0 ? 1 : r;
@@ -224,13 +225,13 @@ int main(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	if (options.task == TASK_TEST) {
-		status = direct_test(config);
+		status = oneshot_test(config);
 		(void)config_free(config);
 		return status;
 	}
 	if (options.task == TASK_SHOW) {
 		if (open_state(&options, &dirfd) == 0)
-			return show(dirfd, config, options.id);
+			return show_messages(dirfd, config, options.id);
 		(void)config_free(config);
 		return 1;
 	}
@@ -240,8 +241,8 @@ int main(int argc, char **argv)
 	}
 	status = 1;
 	if (sender_open(&s, dirfd, config) == 0)
-		status = options.task == TASK_FOLLOW ? follow(&s, options.config)
+		status = options.task == TASK_FOLLOW ? loop_run(&s, options.config)
 						     : once(&s, options.task);
-	sender_close(&s);
+	state_close(&s);
 	return status;
 }

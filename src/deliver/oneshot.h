@@ -4,4 +4,4 @@
 #include "text/config.h"
 
 /* Sends a test message to every destination and prints what its server said. The exit status. */
-int direct_test(const struct config *config);
+int oneshot_test(const struct config *config);

@@ -1,328 +1,257 @@
 /*
- * What came of a try, written down. The order is the promise: first "delivery" says that a mail is
- * done with (its lane's serial), then the frozen mail goes. A frozen mail that is found with a
- * serial that is done with is a left-over.
+ * The order is the promise: first "delivery" says that a message is done with (by the queue's
+ * serial), then the frozen message is removed. One that is found with a serial that is done with is
+ * left over from a crash in between.
  */
+#include "deliver/outcome.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 
+#include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/timetext.h"
-#include "deliver/job.h"
-#include "deliver/schedule.h"
+#include "deliver/retry.h"
+#include "store/schedule.h"
 
-uint64_t work_alerts(const struct outgoing *o)
+#define N_ALERTS     "%" PRIu64 " alert%s"
+#define ALERTS_OF(o) job_alerts(o), job_alerts(o) == 1 ? "" : "s"
+
+/* The message is done with. */
+static void finish(struct job *job)
 {
-	uint64_t n = 0;
+	const struct tail *tail = &job->s->tail;
+	uint64_t last = tail->last_seq > tail->selected_seq ? tail->last_seq : tail->selected_seq;
+	uint64_t done = job->o->done_up_to;
 
-	for (size_t i = 0; i < o->n_ranges; i++)
-		n += o->ranges[i].last - o->ranges[i].first + 1;
-	for (size_t i = 0; i < o->n_repeats; i++)
-		n += o->repeats[i].told > 0;
-	return n;
+	/* A ledger restored from a backup may end before it, and reuse the numbers up to there. */
+	if (last > 0 && done > last)
+		done = last;
+	job->queue->serial = job->o->serial;
+	if (!job->of_other_ledger && job->name < DELIVERY_CLASSES && done > job->queue->done_up_to)
+		job->queue->done_up_to = done;
+	job->s->changed = true;
+	state_save(job->s);
+	job_drop(job);
 }
 
-static const char *destination(const struct work *w)
+static void note_failure(struct job *job, const struct transport_result *result)
 {
-	return w->dest->name[0] ? w->dest->name : "[Mail]";
+	struct delivery_destination *dest = job->d->done;
+
+	(void)snprintf(dest->failure, sizeof(dest->failure), "%s", result->text);
 }
 
-static uint64_t wait_after(uint64_t tries)
+/* The repeats that the message reported count no longer. */
+static void subtract_repeats(struct delivery_repeat *p, const struct spool_repeat *reported)
 {
-	uint32_t random = 500;
-
-	(void)getrandom(&random, sizeof(random), 0);
-	return schedule_jitter_usec(schedule_backoff_usec(tries), random);
+	p->count -= reported->repeats < p->count ? reported->repeats : p->count;
+	if (p->count == 0)
+		p->first_seq = 0;
 }
 
-/* Every run of its numbers, and every repeat that it tells of, becomes an exception. */
-static void except(struct work *w, enum delivery_state state, const char *rcpt, uint64_t tries,
-		   uint64_t waited, uint64_t wait)
+static void begin_windows(struct job *job, uint64_t now)
 {
-	struct delivery_exception x = {
-		.state = state,
-		.class = w->o->class,
-		.tries = tries,
-		.waited_usec = waited,
-		.last_try_usec = sender_now(),
-		.rcpt = (char *)rcpt,
-	};
-	int r = 0;
+	uint64_t interval = job->s->config->repeat_interval_usec;
 
-	x.next_try_usec = x.last_try_usec + wait;
-	for (size_t i = 0; i < w->o->n_ranges && r == 0; i++) {
-		x.first = w->o->ranges[i].first;
-		x.last = w->o->ranges[i].last;
-		r = delivery_except(w->dest, &x);
-	}
-	for (size_t i = 0; i < w->o->n_repeats && r == 0; i++) {
-		x.first = x.last = w->o->repeats[i].seq;
-		if (w->o->repeats[i].told > 0)
-			r = delivery_except(w->dest, &x);
-	}
-	if (r < 0)
-		log_crit("out of memory: what %s is to be tried again for is not noted",
-			 destination(w));
-}
+	for (size_t i = 0; i < job->o->n_repeats; i++) {
+		struct delivery_repeat *p =
+			delivery_repeat_add(job->d->done, job->o->repeats[i].key);
 
-/* Takes its numbers out of the exceptions; gives the shortest wait and fewest tries of them. */
-static void unexcept(struct work *w, uint64_t *ret_tries, uint64_t *ret_waited)
-{
-	const char *rcpt = w->o->one_rcpt ? w->o->rcpts[0].addr : NULL;
-	uint64_t now = sender_now();
-
-	*ret_tries = *ret_waited = UINT64_MAX;
-	for (size_t i = 0; i < w->o->n_ranges; i++) {
-		const struct outgoing_range *range = &w->o->ranges[i];
-
-		for (size_t k = 0; k < w->dest->n_exceptions; k++) {
-			const struct delivery_exception *x = &w->dest->exceptions[k];
-			uint64_t waited;
-
-			if (x->class != w->o->class || x->last < range->first ||
-			    x->first > range->last || (x->rcpt != NULL) != (rcpt != NULL) ||
-			    (rcpt && strcmp(x->rcpt, rcpt) != 0))
-				continue;
-			waited = x->waited_usec +
-				 schedule_waited(x->last_try_usec, x->next_try_usec, now);
-			*ret_waited = waited < *ret_waited ? waited : *ret_waited;
-			*ret_tries = x->tries < *ret_tries ? x->tries : *ret_tries;
-		}
-		if (delivery_unexcept(w->dest, w->o->class, rcpt, range->first, range->last) < 0)
-			log_crit("out of memory: %s may get a mail again", destination(w));
-	}
-	if (*ret_tries == UINT64_MAX)
-		*ret_tries = *ret_waited = 0;
-}
-
-/*
- * The lane goes on behind this mail. A ledger that came back from a backup may end before it: what
- * it takes now has these numbers once more.
- */
-static void advance(struct work *w)
-{
-	const struct sender *s = w->s;
-	uint64_t last = s->last_seq > s->gathered_seq ? s->last_seq : s->gathered_seq;
-	uint64_t mark = last > 0 && w->o->mark > last ? last : w->o->mark;
-
-	w->lane->serial = w->o->serial;
-	if (!w->foreign && w->name < DELIVERY_CLASSES && mark > w->lane->mark)
-		w->lane->mark = mark;
-	w->s->changed = true;
-}
-
-static void begin_windows(struct work *w, uint64_t now)
-{
-	uint64_t interval = w->s->config->repeat_interval_usec;
-
-	for (size_t i = 0; i < w->o->n_repeats; i++) {
-		const struct outgoing_repeat *told = &w->o->repeats[i];
-		struct delivery_repeat *p = delivery_repeat_add(w->dest, told->key);
-
-		/* Without a window the next one is mailed by itself: no loss. */
+		/* Without a window the next one is sent by itself, which loses nothing. */
 		if (!p)
 			continue;
 		p->start_usec = now;
-		p->count -= told->told < p->count ? told->told : p->count;
-		if (p->count == 0)
-			p->first_seq = 0;
+		subtract_repeats(p, &job->o->repeats[i]);
 	}
-	delivery_repeat_expire(w->dest, now > interval ? now - interval : 0);
+	delivery_repeat_expire(job->d->done, now > interval ? now - interval : 0);
 }
 
-static void log_accepted(const struct work *w, const struct transport_result *result)
+static void log_accepted(const struct job *job, const struct transport_result *result)
 {
 	AUTO_BUFFER struct buffer text = BUFFER_INIT(600);
 
-	for (size_t i = 0; i < w->o->n_rcpts; i++) {
-		if (w->o->rcpts[i].state != OUTGOING_ACCEPTED)
+	for (size_t i = 0; i < job->o->n_rcpts; i++) {
+		if (job->o->rcpts[i].state != SPOOL_ACCEPTED)
 			continue;
-		if (buffer_printf(&text, "%s%s", text.len ? ", " : "", w->o->rcpts[i].addr) < 0) {
+		if (buffer_printf(&text, "%s%s", text.len ? ", " : "", job->o->rcpts[i].addr) < 0) {
 			(void)buffer_append_str(&text, ", …");
 			break;
 		}
 	}
-	log_info("mail %s with %" PRIu64 " alert%s accepted for %.*s: %s", w->o->message_id,
-		 work_alerts(w->o), work_alerts(w->o) == 1 ? "" : "s", (int)text.len,
-		 buffer_slice(&text).p, result->text);
+	log_info("message %s with " N_ALERTS " accepted for %.*s: %s", job->o->message_id,
+		 ALERTS_OF(job->o), (int)text.len, buffer_slice(&text).p, result->text);
 }
 
-void settle_done(struct work *w, const struct transport_result *result)
+/* Recipients that were refused or deferred get it by the retry queue. */
+static void hold_for_rcpts(struct job *job)
 {
-	uint64_t now = sender_now(), tries, waited;
+	for (size_t i = 0; i < job->o->n_rcpts; i++) {
+		const struct spool_rcpt *rcpt = &job->o->rcpts[i];
 
-	log_accepted(w, result);
-	w->t->refused_in_a_row = 0;
-	w->lane->last_mail_usec = now;
-	/* The server is up: what waits for that need wait no longer. */
-	w->t->own_fault[w->name] = false;
-	for (int i = 0; i < DELIVERY_LANES; i++)
-		if (!w->t->own_fault[i])
-			w->dest->lanes[i].tries = 0;
-	(void)snprintf(w->dest->mailed, sizeof(w->dest->mailed), "%s", w->o->message_id);
-	(void)snprintf(w->dest->reply, sizeof(w->dest->reply), "%s", result->reply);
-	w->dest->failure[0] = '\0';
-	w->dest->untold -= w->o->noted < w->dest->untold ? w->o->noted : w->dest->untold;
-	advance(w);
-	if (!w->foreign) {
-		if (w->name == DELIVERY_ASIDE)
-			unexcept(w, &tries, &waited);
-		else
-			begin_windows(w, now);
-		for (size_t i = 0; i < w->o->n_rcpts; i++) {
-			const struct outgoing_rcpt *rcpt = &w->o->rcpts[i];
-
-			if (rcpt->state == OUTGOING_REFUSED)
-				except(w, DELIVERY_REFUSED, rcpt->addr, 1, 0,
-				       SCHEDULE_REFUSED_USEC);
-			else if (rcpt->state == OUTGOING_DEFERRED)
-				except(w, DELIVERY_DEFERRED, rcpt->addr, 1, 0, wait_after(1));
-		}
+		if (rcpt->state == SPOOL_REFUSED)
+			retry_hold(job->d, job->o, DELIVERY_REFUSED, rcpt->addr, 1, 0);
+		else if (rcpt->state == SPOOL_DEFERRED)
+			retry_hold(job->d, job->o, DELIVERY_DEFERRED, rcpt->addr, 1, 0);
 	}
-	sender_save(w->s);
-	work_drop(w);
 }
 
-static void log_given_up(struct work *w, const char *why)
+void outcome_done(struct job *job, const struct transport_result *result)
 {
-	uint64_t n = work_alerts(w->o);
+	struct delivery_destination *dest = job->d->done;
+	uint64_t now = clock_now();
+
+	log_accepted(job, result);
+	job->d->refused_in_a_row = 0;
+	job->queue->last_mail_usec = now;
+	/* The server works, so no other message has to wait for it. */
+	job->state->own_fault = false;
+	for (int i = 0; i < DELIVERY_QUEUES; i++)
+		if (!job->d->queues[i].own_fault)
+			dest->queues[i].tries = 0;
+	(void)snprintf(dest->mailed, sizeof(dest->mailed), "%s", job->o->message_id);
+	(void)snprintf(dest->reply, sizeof(dest->reply), "%s", result->reply);
+	dest->failure[0] = '\0';
+	dest->unreported -=
+		job->o->reported < dest->unreported ? job->o->reported : dest->unreported;
+	if (!job->of_other_ledger) {
+		if (job->name == DELIVERY_RETRY)
+			retry_release(job->d, job->o, NULL, NULL);
+		else
+			begin_windows(job, now);
+		hold_for_rcpts(job);
+	}
+	finish(job);
+}
+
+static void log_given_up(struct job *job, const char *why)
+{
 	char after[TIMETEXT_MAX];
 
-	w->dest->untold += n;
-	log_crit("%" PRIu64
-		 " alert%s to %s given up after %s (GiveUpAfter=); kept in the ledger: %s",
-		 n, n == 1 ? "" : "s", destination(w),
-		 timetext_duration(w->s->config->give_up_after_usec, after), why);
+	job->d->done->unreported += job_alerts(job->o);
+	log_crit(N_ALERTS " to %s given up after %s (GiveUpAfter=); kept in the ledger: %s",
+		 ALERTS_OF(job->o), destination_name(job->d->done->name),
+		 timetext_duration(job->s->config->give_up_after_usec, after), why);
 }
 
-/* Of a mail of lane ASIDE: its exceptions wait for their next try. */
-static void except_again(struct work *w, enum delivery_state state, const char *why)
+/* The alerts of a message of the retry queue wait for their next try. */
+static void hold_again(struct job *job, enum delivery_state state, const char *why)
 {
-	const char *rcpt = w->o->one_rcpt ? w->o->rcpts[0].addr : NULL;
+	const char *rcpt = job->o->one_rcpt ? job->o->rcpts[0].addr : NULL;
 	uint64_t tries, waited;
 
-	unexcept(w, &tries, &waited);
-	tries++;
-	if (waited >= w->s->config->give_up_after_usec) {
-		log_given_up(w, why);
+	retry_release(job->d, job->o, &tries, &waited);
+	if (waited >= job->s->config->give_up_after_usec) {
+		log_given_up(job, why);
 		state = DELIVERY_GIVEN_UP;
 	}
-	except(w, state, rcpt, tries, waited,
-	       state == DELIVERY_REFUSED ? SCHEDULE_REFUSED_USEC : wait_after(tries));
+	retry_hold(job->d, job->o, state, rcpt, tries + 1, waited);
 }
 
-void settle_aside(struct work *w, enum delivery_state state, const struct transport_result *result)
+void outcome_held(struct job *job, enum delivery_state state, const struct transport_result *result)
 {
-	(void)snprintf(w->dest->failure, sizeof(w->dest->failure), "%s", result->text);
-	advance(w);
-	if (!w->foreign && w->name == DELIVERY_ASIDE) {
-		except_again(w, state, result->text);
-	} else if (!w->foreign) {
-		except(w, state, NULL, state == DELIVERY_REFUSED ? 1 : w->o->tries,
-		       w->o->waited_usec,
-		       state == DELIVERY_REFUSED ? SCHEDULE_REFUSED_USEC : wait_after(w->o->tries));
-		for (size_t i = 0; i < w->o->n_repeats; i++) {
+	note_failure(job, result);
+	if (!job->of_other_ledger && job->name == DELIVERY_RETRY) {
+		hold_again(job, state, result->text);
+	} else if (!job->of_other_ledger) {
+		retry_hold(job->d, job->o, state, NULL,
+			   state == DELIVERY_REFUSED ? 1 : job->o->tries, job->o->waited_usec);
+		for (size_t i = 0; i < job->o->n_repeats; i++) {
 			struct delivery_repeat *p =
-				delivery_repeat_find(w->dest, w->o->repeats[i].key);
+				delivery_repeat_find(job->d->done, job->o->repeats[i].key);
 
-			if (p && w->o->repeats[i].told > 0)
-				p->count -= w->o->repeats[i].told < p->count ? w->o->repeats[i].told
-									     : p->count;
+			if (p)
+				subtract_repeats(p, &job->o->repeats[i]);
 		}
 	}
-	w->lane->tries = 0;
-	sender_save(w->s);
-	work_drop(w);
+	job->queue->tries = 0;
+	finish(job);
 }
 
-void settle_foreign(struct work *w, const struct transport_result *result)
+void outcome_of_other_ledger(struct job *job, const struct transport_result *result)
 {
-	char aside[OUTGOING_NAME_MAX + 16];
+	char kept[SPOOL_NAME_MAX + 16];
 
-	(void)snprintf(aside, sizeof(aside), "%s.refused", w->file);
-	log_crit("mail %s with alerts of an earlier ledger was refused, and is kept as %s: %s",
-		 w->o->message_id, aside, result->text);
-	if (renameat(w->s->dirfd, w->file, w->s->dirfd, aside) < 0)
-		log_error("%s: %s", aside, strerror(errno));
-	(void)snprintf(w->dest->failure, sizeof(w->dest->failure), "%s", result->text);
-	advance(w);
-	sender_save(w->s);
-	work_drop(w);
+	(void)snprintf(kept, sizeof(kept), "%s.refused", job->file);
+	log_crit("message %s with alerts of an earlier ledger was refused, and is kept as %s: %s",
+		 job->o->message_id, kept, result->text);
+	if (renameat(job->s->dirfd, job->file, job->s->dirfd, kept) < 0)
+		log_error("%s: %s", kept, strerror(errno));
+	note_failure(job, result);
+	finish(job);
 }
 
-void settle_forgotten(struct work *w)
+void outcome_forgotten(struct job *job)
 {
-	uint64_t tries, waited;
-
-	log_notice("mail %s: %s is configured no more", w->o->message_id, w->o->rcpts[0].addr);
-	if (!w->foreign)
-		unexcept(w, &tries, &waited);
-	advance(w);
-	sender_save(w->s);
-	work_drop(w);
+	log_notice("message %s: %s is no longer configured", job->o->message_id,
+		   job->o->rcpts[0].addr);
+	if (!job->of_other_ledger)
+		retry_release(job->d, job->o, NULL, NULL);
+	finish(job);
 }
 
-void settle_dropped(struct work *w)
+void outcome_dropped(struct job *job)
 {
-	advance(w);
-	sender_save(w->s);
-	work_drop(w);
+	finish(job);
 }
 
-static void back_off(struct work *w, const struct transport_result *result)
+static void back_off(struct job *job, const struct transport_result *result)
 {
-	uint64_t now = sender_now(), tries = w->lane->tries + 1, wait = wait_after(tries);
+	uint64_t now = clock_now(), tries = job->queue->tries + 1, wait = retry_wait_usec(tries);
 
-	w->t->own_fault[w->name] = result->about_mail;
-	for (int i = 0; i < DELIVERY_LANES; i++) {
-		struct delivery_lane *l = &w->dest->lanes[i];
+	job->state->own_fault = result->about_mail;
+	for (int i = 0; i < DELIVERY_QUEUES; i++) {
+		struct delivery_queue *queue = &job->d->done->queues[i];
 
-		/* A server that is down is down for all lanes; a fault of this mail is its own. */
-		if (l != w->lane && (result->about_mail || l->tries > tries))
+		/* A server that is down is down for all queues; a fault of this message is not. */
+		if (queue != job->queue && (result->about_mail || queue->tries > tries))
 			continue;
-		l->tries = tries;
-		l->last_try_usec = now;
-		l->next_try_usec = now + wait;
+		queue->tries = tries;
+		queue->last_try_usec = now;
+		queue->next_try_usec = now + wait;
 	}
-	w->s->changed = true;
+	job->s->changed = true;
 }
 
-void settle_deferred(struct work *w, const struct transport_result *result)
+static void give_up(struct job *job, const struct transport_result *result)
+{
+	log_given_up(job, result->text);
+	if (!job->of_other_ledger) {
+		if (job->name == DELIVERY_RETRY)
+			retry_release(job->d, job->o, NULL, NULL);
+		retry_hold(job->d, job->o, DELIVERY_GIVEN_UP,
+			   job->o->one_rcpt ? job->o->rcpts[0].addr : NULL, job->o->tries,
+			   job->o->waited_usec);
+	}
+	finish(job);
+}
+
+void outcome_deferred(struct job *job, const struct transport_result *result)
 {
 	char wait[TIMETEXT_MAX];
-	uint64_t now = sender_now();
+	uint64_t now = clock_now();
 
-	(void)snprintf(w->dest->failure, sizeof(w->dest->failure), "%s", result->text);
-	if (w->lane->tries > 0)
-		w->o->waited_usec +=
-			schedule_waited(w->lane->last_try_usec, w->lane->next_try_usec, now);
-	w->o->tries++;
-	w->o->last_try_usec = now;
-	if (w->o->waited_usec >= w->s->config->give_up_after_usec) {
-		log_given_up(w, result->text);
-		advance(w);
-		if (!w->foreign && w->name == DELIVERY_ASIDE) {
-			uint64_t tries, waited;
-
-			unexcept(w, &tries, &waited);
-		}
-		if (!w->foreign)
-			except(w, DELIVERY_GIVEN_UP, w->o->one_rcpt ? w->o->rcpts[0].addr : NULL,
-			       w->o->tries, w->o->waited_usec, 0);
-		sender_save(w->s);
-		work_drop(w);
+	note_failure(job, result);
+	if (job->queue->tries > 0)
+		job->o->waited_usec +=
+			schedule_waited(job->queue->last_try_usec, job->queue->next_try_usec, now);
+	job->o->tries++;
+	job->o->last_try_usec = now;
+	if (job->o->waited_usec >= job->s->config->give_up_after_usec) {
+		give_up(job, result);
 		return;
 	}
-	back_off(w, result);
-	log_warning("mail %s with %" PRIu64 " alert%s deferred, next try in %s: %s%s",
-		    w->o->message_id, work_alerts(w->o), work_alerts(w->o) == 1 ? "" : "s",
-		    timetext_duration(w->lane->next_try_usec - w->lane->last_try_usec, wait),
+	back_off(job, result);
+	log_warning("message %s with " N_ALERTS " deferred, next try in %s: %s%s",
+		    job->o->message_id, ALERTS_OF(job->o),
+		    timetext_duration(job->queue->next_try_usec - job->queue->last_try_usec, wait),
 		    result->text,
-		    w->o->in_doubt ? " (the server may have taken it: the same mail goes again)"
-				   : "");
-	work_freeze(w);
-	sender_save(w->s);
+		    job->o->in_doubt ? " (the server may have accepted it: it will be sent again "
+				       "unchanged)"
+				     : "");
+	job_freeze(job);
+	state_save(job->s);
 }

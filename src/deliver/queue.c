@@ -1,34 +1,37 @@
 /*
- * A lane has at most one mail in the air. It is frozen first, then sent; settle.c writes down what
- * came of it. A mail that the server refuses for its content goes once more without log lines, then
- * in halves, until the one alert that is refused stands alone and steps aside. Where two in a row
- * were refused alone, the server refuses everything, and the whole digest steps aside at once.
+ * A queue has at most one frozen message. One that the server refuses for its content is sent again
+ * without log lines, then in halves, until the one refused alert is alone and goes into the retry
+ * queue. After two such alerts in a row the server seems to refuse everything, and all alerts of
+ * the message go there at once.
  */
 #include "deliver/queue.h"
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/log.h"
-#include "base/timetext.h"
+#include "deliver/compose.h"
 #include "deliver/job.h"
-#include "deliver/schedule.h"
+#include "deliver/outcome.h"
+#include "deliver/retry.h"
 #include "deliver/select.h"
+#include "store/schedule.h"
+#include "text/message/batch.h"
 #include "text/message/describe.h"
 
 #define REFUSED_IN_A_ROW 2
-#define STEP_ASIDE_TRIES 4 /* 4xx to the mail itself, until others overtake it */
+#define HOLD_TRIES	 4 /* after so many 4xx to a message itself others overtake it */
 
-/* Whether the mail has to say how late it is, and the ledger still has all that it tells of. */
-static bool is_late(struct work *w)
+/* Whether the message should now say how late it is, and can: the ledger has all its alerts. */
+static bool is_late(const struct job *job)
 {
 	AUTO_BATCH struct batch batch = {0};
-	uint64_t now_usec = sender_now();
+	uint64_t now_usec = clock_now();
 
-	if (gather_again(w->s, w->dest, w->o, &batch) < 0 || batch.n < work_alerts(w->o))
+	if (select_again(job->s, job->d, job->o, &batch) < 0 || batch.n < job_alerts(job->o))
 		return false;
 	for (size_t i = 0; i < batch.n; i++)
 		if (describe_delay(&batch.alerts[i], now_usec) > 0)
@@ -36,268 +39,241 @@ static bool is_late(struct work *w)
 	return false;
 }
 
-/* Makes a mail of what is due. 1; 0 where there is nothing; -errno. */
-static int make(struct work *w)
+/* Drops recipients that lack the message and are no longer configured; how many still lack it. */
+static size_t keep_configured(struct job *job)
 {
-	bool counted = false;
-	int r = work_draft(w, &counted);
-
-	w->s->changed |= counted;
-	if (r <= 0)
-		return r;
-	/* After a crash the mark moves past them with this mail: they must be counted by then. */
-	if (counted)
-		sender_save(w->s);
-	work_freeze(w);
-	return 1;
-}
-
-static bool is_configured(const struct work *w, const char *addr)
-{
-	for (size_t i = 0; i < w->t->config->to.n; i++)
-		if (strcmp(w->t->config->to.items[i], addr) == 0)
-			return true;
-	return false;
-}
-
-/* Leaves out who is no longer configured and has it not; gives how many are left to get it. */
-static size_t keep_configured(struct work *w)
-{
-	struct outgoing *o = w->o;
+	struct spool_message *o = job->o;
 	size_t n = 0;
 
 	for (size_t i = 0; i < o->n_rcpts; i++) {
-		if (o->rcpts[i].state == OUTGOING_ACCEPTED || is_configured(w, o->rcpts[i].addr))
+		if (o->rcpts[i].state == SPOOL_ACCEPTED ||
+		    destination_has_rcpt(job->d, o->rcpts[i].addr))
 			o->rcpts[n++] = o->rcpts[i];
 		else
 			free(o->rcpts[i].addr);
 	}
 	o->n_rcpts = n;
-	return outgoing_count(o, OUTGOING_OPEN);
+	return spool_count(o, SPOOL_OPEN);
 }
 
 /*
- * Since it was frozen the configuration may have changed, and it has become later than it says; it
- * is made anew where nobody can have it yet. False where nothing is left to send.
+ * Since the message was frozen, the configuration may have changed, and it may be later than it
+ * says. It is made again if no recipient can have it yet. False: nothing is left to send.
  */
-static bool adapt(struct work *w)
+static bool adapt(struct job *job)
 {
 	static const struct transport_result gone = {
-		.text = "the other recipients are configured no more"};
-	struct hash128 config = compose_fingerprint(w->s->config, w->t->config);
-	bool accepted = outgoing_count(w->o, OUTGOING_ACCEPTED) > 0;
-	bool unseen = !w->o->in_doubt && !w->foreign && !accepted;
+		.text = "the other recipients are no longer configured"};
+	struct hash128 config = compose_fingerprint(job->s->config, job->d->config);
+	bool accepted = spool_count(job->o, SPOOL_ACCEPTED) > 0;
+	bool unseen = !job->o->in_doubt && !job->of_other_ledger && !accepted;
 
-	if (hash128_eq(config, w->o->config)) {
-		if (unseen && !w->o->one_rcpt && is_late(w))
-			(void)work_remake(w, w->o->style, false);
+	if (hash128_eq(config, job->o->config)) {
+		if (unseen && !job->o->one_rcpt && is_late(job))
+			(void)job_remake(job, job->o->style, JOB_WHOLE);
 		return true;
 	}
-	if (w->o->one_rcpt) {
-		if (is_configured(w, w->o->rcpts[0].addr))
+	if (job->o->one_rcpt) {
+		if (destination_has_rcpt(job->d, job->o->rcpts[0].addr))
 			return true;
-		settle_forgotten(w);
+		outcome_forgotten(job);
 		return false;
 	}
-	if (unseen && work_remake(w, MESSAGE_FULL, false) > 0)
+	if (unseen && job_remake(job, MESSAGE_FULL, JOB_WHOLE) > 0)
 		return true;
-	if (keep_configured(w) > 0)
+	if (keep_configured(job) > 0)
 		return true;
 	if (accepted) {
-		settle_done(w, &gone);
+		outcome_done(job, &gone);
 		return false;
 	}
-	/* In doubt: the same bytes, to those who are to get them now. */
-	return work_add_rcpts(w, w->o, NULL) == 0;
+	/* In doubt: the same bytes, to those who are configured now. */
+	return job_add_rcpts(job, job->o) == 0;
 }
 
 static int before_data(void *userdata)
 {
-	struct work *w = userdata;
+	struct job *job = userdata;
 	int r = 0;
 
-	if (!w->o->in_doubt && w->t->unsaved[w->name] != w->o)
-		r = outgoing_doubt(w->s->dirfd, w->file, true);
-	/* Only where the process dies now, and the configuration changes, are other bytes sent. */
+	if (!job->o->in_doubt && job->state->unsaved != job->o)
+		r = spool_set_doubt(job->s->dirfd, job->file, true);
+	/* Other bytes are sent only if the process dies now and the configuration changes. */
 	if (r < 0)
-		log_crit("%s cannot be written: %s; the mail is sent all the same", w->file,
+		log_crit("%s cannot be written: %s; the message is sent anyway", job->file,
 			 strerror(-r));
-	w->o->in_doubt = true;
+	job->o->in_doubt = true;
 	return 0;
 }
 
 static bool alive(void *userdata)
 {
-	struct work *w = userdata;
+	const struct job *job = userdata;
 
-	return !w->s->alive || w->s->alive(w->s->userdata);
+	return !job->s->alive || job->s->alive(job->s->userdata);
 }
 
-static enum lane_step refused(struct work *w, const struct transport_result *result)
+static enum queue_step refused(struct job *job, const struct transport_result *result)
 {
-	uint64_t n = work_alerts(w->o);
+	uint64_t n = job_alerts(job->o);
 	int r;
 
-	if (w->foreign) {
-		settle_foreign(w, result);
-		return LANE_AGAIN;
+	if (job->of_other_ledger) {
+		outcome_of_other_ledger(job, result);
+		return QUEUE_AGAIN;
 	}
-	if (w->o->style == MESSAGE_FULL) {
-		log_warning("mail %s was refused, and goes again without log lines: %s",
-			    w->o->message_id, result->text);
-		r = work_remake(w, MESSAGE_NO_LOGS, false);
-	} else if (n > 1 && w->t->refused_in_a_row < REFUSED_IN_A_ROW) {
-		log_warning("mail %s with %" PRIu64 " alerts was refused, and is halved: %s",
-			    w->o->message_id, n, result->text);
-		r = work_remake(w, MESSAGE_FULL, true);
+	if (job->o->style == MESSAGE_FULL) {
+		log_warning("message %s was refused; it is sent again without log lines: %s",
+			    job->o->message_id, result->text);
+		r = job_remake(job, MESSAGE_NO_LOGS, JOB_WHOLE);
+	} else if (n > 1 && job->d->refused_in_a_row < REFUSED_IN_A_ROW) {
+		log_warning("message %s with %" PRIu64
+			    " alerts was refused; it is sent in halves: %s",
+			    job->o->message_id, n, result->text);
+		r = job_remake(job, MESSAGE_FULL, JOB_HALF);
 	} else {
-		log_error("mail %s with %" PRIu64
-			  " alert%s was refused; it is tried again "
-			  "hourly: %s",
-			  w->o->message_id, n, n == 1 ? "" : "s", result->text);
-		w->t->refused_in_a_row++;
-		settle_aside(w, DELIVERY_REFUSED, result);
-		return LANE_AGAIN;
+		log_error("message %s with %" PRIu64
+			  " alert%s was refused; it is tried again hourly: %s",
+			  job->o->message_id, n, n == 1 ? "" : "s", result->text);
+		job->d->refused_in_a_row++;
+		outcome_held(job, DELIVERY_REFUSED, result);
+		return QUEUE_AGAIN;
 	}
 	if (r > 0)
-		return LANE_AGAIN;
-	settle_deferred(w, result);
-	return LANE_IDLE;
+		return QUEUE_AGAIN;
+	outcome_deferred(job, result);
+	return QUEUE_IDLE;
 }
 
 /* All recipients were refused or deferred. */
-static void nobody(struct work *w, struct transport_result *result)
+static enum queue_step accepted_by_none(struct job *job, const struct transport_result *result)
 {
-	bool permanent = outgoing_count(w->o, OUTGOING_DEFERRED) == 0;
+	bool permanent = spool_count(job->o, SPOOL_DEFERRED) == 0;
 
-	for (size_t i = 0; i < w->o->n_rcpts; i++)
-		w->o->rcpts[i].state = OUTGOING_OPEN;
-	if (w->name == DELIVERY_ASIDE) {
-		settle_aside(w, permanent ? DELIVERY_REFUSED : DELIVERY_DEFERRED, result);
-		return;
+	for (size_t i = 0; i < job->o->n_rcpts; i++)
+		job->o->rcpts[i].state = SPOOL_OPEN;
+	if (job->name == DELIVERY_RETRY) {
+		outcome_held(job, permanent ? DELIVERY_REFUSED : DELIVERY_DEFERRED, result);
+		return QUEUE_AGAIN;
 	}
-	/* Nobody is held up by that: there is nobody else. It is soon seen when it is put right. */
+	/* No other recipient is waiting, so it is retried soon. */
 	if (permanent)
 		log_error("all recipients were refused: %s", result->text);
-	settle_deferred(w, result);
+	outcome_deferred(job, result);
+	return QUEUE_IDLE;
 }
 
-static enum lane_step send(struct work *w)
+static enum queue_step send(struct job *job)
 {
-	struct carrier_hooks hooks = {before_data, alive, w};
+	struct attempt_hooks hooks = {before_data, alive, job};
 	struct transport_result result;
 
-	if (!w->t->carrier) {
-		w->t->carrier = carrier_new(w->t->config, &w->s->host);
-		if (!w->t->carrier) {
+	if (!job->d->attempt) {
+		job->d->attempt = attempt_new(job->d->config, &job->s->host);
+		if (!job->d->attempt) {
 			log_error("out of memory");
-			return LANE_IDLE;
+			return QUEUE_IDLE;
 		}
 	}
-	if (w->name < DELIVERY_CLASSES)
-		w->t->fresh[w->name] = false;
-	switch (carrier_send(w->t->carrier, w->o, &hooks, &result)) {
-	case CARRIER_DONE:
-		settle_done(w, &result);
-		return LANE_AGAIN;
-	case CARRIER_REFUSED:
-		return refused(w, &result);
-	case CARRIER_NOBODY:
-		nobody(w, &result);
-		return w->name == DELIVERY_ASIDE ? LANE_AGAIN : LANE_IDLE;
-	case CARRIER_DEFERRED:
+	job->state->fresh = false;
+	switch (attempt_send(job->d->attempt, job->o, &hooks, &result)) {
+	case ATTEMPT_DONE:
+		outcome_done(job, &result);
+		return QUEUE_AGAIN;
+	case ATTEMPT_REFUSED:
+		return refused(job, &result);
+	case ATTEMPT_NOBODY:
+		return accepted_by_none(job, &result);
+	case ATTEMPT_DEFERRED:
 		break;
 	}
-	/* A mail that is put off again and again for what it is must not hold up the others. */
-	if (result.about_mail && !w->foreign && !w->o->in_doubt &&
-	    (w->name == DELIVERY_ASIDE ||
-	     (w->o->tries + 1 >= STEP_ASIDE_TRIES && w->t->newest[w->name] > w->o->mark))) {
-		w->o->tries++;
-		log_warning("mail %s was put off %" PRIu64 " times and steps aside: %s",
-			    w->o->message_id, w->o->tries, result.text);
-		settle_aside(w, DELIVERY_DEFERRED, &result);
-		return LANE_AGAIN;
+	/* A message that is deferred again and again for its content must not delay others. */
+	if (result.about_mail && !job->of_other_ledger && !job->o->in_doubt &&
+	    (job->name == DELIVERY_RETRY ||
+	     (job->o->tries + 1 >= HOLD_TRIES && job->state->newest > job->o->done_up_to))) {
+		job->o->tries++;
+		log_warning("message %s was deferred %" PRIu64 " times; others overtake it: %s",
+			    job->o->message_id, job->o->tries, result.text);
+		outcome_held(job, DELIVERY_DEFERRED, &result);
+		return QUEUE_AGAIN;
 	}
-	settle_deferred(w, &result);
-	return LANE_IDLE;
+	outcome_deferred(job, &result);
+	return QUEUE_IDLE;
 }
 
-static uint64_t aside_due(const struct sender *s, const struct target *t,
-			  const struct delivery_destination *dest, uint64_t now)
+uint64_t queue_due(const struct sender *s, const struct destination *d,
+		   enum delivery_queue_name name, uint64_t now_usec)
 {
-	const struct delivery_lane *lane = &dest->lanes[DELIVERY_ASIDE];
-	uint64_t due = t->frozen[DELIVERY_ASIDE] ? now : SCHEDULE_NEVER;
-
-	for (size_t i = 0; i < dest->n_exceptions; i++) {
-		const struct delivery_exception *x = &dest->exceptions[i];
-		uint64_t at = x->next_try_usec;
-
-		if (x->state == DELIVERY_GIVEN_UP)
-			continue;
-		if (gather_is_due(s, x, now))
-			at = now;
-		due = at < due ? at : due;
-	}
-	if (due != SCHEDULE_NEVER && lane->tries > 0 && s->mode == SENDER_FOLLOW)
-		due = lane->next_try_usec > due ? lane->next_try_usec : due;
-	return due;
-}
-
-uint64_t lane_due(const struct sender *s, const struct target *t, enum delivery_lane_name name,
-		  uint64_t now_usec)
-{
-	const struct delivery_destination *dest = sender_done(s, t);
-	struct schedule_lane l = {
-		.lane = &dest->lanes[name],
-		.frozen = t->frozen[name],
+	const struct queue_state *state = &d->queues[name];
+	struct schedule_queue queue = {
+		.queue = &d->done->queues[name],
+		.frozen = state->frozen,
 		.summary_usec = SCHEDULE_NEVER,
 		.interval_usec = s->config->interval_usec,
 	};
-	uint64_t due;
 
-	if (name == DELIVERY_ASIDE)
-		return aside_due(s, t, dest, now_usec);
-	l.waiting = t->newest[name] > l.lane->mark;
-	l.fresh = l.waiting && t->fresh[name];
+	if (name == DELIVERY_RETRY)
+		return retry_due(s, d, now_usec);
+	queue.waiting = state->newest > queue.queue->done_up_to;
+	queue.fresh = queue.waiting && state->fresh;
 	if (name == DELIVERY_LOGIN)
-		l.summary_usec =
-			schedule_summary_due(dest, s->config->repeat_interval_usec, now_usec);
-	due = schedule_lane_due(&l, now_usec);
-	/* No pause, no back-off. */
-	if (s->mode != SENDER_FOLLOW && (l.frozen || l.waiting || l.summary_usec <= now_usec))
-		due = now_usec;
-	return due;
+		queue.summary_usec =
+			schedule_summary_due(d->done, s->config->repeat_interval_usec, now_usec);
+	/* Neither Interval= nor back-off. */
+	if (s->run.mode != SENDER_FOLLOW &&
+	    (queue.frozen || queue.waiting || queue.summary_usec <= now_usec))
+		return now_usec;
+	return schedule_queue_due(&queue, now_usec);
 }
 
-enum lane_step lane_step(struct sender *s, struct target *t, enum delivery_lane_name name)
+/* Makes and freezes a message of what is due. 1; 0 if there is nothing; -errno. */
+static int make(struct job *job)
 {
-	struct delivery_destination *dest = sender_done(s, t);
-	AUTO_WORK struct work w = {
-		.s = s, .t = t, .dest = dest, .lane = &dest->lanes[name], .name = name};
+	bool counted;
+	int r = job_draft(job, &counted);
+
+	job->s->changed |= counted;
+	if (r > 0) {
+		/* The progress that is frozen with the message includes the counted repeats. */
+		if (counted)
+			state_save(job->s);
+		job_freeze(job);
+	}
+	return r;
+}
+
+static void make_failed(struct job *job, int r)
+{
+	struct delivery_queue *queue = job->queue;
+
+	log_error("%s: no message can be made: %s", destination_name(job->d->done->name),
+		  strerror(-r));
+	queue->tries++;
+	queue->last_try_usec = clock_now();
+	queue->next_try_usec = queue->last_try_usec + schedule_backoff_usec(queue->tries);
+}
+
+enum queue_step queue_step(struct sender *s, struct destination *d, enum delivery_queue_name name)
+{
+	AUTO_JOB struct job job;
+	uint64_t now = clock_now();
 	int r;
 
-	/* What failed in this run is for the next one. */
-	if (w.lane->tries > 0 && w.lane->last_try_usec >= s->run_usec)
-		return LANE_IDLE;
-	if (lane_due(s, t, name, sender_now()) > sender_now())
-		return LANE_IDLE;
-	outgoing_name(dest->name, name, w.file);
-	work_thaw(&w);
-	if (w.o && !adapt(&w))
-		return LANE_AGAIN;
-	if (!w.o) {
-		r = make(&w);
-		if (r < 0) {
-			log_error("%s: no mail can be made: %s",
-				  dest->name[0] ? dest->name : "[Mail]", strerror(-r));
-			w.lane->tries++;
-			w.lane->last_try_usec = sender_now();
-			w.lane->next_try_usec =
-				w.lane->last_try_usec + schedule_backoff_usec(w.lane->tries);
-			return LANE_IDLE;
-		}
-		if (r == 0)
-			return LANE_IDLE;
+	job_init(&job, s, d, name);
+	/* What failed in this run is left to the next one. */
+	if (job.queue->tries > 0 && job.queue->last_try_usec >= s->run.begin_usec)
+		return QUEUE_IDLE;
+	if (queue_due(s, d, name, now) > now)
+		return QUEUE_IDLE;
+	job_thaw(&job);
+	if (job.o && !adapt(&job))
+		return QUEUE_AGAIN;
+	if (!job.o) {
+		r = make(&job);
+		if (r < 0)
+			make_failed(&job, r);
+		if (r <= 0)
+			return QUEUE_IDLE;
 	}
-	return send(&w);
+	return send(&job);
 }

@@ -1,15 +1,15 @@
-/* One lane of one destination, one step at a time: freeze a mail, send it, write down what came. */
+/* One queue of one destination, one step at a time: freeze a message, send it, note the outcome. */
 #pragma once
 
-#include "deliver/sender.h"
+#include "deliver/state.h"
 
-enum lane_step {
-	LANE_IDLE = 0, /* nothing is due now */
-	LANE_AGAIN,    /* something was done, more may be due */
+enum queue_step {
+	QUEUE_IDLE = 0, /* nothing is due now */
+	QUEUE_AGAIN,	/* something was done, more may be due */
 };
 
-enum lane_step lane_step(struct sender *s, struct target *t, enum delivery_lane_name lane);
+enum queue_step queue_step(struct sender *s, struct destination *d, enum delivery_queue_name name);
 
 /* When it is due next; SCHEDULE_NEVER. */
-uint64_t lane_due(const struct sender *s, const struct target *t, enum delivery_lane_name lane,
-		  uint64_t now_usec);
+uint64_t queue_due(const struct sender *s, const struct destination *d,
+		   enum delivery_queue_name name, uint64_t now_usec);

@@ -1,9 +1,9 @@
 /*
- * All three walk the ledger once from the first number that they need. The reader is synced before
- * a batch is given back, so that no mail tells of an alert that a power loss takes back.
+ * Each walks the ledger once, from the first number that it needs. The reader is synced before new
+ * alerts are returned, so that no message reports an alert that a power loss would undo.
  *
- * Counting a repeat is idempotent: the window knows the greatest number that it counted. So it may
- * be written down before or after the mark moves.
+ * Counting a repeat is idempotent: its window knows the greatest number that was counted. So it
+ * does not matter whether the count or the progress of the queue is saved first.
  */
 #include "deliver/select.h"
 
@@ -13,9 +13,11 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/timetext.h"
-#include "deliver/schedule.h"
+#include "deliver/retry.h"
+#include "store/schedule.h"
 
 static void reader_cleanup(struct ledger_reader **r)
 {
@@ -24,7 +26,7 @@ static void reader_cleanup(struct ledger_reader **r)
 
 #define AUTO_READER CLEANUP(reader_cleanup)
 
-/* As ledger_reader_next(); a ledger that was replaced is for the sender's next run. */
+/* As ledger_reader_next(); the next run handles a ledger that was replaced. */
 static int next(struct ledger_reader *reader, struct alert *ret)
 {
 	int r = ledger_reader_next(reader, ret);
@@ -32,42 +34,37 @@ static int next(struct ledger_reader *reader, struct alert *ret)
 	return r == LEDGER_E_REPLACED ? -ESTALE : r;
 }
 
-static bool wanted(const struct target *t, enum delivery_lane_name class, const struct alert *a)
-{
-	return delivery_class(a->kind) == class && ((t->config->events >> a->kind) & 1);
-}
-
 static bool may_repeat(const struct sender *s, const struct alert *a)
 {
 	return s->config->repeat_interval_usec > 0 && a->kind == ALERT_LOGIN && a->readable;
 }
 
-static int add(struct sender *s, struct outgoing *o, struct batch *b, const struct alert *a)
+static int add(struct sender *s, struct spool_message *o, struct batch *b, const struct alert *a)
 {
 	int r = batch_add(b, a);
 
 	if (r <= 0)
 		return r;
-	r = outgoing_add_alert(o, a->seq);
+	r = spool_add_alert(o, a->seq);
 	if (r == 0 && may_repeat(s, a))
-		r = outgoing_add_repeat(o, delivery_repeat_key(a), 0, a->seq);
+		r = spool_add_repeat(o, delivery_repeat_key(a), 0, a->seq);
 	return r < 0 ? r : 1;
 }
 
-/* Whether it is a repeat within its window; then it is counted. */
-static bool hold(struct sender *s, struct delivery_destination *dest, const struct alert *a,
-		 uint64_t now, bool *ret_counted)
+/* Whether it is a repeat within its window, which is then counted. */
+static bool count_repeat(const struct sender *s, struct destination *d, const struct alert *a,
+			 uint64_t now, bool *ret_counted)
 {
 	struct delivery_repeat *p;
 
 	if (!may_repeat(s, a))
 		return false;
-	p = delivery_repeat_find(dest, delivery_repeat_key(a));
+	p = delivery_repeat_find(d->done, delivery_repeat_key(a));
 	if (!p)
 		return false;
 	if (a->seq <= p->last_seq)
 		return true;
-	/* What was noted before the mail that began the window is no repeat of it. */
+	/* An alert from before the message that began the window is no repeat of it. */
 	if (schedule_window_over(p, s->config->repeat_interval_usec, now) ||
 	    a->noted_usec <= p->start_usec)
 		return false;
@@ -79,7 +76,7 @@ static bool hold(struct sender *s, struct delivery_destination *dest, const stru
 	return true;
 }
 
-/* Turns the last repeat into the summary of all. */
+/* Makes the last repeat the summary of all. As batch_add(). */
 static int summarise(struct batch *b, const struct alert *last, const struct delivery_repeat *p)
 {
 	char since[TIMETEXT_MAX], text[256];
@@ -87,8 +84,7 @@ static int summarise(struct batch *b, const struct alert *last, const struct del
 
 	(void)snprintf(text, sizeof(text),
 		       "the same login came %" PRIu64
-		       " time%s since it was told at %s; this is "
-		       "the last of them",
+		       " time%s since it was reported at %s; this is the last of them",
 		       p->count, p->count == 1 ? "" : "s", timetext_local(p->start_usec, since));
 	a.count = p->count;
 	a.from_usec = p->start_usec;
@@ -96,8 +92,35 @@ static int summarise(struct batch *b, const struct alert *last, const struct del
 	return batch_add(b, &a);
 }
 
+static bool is_summary_due(const struct sender *s, const struct delivery_repeat *p, uint64_t now)
+{
+	return p->count > 0 && schedule_window_over(p, s->config->repeat_interval_usec, now);
+}
+
+/* A window whose last repeat the ledger does not have would be searched for in every run. */
+static void drop_lost_windows(struct sender *s, struct destination *d,
+			      const struct spool_message *o, uint64_t now)
+{
+	for (size_t i = 0; i < d->done->n_repeats; i++) {
+		struct delivery_repeat *p = &d->done->repeats[i];
+		bool found = false;
+
+		if (!is_summary_due(s, p, now))
+			continue;
+		for (size_t k = 0; k < o->n_repeats && !found; k++)
+			found = o->repeats[k].repeats > 0 && hash128_eq(o->repeats[k].key, p->key);
+		if (found)
+			continue;
+		log_error("alerts %" PRIu64 " to %" PRIu64 ": %" PRIu64
+			  " repeats of a login were counted, but the ledger does not have them",
+			  p->first_seq, p->last_seq, p->count);
+		p->count = 0;
+		s->changed = true;
+	}
+}
+
 /* Appends the summaries that are due. */
-static int gather_summaries(struct sender *s, struct delivery_destination *dest, struct outgoing *o,
+static int select_summaries(struct sender *s, struct destination *d, struct spool_message *o,
 			    struct batch *b, uint64_t now)
 {
 	AUTO_READER struct ledger_reader *reader = NULL;
@@ -106,13 +129,13 @@ static int gather_summaries(struct sender *s, struct delivery_destination *dest,
 	struct alert a;
 	int r;
 
-	for (size_t i = 0; i < dest->n_repeats; i++) {
-		struct delivery_repeat *p = &dest->repeats[i];
+	for (size_t i = 0; i < d->done->n_repeats; i++) {
+		const struct delivery_repeat *p = &d->done->repeats[i];
 
-		if (p->count > 0 && schedule_window_over(p, s->config->repeat_interval_usec, now)) {
-			first = p->last_seq < first ? p->last_seq : first;
-			last = p->last_seq > last ? p->last_seq : last;
-		}
+		if (!is_summary_due(s, p, now))
+			continue;
+		first = p->last_seq < first ? p->last_seq : first;
+		last = p->last_seq > last ? p->last_seq : last;
 	}
 	if (last == 0)
 		return 0;
@@ -120,247 +143,179 @@ static int gather_summaries(struct sender *s, struct delivery_destination *dest,
 	if (r < 0)
 		return r;
 	while ((r = next(reader, &a)) > 0 && a.seq <= last) {
-		struct delivery_repeat *p;
+		const struct delivery_repeat *p;
 
 		if (b->n >= s->config->max_per_mail)
 			return 0;
 		if (!may_repeat(s, &a))
 			continue;
-		p = delivery_repeat_find(dest, delivery_repeat_key(&a));
-		if (!p || p->count == 0 || p->last_seq != a.seq ||
-		    !schedule_window_over(p, s->config->repeat_interval_usec, now))
+		p = delivery_repeat_find(d->done, delivery_repeat_key(&a));
+		if (!p || p->last_seq != a.seq || !is_summary_due(s, p, now))
 			continue;
 		r = summarise(b, &a, p);
 		if (r > 0)
-			r = outgoing_add_repeat(o, p->key, p->count, p->last_seq);
+			r = spool_add_repeat(o, p->key, p->count, p->last_seq);
 		else if (r == 0)
 			return 0;
 		if (r < 0)
 			return r;
 	}
-	if (r < 0)
-		return r;
-	/* All were walked: what was not found is not there, and would be looked for without end. */
-	for (size_t i = 0; i < dest->n_repeats; i++) {
-		struct delivery_repeat *p = &dest->repeats[i];
-		bool found = false;
-
-		if (p->count == 0 || !schedule_window_over(p, s->config->repeat_interval_usec, now))
-			continue;
-		for (size_t k = 0; k < o->n_repeats && !found; k++)
-			found = o->repeats[k].told > 0 && hash128_eq(o->repeats[k].key, p->key);
-		if (!found) {
-			log_error(
-				"alerts %" PRIu64 " to %" PRIu64 ": %" PRIu64
-				" repeats of a login were counted, but the ledger has them no more",
-				p->first_seq, p->last_seq, p->count);
-			p->count = 0;
-			s->changed = true;
-		}
-	}
-	return 0;
+	if (r >= 0)
+		drop_lost_windows(s, d, o, now);
+	return r < 0 ? r : 0;
 }
 
-int gather_new(struct sender *s, const struct target *t, struct delivery_destination *dest,
-	       struct outgoing *o, struct batch *ret, bool *ret_counted)
+int select_new(struct sender *s, struct destination *d, struct spool_message *o, struct batch *ret,
+	       bool *ret_counted)
 {
 	AUTO_READER struct ledger_reader *reader = NULL;
-	uint64_t now = sender_now();
+	uint64_t now = clock_now();
 	struct error err;
 	struct alert a;
 	int r;
 
 	*ret_counted = false;
-	o->mark = dest->lanes[o->class].mark;
-	r = ledger_reader_open(s->dirfd, o->mark, &reader, &err);
+	o->done_up_to = d->done->queues[o->class].done_up_to;
+	r = ledger_reader_open(s->dirfd, o->done_up_to, &reader, &err);
 	if (r < 0)
 		return r;
 	while ((r = next(reader, &a)) > 0) {
-		if (a.seq <= o->mark)
+		if (a.seq <= o->done_up_to)
 			continue;
-		if (wanted(t, o->class, &a) && !delivery_is_dropped(dest, o->class, a.seq) &&
-		    !hold(s, dest, &a, now, ret_counted)) {
-			if (ret->n >= s->config->max_per_mail)
-				break;
-			r = add(s, o, ret, &a);
+		if (delivery_class(a.kind) == o->class && destination_wants(d, a.kind) &&
+		    !delivery_is_dropped(d->done, o->class, a.seq) &&
+		    !count_repeat(s, d, &a, now, ret_counted)) {
+			r = ret->n < s->config->max_per_mail ? add(s, o, ret, &a) : 0;
 			if (r < 0)
 				return r;
 			if (r == 0)
 				break;
 		}
-		o->mark = a.seq;
+		o->done_up_to = a.seq;
 	}
-	if (r < 0)
-		return r;
-	r = ledger_reader_sync(reader);
-	if (r < 0)
-		return r;
-	if (o->class == DELIVERY_LOGIN && ret->n < s->config->max_per_mail)
-		return gather_summaries(s, dest, o, ret, now);
-	return 0;
-}
-
-bool gather_is_due(const struct sender *s, const struct delivery_exception *x, uint64_t now)
-{
-	if (x->state == DELIVERY_GIVEN_UP)
-		return false;
-	/* Each once a run. */
-	if (x->last_try_usec >= s->run_usec)
-		return false;
-	return x->next_try_usec <= now || s->mode == SENDER_FLUSH ||
-	       (s->mode == SENDER_ONCE && x->state == DELIVERY_DEFERRED);
-}
-
-/* The exception that has been due for the longest. */
-static struct delivery_exception *first_due(const struct sender *s,
-					    const struct delivery_destination *dest, uint64_t now)
-{
-	struct delivery_exception *best = NULL;
-
-	for (size_t i = 0; i < dest->n_exceptions; i++) {
-		struct delivery_exception *x = &dest->exceptions[i];
-
-		if (!gather_is_due(s, x, now))
-			continue;
-		if (!best || x->next_try_usec < best->next_try_usec)
-			best = x;
-	}
-	return best;
-}
-
-/* Whether @x goes into the same mail as @first: alone where the mail itself was refused. */
-static bool goes_with(const struct sender *s, const struct delivery_exception *x,
-		      const struct delivery_exception *first, uint64_t now)
-{
-	if (x == first)
-		return true;
-	return first->rcpt && x->rcpt && strcmp(first->rcpt, x->rcpt) == 0 &&
-	       x->class == first->class && gather_is_due(s, x, now);
-}
-
-static int exception_rcpts(const struct target *t, const char *rcpt, struct outgoing *o)
-{
-	int r = 0;
-
-	o->one_rcpt = rcpt != NULL;
-	if (rcpt)
-		return outgoing_add_rcpt(o, rcpt, OUTGOING_OPEN);
-	for (size_t i = 0; i < t->config->to.n && r == 0; i++)
-		r = outgoing_add_rcpt(o, t->config->to.items[i], OUTGOING_OPEN);
+	if (r >= 0)
+		r = ledger_reader_sync(reader);
+	if (r == 0 && o->class == DELIVERY_LOGIN && ret->n < s->config->max_per_mail)
+		r = select_summaries(s, d, o, ret, now);
 	return r;
 }
 
-int gather_exceptions(struct sender *s, const struct target *t, struct delivery_destination *dest,
-		      struct outgoing *o, struct batch *ret)
-{
-	for (;;) {
-		AUTO_READER struct ledger_reader *reader = NULL;
-		uint64_t now = sender_now(), low = UINT64_MAX, high = 0;
-		struct delivery_exception *first = first_due(s, dest, now);
-		struct error err;
-		struct alert a;
-		int r;
-
-		if (!first)
-			return 0;
-		for (size_t i = 0; i < dest->n_exceptions; i++) {
-			const struct delivery_exception *x = &dest->exceptions[i];
-
-			if (goes_with(s, x, first, now)) {
-				low = x->first < low ? x->first : low;
-				high = x->last > high ? x->last : high;
-			}
-		}
-		o->class = first->class;
-		r = ledger_reader_open(s->dirfd, low - 1, &reader, &err);
-		if (r < 0)
-			return r;
-		while ((r = next(reader, &a)) > 0 && a.seq <= high &&
-		       ret->n < s->config->max_per_mail) {
-			bool in = false;
-
-			for (size_t i = 0; i < dest->n_exceptions && !in; i++) {
-				const struct delivery_exception *x = &dest->exceptions[i];
-
-				in = x->first <= a.seq && a.seq <= x->last &&
-				     goes_with(s, x, first, now);
-			}
-			if (!in || delivery_class(a.kind) != o->class)
-				continue;
-			r = batch_add(ret, &a);
-			if (r == 0)
-				break;
-			if (r > 0)
-				r = outgoing_add_alert(o, a.seq);
-			if (r < 0)
-				return r;
-		}
-		if (r < 0)
-			return r;
-		if (ret->n > 0)
-			return exception_rcpts(t, first->rcpt, o);
-		log_error("alerts %" PRIu64 " to %" PRIu64
-			  " were to be tried again, but the "
-			  "ledger has them no more",
-			  first->first, first->last);
-		r = delivery_unexcept(dest, first->class, first->rcpt, first->first, first->last);
-		if (r < 0)
-			return r;
-		s->changed = true;
-	}
-}
-
-int gather_again(struct sender *s, struct delivery_destination *dest, const struct outgoing *o,
-		 struct batch *ret)
+/* Adds the alerts of these numbers, up to @max. 0; 1 if the batch is full before that; -errno. */
+static int read_ranges(int dirfd, enum delivery_queue_name class, const struct spool_range *ranges,
+		       size_t n, size_t max, struct batch *ret)
 {
 	AUTO_READER struct ledger_reader *reader = NULL;
-	uint64_t low = UINT64_MAX, high = 0;
+	uint64_t first = UINT64_MAX, last = 0;
 	struct error err;
 	struct alert a;
 	int r;
 
-	for (size_t i = 0; i < o->n_ranges; i++) {
-		low = o->ranges[i].first < low ? o->ranges[i].first : low;
-		high = o->ranges[i].last > high ? o->ranges[i].last : high;
+	for (size_t i = 0; i < n; i++) {
+		first = ranges[i].first < first ? ranges[i].first : first;
+		last = ranges[i].last > last ? ranges[i].last : last;
 	}
-	if (high > 0) {
-		r = ledger_reader_open(s->dirfd, low - 1, &reader, &err);
-		if (r < 0)
-			return r;
-		while ((r = next(reader, &a)) > 0 && a.seq <= high) {
-			bool in = false;
+	if (last == 0)
+		return 0;
+	r = ledger_reader_open(dirfd, first - 1, &reader, &err);
+	if (r < 0)
+		return r;
+	while ((r = next(reader, &a)) > 0 && a.seq <= last && ret->n < max) {
+		bool in = false;
 
-			for (size_t i = 0; i < o->n_ranges && !in; i++)
-				in = o->ranges[i].first <= a.seq && a.seq <= o->ranges[i].last;
-			if (!in || delivery_class(a.kind) != o->class)
-				continue;
-			r = batch_add(ret, &a);
-			if (r <= 0)
-				return r < 0 ? r : -E2BIG;
-		}
-		if (r < 0)
-			return r;
-	}
-	for (size_t i = 0; i < o->n_repeats; i++) {
-		const struct outgoing_repeat *p = &o->repeats[i];
-		AUTO_READER struct ledger_reader *one = NULL;
-		struct delivery_repeat *now;
-
-		if (p->told == 0)
+		for (size_t i = 0; i < n && !in; i++)
+			in = ranges[i].first <= a.seq && a.seq <= ranges[i].last;
+		if (!in || delivery_class(a.kind) != class)
 			continue;
-		r = ledger_reader_open(s->dirfd, p->seq - 1, &one, &err);
-		if (r < 0)
-			return r;
-		r = next(one, &a);
-		now = delivery_repeat_find(dest, p->key);
-		if (r > 0 && a.seq == p->seq) {
-			struct delivery_repeat told = {.count = p->told,
-						       .start_usec = now ? now->start_usec : 0};
+		r = batch_add(ret, &a);
+		if (r <= 0)
+			return r < 0 ? r : 1;
+	}
+	return r < 0 ? r : 0;
+}
 
-			r = summarise(ret, &a, &told);
+int select_held(struct sender *s, struct destination *d, struct spool_message *o, struct batch *ret)
+{
+	AUTO_FREE struct spool_range *ranges = calloc(d->done->n_held + 1, sizeof(*ranges));
+	uint64_t now = clock_now();
+	const struct delivery_held *first;
+	int r = ranges ? 0 : -ENOMEM;
+
+	while (r == 0 && (first = retry_first(s, d, now))) {
+		size_t n = 0;
+
+		for (size_t i = 0; i < d->done->n_held; i++) {
+			const struct delivery_held *x = &d->done->held[i];
+
+			if (retry_joins(s, x, first, now))
+				ranges[n++] = (struct spool_range){x->first, x->last};
+		}
+		o->class = first->class;
+		r = read_ranges(s->dirfd, o->class, ranges, n, s->config->max_per_mail, ret);
+		if (r >= 0 && ret->n > 0) {
+			o->one_rcpt = first->rcpt != NULL;
+			r = first->rcpt ? spool_add_rcpt(o, first->rcpt, SPOOL_OPEN) : 0;
+			for (size_t i = 0; i < ret->n && r == 0; i++)
+				r = spool_add_alert(o, ret->alerts[i].seq);
+			return r;
 		}
 		if (r < 0)
 			return r;
+		log_error("alerts %" PRIu64 " to %" PRIu64
+			  " were to be sent again, but the ledger does not have them",
+			  first->first, first->last);
+		r = delivery_release(d->done, first->class, first->rcpt, first->first, first->last);
+		s->changed = true;
 	}
-	return 0;
+	return r;
+}
+
+/* The summary of a frozen message, from its last repeat. */
+static int summarise_again(const struct sender *s, const struct destination *d,
+			   const struct spool_repeat *p, struct batch *ret)
+{
+	AUTO_READER struct ledger_reader *reader = NULL;
+	const struct delivery_repeat *window = delivery_repeat_find(d->done, p->key);
+	struct delivery_repeat then = {.count = p->repeats,
+				       .start_usec = window ? window->start_usec : 0};
+	struct error err;
+	struct alert a;
+	int r;
+
+	r = ledger_reader_open(s->dirfd, p->seq - 1, &reader, &err);
+	if (r == 0)
+		r = next(reader, &a);
+	if (r > 0 && a.seq == p->seq)
+		r = summarise(ret, &a, &then);
+	return r < 0 ? r : 0;
+}
+
+int select_again(const struct sender *s, const struct destination *d, const struct spool_message *o,
+		 struct batch *ret)
+{
+	int r = read_ranges(s->dirfd, o->class, o->ranges, o->n_ranges, SIZE_MAX, ret);
+
+	if (r > 0)
+		return -E2BIG;
+	for (size_t i = 0; i < o->n_repeats && r == 0; i++)
+		if (o->repeats[i].repeats > 0)
+			r = summarise_again(s, d, &o->repeats[i], ret);
+	return r;
+}
+
+int select_find(int dirfd, const char *id, struct alert *ret)
+{
+	AUTO_READER struct ledger_reader *reader = NULL;
+	struct error err;
+	struct alert a;
+	int r = ledger_reader_open(dirfd, 0, &reader, &err), found = -ENOENT;
+
+	if (r < 0)
+		return r;
+	while ((r = ledger_reader_next(reader, &a)) > 0) {
+		if (r == LEDGER_E_REPLACED || !slice_eq_str(a.id, id))
+			continue;
+		*ret = (struct alert){.kind = a.kind, .seq = a.seq};
+		found = 0;
+	}
+	return r < 0 ? r : found;
 }

@@ -1,26 +1,28 @@
-/* Which alerts of the ledger go into a mail. */
+/* Which alerts of the ledger go into a message. */
 #pragma once
 
-#include "deliver/sender.h"
-#include "store/spool.h"
+#include "deliver/state.h"
 #include "text/message/batch.h"
 
 /*
- * New alerts behind the mark of o->class, and summaries of repeats that are due: sets o->mark,
- * ranges and repeats. Repeats within a window are counted in @dest (*ret_counted says if any).
- * An empty batch means that nothing is to be mailed. -errno.
+ * New alerts after o->done_up_to of the class o->class, and summaries of repeats that are due:
+ * fills @ret, and sets done_up_to, ranges and repeats of @o. Repeats within their window are
+ * counted in "delivery" (*ret_counted: there were some). An empty batch: nothing is to be sent.
+ * -errno.
  */
-int gather_new(struct sender *s, const struct target *t, struct delivery_destination *dest,
-	       struct outgoing *o, struct batch *ret, bool *ret_counted);
+int select_new(struct sender *s, struct destination *d, struct spool_message *o, struct batch *ret,
+	       bool *ret_counted);
 
-/* Those of an exception that is due, with others for the same recipient. Sets o->class, ranges and
- * rcpts. Those that the ledger has no more are dropped. -errno. */
-int gather_exceptions(struct sender *s, const struct target *t, struct delivery_destination *dest,
-		      struct outgoing *o, struct batch *ret);
+/*
+ * Held alerts that are due, all for the same recipient: fills @ret, and sets class, ranges and the
+ * one recipient, if any, of @o. Alerts that the ledger does not have are released. -errno.
+ */
+int select_held(struct sender *s, struct destination *d, struct spool_message *o,
+		struct batch *ret);
 
-/* Those of a mail that was frozen before; fewer where the ledger has them no more. -errno. */
-int gather_again(struct sender *s, struct delivery_destination *dest, const struct outgoing *o,
+/* The alerts of a frozen message, fewer if the ledger lacks some. -errno. */
+int select_again(const struct sender *s, const struct destination *d, const struct spool_message *o,
 		 struct batch *ret);
 
-/* Whether an exception is to be tried in this run. */
-bool gather_is_due(const struct sender *s, const struct delivery_exception *x, uint64_t now_usec);
+/* Finds an alert; of *ret only numbers and flags are set. 0; -ENOENT; -errno. */
+int select_find(int dirfd, const char *id, struct alert *ret);

@@ -1,106 +1,47 @@
 /*
- * What was done before is loaded once and kept; the ledger's end is followed by one reader that
- * stays open and only notes which numbers concern whom. The alerts themselves are read when a mail
- * is made, so that a sender with nothing to do holds nothing.
+ * A run reads the tail of the ledger, then goes over all queues. An idle sender holds no alert and
+ * no connection.
  */
 #include "deliver/sender.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <time.h>
 
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/log.h"
-#include "base/number.h"
 #include "base/timetext.h"
 #include "deliver/admin.h"
-#include "deliver/destinations.h"
 #include "deliver/queue.h"
-#include "deliver/schedule.h"
 #include "deliver/spool_check.h"
+#include "deliver/tail.h"
+#include "store/delivery_file.h"
+#include "store/schedule.h"
 
-#define STEPS_MAX 1000 /* of a lane in one run; the next run goes on */
+#define STEPS_MAX 1000 /* of a queue in one run; the rest is for the next run */
 
-uint64_t sender_now(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_REALTIME, &ts);
-	return (uint64_t)ts.tv_sec * USEC_PER_SEC + (uint64_t)ts.tv_nsec / 1000;
-}
-
-struct delivery_destination *sender_done(const struct sender *s, const struct target *t)
-{
-	return delivery_find(s->delivery, t->config->name);
-}
-
-/*
- * A class of which nothing waits is done with up to the ledger's end; then the marks say so
- * without a look into the ledger.
- */
-static void advance_idle(struct sender *s)
-{
-	for (size_t i = 0; i < s->n_targets; i++) {
-		struct delivery_destination *dest = sender_done(s, &s->targets[i]);
-
-		for (int c = 0; c < DELIVERY_CLASSES; c++) {
-			if (s->targets[i].newest[c] > dest->lanes[c].mark ||
-			    s->last_seq <= dest->lanes[c].mark || s->targets[i].frozen[c])
-				continue;
-			dest->lanes[c].mark = s->last_seq;
-			s->changed = true;
-		}
-	}
-}
-
-void sender_save(struct sender *s)
-{
-	int r;
-
-	advance_idle(s);
-	for (size_t i = 0; i < s->n_targets; i++)
-		delivery_drop_expire(sender_done(s, &s->targets[i]));
-	r = delivery_save(s->dirfd, s->delivery);
-	s->changed = r < 0;
-	if (r < 0)
-		log_crit(
-			"what was mailed cannot be written down: %s; after a restart it is mailed "
-			"again",
-			strerror(-r));
-}
-
-/* The number of the first alert in the file "ledger" itself; 0 where that cannot be told. */
+/* The number of the first alert in the file "ledger"; 0 if its header cannot be read. */
 static uint64_t first_of_ledger(int dirfd)
 {
-	AUTO_CLOSE int fd = openat(dirfd, "ledger", O_RDONLY | O_CLOEXEC);
-	static const char key[] = "\nFIRST_SEQ=";
-	char head[512], *at, *end;
-	uint64_t seq;
-	ssize_t n;
+	AUTO_CLOSE int fd = openat(dirfd, LEDGER_NAME, O_RDONLY | O_CLOEXEC);
+	struct ledger_header header = {0};
+	struct ledger_scan scan;
+	struct slice body;
 
 	if (fd < 0)
 		return 0;
-	n = read(fd, head, sizeof(head) - 1);
-	if (n <= 0)
-		return 0;
-	head[n] = '\0';
-	at = strstr(head, key);
-	end = at ? strchr(at + 1, '\n') : NULL;
-	if (!end)
-		return 0;
-	at += sizeof(key) - 1;
-	if (number_parse_u64((struct slice){at, (size_t)(end - at)}, UINT64_MAX, &seq) < 0)
-		return 0;
-	return seq;
+	ledger_scan_init(&scan, fd);
+	if (ledger_scan_next(&scan, &body) == LEDGER_SCAN_BLOCK && ledger_header_is(body) &&
+	    ledger_header_read(body, &header) < 0)
+		header.first_seq = 0;
+	ledger_scan_done(&scan);
+	return header.first_seq;
 }
 
 static int load_delivery(struct sender *s, const struct config *config)
@@ -121,52 +62,15 @@ static int load_delivery(struct sender *s, const struct config *config)
 	s->changed = true;
 	if (r == DELIVERY_E_NONE)
 		return 0;
-	/*
-	 * What was mailed is not known any more. The ledger is rotated only when all was: so what
-	 * its current file holds is mailed, some of it for a second time.
-	 */
+	/* The ledger is rotated only when everything was sent, so ledger.1 needs no second time. */
 	log_error_struct(LOG_CRIT, &err);
 	log_crit("it is kept as " DELIVERY_FILE
 		 ".damaged; all alerts of the current ledger are "
-		 "mailed, some perhaps again");
-	leftovers_disown(s, config);
+		 "sent, some perhaps again");
+	spool_check_disown(s, config);
 	if (renameat(s->dirfd, DELIVERY_FILE, s->dirfd, DELIVERY_FILE ".damaged") < 0)
 		log_error(DELIVERY_FILE ": %s", strerror(errno));
 	s->restart_seq = first_of_ledger(s->dirfd);
-	return 0;
-}
-
-/* Forgets what was read of the ledger, so that it is read anew. */
-static void forget_tail(struct sender *s)
-{
-	s->tail = ledger_reader_free(s->tail);
-	s->last_seq = s->gathered_seq = 0;
-	for (size_t i = 0; i < s->n_targets; i++) {
-		memset(s->targets[i].newest, 0, sizeof(s->targets[i].newest));
-		memset(s->targets[i].fresh, 0, sizeof(s->targets[i].fresh));
-	}
-}
-
-int sender_reload(struct sender *s, struct config *config)
-{
-	struct target *targets;
-	int r;
-
-	r = targets_make(s, config, &targets);
-	if (r < 0)
-		return r;
-	/* A mail that only memory holds is made anew from the ledger. */
-	targets_free(s->targets, s->n_targets);
-	(void)config_free(s->config);
-	s->config = config;
-	s->targets = targets;
-	s->n_targets = config->n_destinations;
-	compose_host_init(&s->host);
-	targets_drop_unconfigured(s);
-	for (size_t i = 0; i < s->n_targets; i++)
-		targets_drop_rcpts(s, &s->targets[i]);
-	/* What is new for whom is found by reading the ledger again. */
-	forget_tail(s);
 	return 0;
 }
 
@@ -175,172 +79,59 @@ int sender_open(struct sender *s, int dirfd, struct config *config)
 	int r;
 
 	s->dirfd = dirfd;
-	r = outgoing_prepare(dirfd);
-	if (r < 0) /* a full disk: mails go from memory then */
-		log_crit(OUTGOING_DIR ": %s", strerror(-r));
+	r = spool_prepare(dirfd);
+	if (r < 0) /* e.g. on a full disk: messages are sent from memory */
+		log_crit(SPOOL_DIR ": %s", strerror(-r));
 	r = load_delivery(s, config);
 	if (r == 0)
-		r = sender_reload(s, config);
+		r = state_configure(s, config);
 	if (r < 0)
 		(void)config_free(config);
 	else
-		leftovers_tell(s);
+		spool_check_report(s);
 	return r;
 }
 
-void sender_close(struct sender *s)
-{
-	targets_free(s->targets, s->n_targets);
-	(void)ledger_reader_free(s->tail);
-	(void)delivery_free(s->delivery);
-	(void)config_free(s->config);
-	*s = (struct sender){.dirfd = -1};
-}
-
-/* Another ledger than before: nothing of it was mailed. */
-static void check_ledger_id(struct sender *s, const char *id)
-{
-	if (!id[0] || strcmp(s->delivery->ledger_id, id) == 0)
-		return;
-	if (s->delivery->ledger_id[0]) {
-		log_error("the ledger is another one than before: all of it is mailed");
-		for (size_t i = 0; i < s->delivery->n_destinations; i++) {
-			struct delivery_destination *dest = &s->delivery->destinations[i];
-
-			for (int c = 0; c < DELIVERY_CLASSES; c++)
-				dest->lanes[c].mark = 0;
-			for (size_t k = 0; k < dest->n_exceptions; k++)
-				free(dest->exceptions[k].rcpt);
-			dest->n_exceptions = 0;
-			dest->n_repeats = 0;
-			dest->n_dropped = 0;
-		}
-	}
-	(void)snprintf(s->delivery->ledger_id, sizeof(s->delivery->ledger_id), "%s", id);
-	s->changed = true;
-}
-
-/* A mark ahead of the ledger, e.g. after a restored backup, would keep new alerts back. */
-static void check_marks(struct sender *s)
-{
-	for (size_t i = 0; i < s->n_targets && s->last_seq > 0; i++) {
-		struct delivery_destination *dest = sender_done(s, &s->targets[i]);
-
-		/* A number that is given once more is another alert's. */
-		for (size_t k = 0; k < dest->n_dropped; k++)
-			if (dest->dropped[k].seq > s->last_seq)
-				dest->dropped[k--] = dest->dropped[--dest->n_dropped];
-		for (int c = 0; c < DELIVERY_CLASSES; c++) {
-			if (dest->lanes[c].mark <= s->last_seq)
-				continue;
-			log_error("%s: mailed up to alert %" PRIu64
-				  ", but the ledger ends at %" PRIu64 ": goes on from there",
-				  dest->name[0] ? dest->name : "[Mail]", dest->lanes[c].mark,
-				  s->last_seq);
-			dest->lanes[c].mark = s->last_seq;
-			dest->n_repeats = 0;
-			s->changed = true;
-		}
-	}
-}
-
-static void note(struct sender *s, const struct alert *a, bool fresh)
-{
-	enum delivery_lane_name class = delivery_class(a->kind);
-
-	s->last_seq = a->seq > s->last_seq ? a->seq : s->last_seq;
-	for (size_t i = 0; i < s->n_targets; i++) {
-		struct target *t = &s->targets[i];
-
-		if (!((t->config->events >> a->kind) & 1) ||
-		    delivery_is_dropped(sender_done(s, t), class, a->seq))
-			continue;
-		if (a->seq > t->newest[class])
-			t->newest[class] = a->seq;
-		t->fresh[class] |= fresh;
-	}
-}
-
-static void tell_damaged(struct sender *s)
-{
-	uint64_t damaged = ledger_reader_damaged(s->tail);
-
-	if (damaged > s->damaged)
-		log_crit("%" PRIu64 " damaged alerts in the ledger are skipped",
-			 damaged - s->damaged);
-	s->damaged = damaged;
-}
-
-static int read_tail(struct sender *s)
-{
-	bool first = !s->tail;
-	struct error err;
-	struct alert a;
-	int r;
-
-	if (first) {
-		forget_tail(s);
-		r = ledger_reader_open(s->dirfd, 0, &s->tail, &err);
-		if (r < 0) {
-			log_error_struct(LOG_ERR, &err);
-			return r;
-		}
-	}
-	while ((r = ledger_reader_next(s->tail, &a)) > 0) {
-		if (r == LEDGER_E_REPLACED) {
-			first = true;
-			forget_tail(s);
-			r = ledger_reader_open(s->dirfd, 0, &s->tail, &err);
-			if (r < 0) {
-				log_error_struct(LOG_ERR, &err);
-				return r;
-			}
-			continue;
-		}
-		note(s, &a, !first);
-	}
-	tell_damaged(s);
-	if (r < 0) {
-		log_error("the ledger cannot be read: %s", strerror(-r));
-		s->tail = ledger_reader_free(s->tail);
-		return r;
-	}
-	check_ledger_id(s, ledger_reader_id(s->tail));
-	if (first)
-		check_marks(s);
-	return 0;
-}
-
-int sender_open_shown(struct sender *s, int dirfd, struct config *config)
+int sender_open_readonly(struct sender *s, int dirfd, struct config *config)
 {
 	struct error err;
 	int r = delivery_load(dirfd, &s->delivery, &err);
 
 	s->dirfd = dirfd;
-	if (r == DELIVERY_E_DAMAGED)
+	if (r == DELIVERY_E_DAMAGED) {
 		log_error_struct(LOG_ERR, &err);
-	if (r == DELIVERY_E_NONE)
+		r = -EBADMSG;
+	} else if (r == DELIVERY_E_NONE) {
 		s->delivery = delivery_new();
-	r = r < 0 ? r : r == DELIVERY_E_DAMAGED ? -EBADMSG : s->delivery ? 0 : -ENOMEM;
+		r = s->delivery ? 0 : -ENOMEM;
+	}
 	if (r == 0)
-		r = targets_make(s, config, &s->targets);
+		r = state_configure_readonly(s, config);
 	if (r < 0) {
 		(void)config_free(config);
 		return r;
 	}
-	s->config = config;
-	s->n_targets = config->n_destinations;
-	compose_host_init(&s->host);
-	return read_tail(s);
+	return tail_read(s);
 }
 
-static uint64_t next_due(struct sender *s)
+int sender_reload(struct sender *s, struct config *config)
 {
-	uint64_t now = sender_now(), due = SCHEDULE_NEVER;
+	int r = state_configure(s, config);
 
-	for (size_t i = 0; i < s->n_targets; i++) {
-		for (int l = 0; l < DELIVERY_LANES; l++) {
-			uint64_t at = lane_due(s, &s->targets[i], (enum delivery_lane_name)l, now);
+	/* Which alerts wait for which destination is found by reading the ledger again. */
+	if (r == 0)
+		tail_forget(s);
+	return r;
+}
+
+static uint64_t next_due(const struct sender *s)
+{
+	uint64_t now = clock_now(), due = SCHEDULE_NEVER;
+
+	for (size_t i = 0; i < s->n_destinations; i++) {
+		for (int q = 0; q < DELIVERY_QUEUES; q++) {
+			uint64_t at =
+				queue_due(s, &s->destinations[i], (enum delivery_queue_name)q, now);
 
 			due = at < due ? at : due;
 		}
@@ -348,74 +139,76 @@ static uint64_t next_due(struct sender *s)
 	return due;
 }
 
-/* Lanes before destinations: no flood of forged alerts keeps a login from anybody. */
+/* Logins of all destinations first: no flood of forged alerts delays one. */
 static void send_due(struct sender *s)
 {
-	for (int l = 0; l < DELIVERY_LANES; l++) {
-		for (size_t i = 0; i < s->n_targets; i++) {
-			int steps = 0;
+	for (int q = 0; q < DELIVERY_QUEUES; q++) {
+		for (size_t i = 0; i < s->n_destinations; i++) {
+			struct destination *d = &s->destinations[i];
 
-			while (steps++ < STEPS_MAX &&
-			       lane_step(s, &s->targets[i], (enum delivery_lane_name)l) ==
-				       LANE_AGAIN &&
-			       (!s->alive || s->alive(s->userdata)))
-				;
+			for (int steps = 0; steps < STEPS_MAX; steps++)
+				if (queue_step(s, d, (enum delivery_queue_name)q) == QUEUE_IDLE ||
+				    (s->alive && !s->alive(s->userdata)))
+					break;
 		}
 	}
 }
 
+/* Whether there was a connection. */
+static bool close_connections(struct sender *s)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < s->n_destinations; i++) {
+		any |= s->destinations[i].attempt != NULL;
+		s->destinations[i].attempt = attempt_free(s->destinations[i].attempt);
+	}
+	return any;
+}
+
 int sender_run(struct sender *s, enum sender_mode mode, uint64_t *ret_due_usec)
 {
-	bool sent = false;
 	int r;
 
-	s->mode = mode;
-	s->run_usec = sender_now();
-	for (size_t i = 0; i < s->n_targets; i++)
-		s->changed |= schedule_normalise(sender_done(s, &s->targets[i]), s->run_usec);
-	r = read_tail(s);
+	s->run.mode = mode;
+	s->run.begin_usec = clock_now();
+	for (size_t i = 0; i < s->n_destinations; i++)
+		s->changed |= schedule_normalise(s->destinations[i].done, s->run.begin_usec);
+	r = tail_read(s);
+	if (r == 0 && admin_apply(s) > 0) {
+		tail_forget(s);
+		r = tail_read(s);
+	}
 	if (r < 0)
 		return r;
-	if (requests_apply(s) > 0) {
-		forget_tail(s);
-		r = read_tail(s);
-		if (r < 0)
-			return r;
-	}
 	if (mode != SENDER_APPLY)
 		send_due(s);
-	for (size_t i = 0; i < s->n_targets; i++) {
-		sent |= s->targets[i].carrier != NULL;
-		s->targets[i].carrier = carrier_free(s->targets[i].carrier);
-	}
-	advance_idle(s);
-	if (s->changed)
-		sender_save(s);
-	s->mode = SENDER_FOLLOW;
-	*ret_due_usec = next_due(s);
+	if (close_connections(s)) {
 #ifdef __GLIBC__
-	if (sent)
 		(void)malloc_trim(0);
-#else
-	(void)sent;
 #endif
+	}
+	state_advance_idle(s);
+	if (s->changed)
+		state_save(s);
+	s->run.mode = SENDER_FOLLOW;
+	*ret_due_usec = next_due(s);
 	return 0;
 }
 
 bool sender_waits(const struct sender *s)
 {
-	for (size_t i = 0; i < s->n_targets; i++) {
-		const struct target *t = &s->targets[i];
-		const struct delivery_destination *dest = sender_done(s, t);
+	for (size_t i = 0; i < s->n_destinations; i++) {
+		const struct destination *d = &s->destinations[i];
 
-		for (int l = 0; l < DELIVERY_LANES; l++)
-			if (t->frozen[l])
+		for (int q = 0; q < DELIVERY_QUEUES; q++)
+			if (d->queues[q].frozen)
 				return true;
 		for (int c = 0; c < DELIVERY_CLASSES; c++)
-			if (t->newest[c] > dest->lanes[c].mark)
+			if (d->queues[c].newest > d->done->queues[c].done_up_to)
 				return true;
-		for (size_t k = 0; k < dest->n_exceptions; k++)
-			if (dest->exceptions[k].state != DELIVERY_GIVEN_UP)
+		for (size_t k = 0; k < d->done->n_held; k++)
+			if (d->done->held[k].state != DELIVERY_GIVEN_UP)
 				return true;
 	}
 	return false;
@@ -423,24 +216,24 @@ bool sender_waits(const struct sender *s)
 
 int sender_status(const struct sender *s, struct buffer *ret)
 {
-	const struct delivery_destination *failed = NULL;
+	const char *failure = NULL;
 	uint64_t last = 0;
 	char when[TIMETEXT_MAX];
 	int r;
 
-	for (size_t i = 0; i < s->n_targets; i++) {
-		const struct delivery_destination *dest = sender_done(s, &s->targets[i]);
+	for (size_t i = 0; i < s->n_destinations; i++) {
+		const struct delivery_destination *dest = s->destinations[i].done;
 
-		for (int l = 0; l < DELIVERY_LANES; l++)
-			if (dest->lanes[l].last_mail_usec > last)
-				last = dest->lanes[l].last_mail_usec;
-		if (dest->failure[0] && !failed)
-			failed = dest;
+		for (int q = 0; q < DELIVERY_QUEUES; q++)
+			if (dest->queues[q].last_mail_usec > last)
+				last = dest->queues[q].last_mail_usec;
+		if (dest->failure[0] && !failure)
+			failure = dest->failure;
 	}
-	r = buffer_append_str(ret, sender_waits(s) ? "Alerts wait to be mailed" : "All is mailed");
+	r = buffer_append_str(ret, sender_waits(s) ? "Alerts wait to be sent" : "All is sent");
 	if (r == 0 && last > 0)
-		r = buffer_printf(ret, "; last mail %s", timetext_local(last, when));
-	if (r == 0 && failed)
-		r = buffer_printf(ret, "; %.200s", failed->failure);
+		r = buffer_printf(ret, "; last message %s", timetext_local(last, when));
+	if (r == 0 && failure)
+		r = buffer_printf(ret, "; %.200s", failure);
 	return r;
 }

@@ -1,7 +1,7 @@
 /*
- * A child with two pipes, fed and listened to in one poll(2) loop, so that neither side can block
- * the other. It is told that the mail is whole only by the end of its input: when it is to be
- * stopped before that, it is killed first, so that it never takes half a mail for a whole one.
+ * One poll(2) loop serves both pipes of the child, so that neither side can block the other. The
+ * end of its input is the only sign that the message is complete: a child that has to be stopped
+ * is killed before its input is closed, so that it never accepts half a message.
  */
 #include "deliver/sendmail.h"
 
@@ -9,38 +9,35 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <sysexits.h>
-#include <time.h>
 
 #include "base/buffer.h"
+#include "base/child.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/log.h"
-#include "base/timetext.h"
 
 #define TICK_MSEC	1000
-#define LAST_WORDS_MSEC 100 /* for what it still says after its end */
-
-extern char **environ;
+#define LAST_LINES_MSEC 100 /* to read what a child wrote before it ended */
 
 struct child {
 	pid_t pid;
 	int in, err;
-	char line[400]; /* of its standard error, unfinished */
+	char line[400]; /* the unfinished line of its standard error */
 	size_t line_len;
-	char last[200]; /* its last line, for the result */
+	char last[200]; /* the last complete one */
 };
 
-static uint64_t now_usec(void)
+static void child_done(const struct child *c)
 {
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * USEC_PER_SEC + (uint64_t)ts.tv_nsec / 1000;
+	auto_close_cleanup(&c->in);
+	auto_close_cleanup(&c->err);
 }
+
+#define AUTO_CHILD CLEANUP(child_done)
 
 /* CRLF to LF. */
 static int to_local_lines(struct slice mail, struct buffer *ret)
@@ -65,13 +62,13 @@ static int to_local_lines(struct slice mail, struct buffer *ret)
 	return 0;
 }
 
-static int spawn(const char *path, const struct transport_mail *mail, struct child *c)
+static int start(const char *path, const struct transport_mail *mail, struct child *c)
 {
 	AUTO_FREE const char **argv = calloc(mail->n_rcpts + 6, sizeof(*argv));
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attr;
-	int in[2], err[2], r;
-	sigset_t none, all;
+	AUTO_CLOSE int in = -1, err = -1;
+	struct child_options options = {
+		.paths = (const char *const[]){path, NULL}, .argv = argv, .process_group = true};
+	int fds[2];
 	size_t n = 0;
 
 	if (!argv)
@@ -83,44 +80,23 @@ static int spawn(const char *path, const struct transport_mail *mail, struct chi
 	argv[n++] = "--";
 	for (size_t i = 0; i < mail->n_rcpts; i++)
 		argv[n++] = mail->rcpts[i];
-	if (pipe2(in, O_CLOEXEC) < 0)
+	if (pipe2(fds, O_CLOEXEC) < 0)
 		return -errno;
-	if (pipe2(err, O_CLOEXEC) < 0) {
-		r = -errno;
-		(void)close(in[0]);
-		(void)close(in[1]);
-		return r;
-	}
-	(void)sigemptyset(&none);
-	(void)sigfillset(&all);
-	(void)posix_spawn_file_actions_init(&actions);
-	(void)posix_spawnattr_init(&attr);
-	(void)posix_spawn_file_actions_adddup2(&actions, in[0], STDIN_FILENO);
-	(void)posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-	(void)posix_spawn_file_actions_adddup2(&actions, err[1], STDERR_FILENO);
-	(void)posix_spawnattr_setsigmask(&attr, &none);
-	(void)posix_spawnattr_setsigdefault(&attr, &all);
-	(void)posix_spawnattr_setpgroup(&attr, 0);
-	(void)posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
-						      POSIX_SPAWN_SETPGROUP);
-	r = -posix_spawn(&c->pid, path, &actions, &attr, (char *const *)(void *)argv, environ);
-	(void)posix_spawnattr_destroy(&attr);
-	(void)posix_spawn_file_actions_destroy(&actions);
-	(void)close(in[0]);
-	(void)close(err[1]);
-	if (r < 0) {
-		(void)close(in[1]);
-		(void)close(err[0]);
-		return r;
-	}
-	(void)fcntl(in[1], F_SETFL, O_NONBLOCK);
-	(void)fcntl(err[0], F_SETFL, O_NONBLOCK);
-	c->in = in[1];
-	c->err = err[0];
-	return 0;
+	in = fds[0];
+	c->in = fds[1];
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return -errno;
+	c->err = fds[0];
+	err = fds[1];
+	(void)fcntl(c->in, F_SETFL, O_NONBLOCK);
+	(void)fcntl(c->err, F_SETFL, O_NONBLOCK);
+	options.stdio[0] = in;
+	options.stdio[1] = CHILD_NULL;
+	options.stdio[2] = err;
+	return child_start(&options, &c->pid);
 }
 
-static void line_done(struct child *c)
+static void end_line(struct child *c)
 {
 	if (c->line_len == 0)
 		return;
@@ -130,8 +106,7 @@ static void line_done(struct child *c)
 	(void)snprintf(c->last, sizeof(c->last), "%.190s", c->line);
 }
 
-/* Reads its standard error; closes it at the end. */
-static void listen_to(struct child *c)
+static void read_stderr(struct child *c)
 {
 	char buf[1024];
 	ssize_t n = read(c->err, buf, sizeof(buf));
@@ -140,26 +115,26 @@ static void listen_to(struct child *c)
 		return;
 	for (ssize_t i = 0; i < n; i++) {
 		if (buf[i] == '\n' || c->line_len == sizeof(c->line) - 1)
-			line_done(c);
+			end_line(c);
 		if (buf[i] != '\n')
 			c->line[c->line_len++] = buf[i];
 	}
 	if (n <= 0) {
-		line_done(c);
+		end_line(c);
 		(void)close(steal_fd(&c->err));
 	}
 }
 
-/* Gives it more of the mail; closes its input after the last byte, or when it listens no more. */
-static void feed(struct child *c, struct slice *mail)
+/* Closes the input after the last byte, and when the child has closed it. */
+static void write_stdin(struct child *c, struct slice *left)
 {
-	ssize_t n = mail->n ? write(c->in, mail->p, mail->n) : 0;
+	ssize_t n = left->n ? write(c->in, left->p, left->n) : 0;
 
 	if (n < 0 && (errno == EINTR || errno == EAGAIN))
 		return;
 	if (n > 0)
-		*mail = slice_from(*mail, (size_t)n);
-	if (n < 0 || mail->n == 0)
+		*left = slice_from(*left, (size_t)n);
+	if (n < 0 || left->n == 0)
 		(void)close(steal_fd(&c->in));
 }
 
@@ -173,11 +148,11 @@ static bool ended(struct child *c, int *ret_status)
 	return pid != 0;
 }
 
-/* True once it ended by itself; false where it had to be killed. */
-static bool attend(struct child *c, struct slice *body, const struct transport_mail *mail,
-		   uint64_t deadline, int *ret_status)
+/* Serves the child until it ends: true. False if it had to be killed. */
+static bool serve(struct child *c, struct slice *left, const struct transport_mail *mail,
+		  uint64_t deadline, int *ret_status)
 {
-	/* Short at first, since most end at once and no descriptor tells of it. */
+	/* No descriptor shows that a child has ended, and most end soon. */
 	int wait = 5;
 
 	for (;;) {
@@ -186,10 +161,9 @@ static bool attend(struct child *c, struct slice *body, const struct transport_m
 
 		if (ended(c, ret_status))
 			return true;
-		if (now_usec() > deadline || (mail->alive && !mail->alive(mail->userdata))) {
+		if (clock_steady() > deadline || (mail->alive && !mail->alive(mail->userdata))) {
 			(void)kill(-c->pid, SIGKILL);
-			while (waitpid(c->pid, ret_status, 0) < 0 && errno == EINTR)
-				;
+			(void)child_wait(c->pid, ret_status);
 			return false;
 		}
 		if (poll(fds, 2, wait) <= 0) {
@@ -197,13 +171,12 @@ static bool attend(struct child *c, struct slice *body, const struct transport_m
 			continue;
 		}
 		if (c->in >= 0 && fds[0].revents)
-			feed(c, body);
+			write_stdin(c, left);
 		if (c->err >= 0 && fds[1].revents)
-			listen_to(c);
+			read_stderr(c);
 	}
 }
 
-/* What an exit status says, after sysexits.h. */
 static const char *meaning(int status)
 {
 	switch (status) {
@@ -223,7 +196,7 @@ static void judge(const char *path, const struct child *c, struct slice left, bo
 {
 	if (by_itself && WIFEXITED(status) && WEXITSTATUS(status) == 0 && left.n == 0) {
 		ret->outcome = TRANSPORT_SENT;
-		(void)snprintf(ret->reply, sizeof(ret->reply), "%s took it", path);
+		(void)snprintf(ret->reply, sizeof(ret->reply), "%s accepted it", path);
 		(void)snprintf(ret->text, sizeof(ret->text), "%s", ret->reply);
 		return;
 	}
@@ -233,11 +206,11 @@ static void judge(const char *path, const struct child *c, struct slice left, bo
 		(void)snprintf(ret->text, sizeof(ret->text),
 			       "%s did not end in time (see its log, and Timeout=)", path);
 	else if (WIFSIGNALED(status))
-		(void)snprintf(ret->text, sizeof(ret->text), "%s was ended by signal %d", path,
+		(void)snprintf(ret->text, sizeof(ret->text), "%s was killed by signal %d", path,
 			       WTERMSIG(status));
 	else
-		(void)snprintf(ret->text, sizeof(ret->text), "%s gave exit status %d%s%s%s", path,
-			       WEXITSTATUS(status), meaning(WEXITSTATUS(status)),
+		(void)snprintf(ret->text, sizeof(ret->text), "%s ended with exit status %d%s%s%s",
+			       path, WEXITSTATUS(status), meaning(WEXITSTATUS(status)),
 			       c->last[0] ? ": " : "", c->last);
 }
 
@@ -245,7 +218,7 @@ void sendmail_send(const char *path, uint64_t timeout_usec, const struct transpo
 		   struct transport_result *ret)
 {
 	AUTO_BUFFER struct buffer body = BUFFER_INIT(mail->bytes.n);
-	struct child c = {.in = -1, .err = -1};
+	AUTO_CHILD struct child c = {.in = -1, .err = -1};
 	uint64_t deadline;
 	bool by_itself;
 	struct slice left;
@@ -257,26 +230,22 @@ void sendmail_send(const char *path, uint64_t timeout_usec, const struct transpo
 	if (r == 0 && mail->before_data)
 		r = mail->before_data(mail->userdata);
 	if (r == 0)
-		r = spawn(path, mail, &c);
+		r = start(path, mail, &c);
 	if (r < 0) {
 		(void)snprintf(ret->text, sizeof(ret->text), "%s cannot be run: %s (see Server=)",
 			       path, strerror(-r));
 		return;
 	}
-	deadline = now_usec();
+	deadline = clock_steady();
 	deadline = timeout_usec > UINT64_MAX - deadline ? UINT64_MAX : deadline + timeout_usec;
 	left = buffer_slice(&body);
-	by_itself = attend(&c, &left, mail, deadline, &status);
+	by_itself = serve(&c, &left, mail, deadline, &status);
 	if (c.err >= 0) {
 		struct pollfd fd = {.fd = c.err, .events = POLLIN};
 
-		while (c.err >= 0 && poll(&fd, 1, LAST_WORDS_MSEC) > 0)
-			listen_to(&c);
-		line_done(&c);
+		while (c.err >= 0 && poll(&fd, 1, LAST_LINES_MSEC) > 0)
+			read_stderr(&c);
+		end_line(&c);
 	}
-	if (c.in >= 0)
-		(void)close(c.in);
-	if (c.err >= 0)
-		(void)close(c.err);
 	judge(path, &c, left, by_itself, status, ret);
 }

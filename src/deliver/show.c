@@ -1,6 +1,7 @@
 /*
- * What is done to the state is done in memory alone. Waiting alerts are gathered mail by mail, as
- * the sender would, until one has the alert; an exception is gathered as the only one there is.
+ * The state is changed in memory alone. For a waiting alert messages are made one after the other,
+ * as the sender would, until one reports the alert; held alerts are sent as if there were no
+ * others.
  */
 #include "deliver/show.h"
 
@@ -10,24 +11,30 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
-#include "deliver/admin.h"
 #include "deliver/job.h"
+#include "deliver/select.h"
+#include "deliver/sender.h"
 #include "text/display.h"
 
-static void print(const struct work *w, const char *how)
+#define NOW    "would be sent now"
+#define FROZEN "already tried; will be sent again unchanged"
+
+static void print(const struct job *job, const char *how)
 {
 	AUTO_BUFFER struct buffer line = BUFFER_INIT(1 << 20);
-	struct slice rest = buffer_slice(&w->o->mail);
+	struct slice rest = buffer_slice(&job->o->mail);
+	bool first = true;
 
-	printf("\n%s: the mail to ", how);
-	for (size_t i = 0; i < w->o->n_rcpts; i++) {
-		if (w->o->rcpts[i].state == OUTGOING_ACCEPTED)
+	printf("\n%s: the message to ", how);
+	for (size_t i = 0; i < job->o->n_rcpts; i++) {
+		if (job->o->rcpts[i].state == SPOOL_ACCEPTED)
 			continue;
 		buffer_clear(&line);
-		(void)display_append(&line, slice_of(w->o->rcpts[i].addr));
-		printf("%s%.*s", i ? ", " : "", (int)line.len, buffer_slice(&line).p);
+		(void)display_append(&line, slice_of(job->o->rcpts[i].addr));
+		printf("%s%.*s", first ? "" : ", ", (int)line.len, buffer_slice(&line).p);
+		first = false;
 	}
-	printf(" (%s):\n\n", requests_destination(w->dest));
+	printf(" (%s):\n\n", destination_name(job->d->done->name));
 	while (rest.n > 0) {
 		const char *end = memchr(rest.p, '\n', rest.n);
 		struct slice one = {rest.p, end ? (size_t)(end - rest.p) : rest.n};
@@ -41,60 +48,60 @@ static void print(const struct work *w, const char *how)
 	}
 }
 
-/* The lane's frozen mail that tells of the alert. One that does not is done with. */
-static bool load_frozen(struct work *w, uint64_t seq)
+/* Whether the queue's frozen message reports the alert. Another one is skipped as if it were sent.
+ */
+static bool load_frozen(struct job *job, uint64_t seq)
 {
 	struct error err;
 	int r;
 
-	outgoing_name(w->dest->name, w->name, w->file);
-	r = outgoing_load(w->s->dirfd, w->file, &w->o, &err);
-	if (r == OUTGOING_E_DAMAGED)
+	r = spool_load(job->s->dirfd, job->file, &job->o, &err);
+	if (r == SPOOL_E_DAMAGED)
 		log_error_struct(LOG_ERR, &err);
 	if (r != 0)
 		return false;
-	if (w->o->lane != w->name || w->o->serial <= w->lane->serial ||
-	    strcmp(w->o->ledger_id, w->s->delivery->ledger_id) != 0) {
-		w->o = outgoing_free(w->o);
+	if (job->o->queue != job->name || job->o->serial <= job->queue->serial ||
+	    strcmp(job->o->ledger_id, job->s->delivery->ledger_id) != 0) {
+		job->o = spool_free(job->o);
 		return false;
 	}
-	w->lane->serial = w->o->serial;
-	if (outgoing_has_alert(w->o, seq))
+	job->queue->serial = job->o->serial;
+	if (spool_has_alert(job->o, seq))
 		return true;
-	if (w->name < DELIVERY_CLASSES)
-		w->lane->mark = w->o->mark;
+	if (job->name < DELIVERY_CLASSES)
+		job->queue->done_up_to = job->o->done_up_to;
 	return false;
 }
 
-static int show_waiting(struct work *w, uint64_t seq)
+static int show_waiting(struct job *job, uint64_t seq)
 {
 	bool counted;
 	int r;
 
-	if (load_frozen(w, seq)) {
-		print(w, "frozen, and goes as it is");
+	if (load_frozen(job, seq)) {
+		print(job, FROZEN);
 		return 0;
 	}
-	while ((r = work_draft(w, &counted)) > 0 && !outgoing_has_alert(w->o, seq) &&
-	       w->o->mark < seq) {
-		w->lane->mark = w->o->mark;
-		w->lane->serial++;
+	while ((r = job_draft(job, &counted)) > 0 && !spool_has_alert(job->o, seq) &&
+	       job->o->done_up_to < seq) {
+		job->queue->done_up_to = job->o->done_up_to;
+		job->queue->serial++;
 	}
-	if (r > 0 && outgoing_has_alert(w->o, seq))
-		print(w, "if it went now");
+	if (r > 0 && spool_has_alert(job->o, seq))
+		print(job, NOW);
 	else if (r >= 0)
-		printf("\n%s: it is a repeat, which a summary tells of\n",
-		       requests_destination(w->dest));
+		printf("\n%s: it is a repeat; a summary will report it\n",
+		       destination_name(job->d->done->name));
 	return r;
 }
 
-/* The mail of exception number @at, gathered as if there were no other. */
-static int show_exception(struct work *w, size_t at, uint64_t seq)
+/* The message of held alerts number @at, made as if there were no others. */
+static int show_held(struct job *job, size_t at, uint64_t seq)
 {
-	struct delivery_destination *dest = w->dest;
-	struct delivery_exception x = dest->exceptions[at], *list = dest->exceptions;
-	size_t n = dest->n_exceptions;
-	const char *how = "if it went now";
+	struct delivery_destination *dest = job->d->done;
+	struct delivery_held x = dest->held[at], *list = dest->held;
+	size_t n = dest->n_held;
+	const char *how = NOW;
 	bool counted;
 	int r;
 
@@ -102,81 +109,60 @@ static int show_exception(struct work *w, size_t at, uint64_t seq)
 		x.state = DELIVERY_DEFERRED;
 		x.first = x.last = seq;
 		how = "given up; if it were tried again";
-	} else if (load_frozen(w, seq)) {
-		print(w, "frozen, and goes as it is");
+	} else if (load_frozen(job, seq)) {
+		print(job, FROZEN);
 		return 0;
 	}
-	dest->exceptions = &x;
-	dest->n_exceptions = 1;
-	r = work_draft(w, &counted);
+	dest->held = &x;
+	dest->n_held = 1;
+	r = job_draft(job, &counted);
 	if (r > 0)
-		print(w, how);
-	dest->exceptions = list;
-	dest->n_exceptions = n;
+		print(job, how);
+	dest->held = list;
+	dest->n_held = n;
 	return r;
 }
 
-static int show_destination(struct sender *s, struct target *t, const struct alert *a)
+static int show_destination(struct sender *s, struct destination *d, const struct alert *a)
 {
-	struct delivery_destination *dest = sender_done(s, t);
-	enum delivery_lane_name class = delivery_class(a->kind);
-	AUTO_WORK struct work w = {.s = s, .t = t, .dest = dest, .name = class};
+	enum delivery_queue_name class = delivery_class(a->kind);
 	int r = 0;
 
-	w.lane = &dest->lanes[w.name];
-	if (delivery_state_of(dest, a->kind, a->seq) == DELIVERY_WAITING)
-		return (t->config->events >> a->kind) & 1 ? show_waiting(&w, a->seq) : 0;
-	w.name = DELIVERY_ASIDE;
-	w.lane = &dest->lanes[w.name];
-	for (size_t i = 0; i < dest->n_exceptions && r >= 0; i++) {
-		const struct delivery_exception *x = &dest->exceptions[i];
+	if (delivery_state_of(d->done, a->kind, a->seq) == DELIVERY_WAITING) {
+		AUTO_JOB struct job job;
 
-		if (x->class != class || a->seq < x->first || x->last < a->seq)
-			continue;
-		r = show_exception(&w, i, a->seq);
-		w.o = outgoing_free(w.o);
+		job_init(&job, s, d, class);
+		return destination_wants(d, a->kind) ? show_waiting(&job, a->seq) : 0;
+	}
+	for (size_t i = 0; i < d->done->n_held && r >= 0; i++) {
+		const struct delivery_held *x = &d->done->held[i];
+		AUTO_JOB struct job job;
+
+		job_init(&job, s, d, DELIVERY_RETRY);
+		if (x->class == class && x->first <= a->seq && a->seq <= x->last)
+			r = show_held(&job, i, a->seq);
 	}
 	return r;
 }
 
-/* What is shown of it needs none of its texts. -ENOENT. */
-static int find(int dirfd, const char *id, struct alert *ret)
-{
-	struct ledger_reader *reader = NULL;
-	struct error err;
-	struct alert a;
-	bool found = false;
-	int r = ledger_reader_open(dirfd, 0, &reader, &err);
-
-	if (r < 0)
-		return r;
-	while ((r = ledger_reader_next(reader, &a)) > 0) {
-		if (r == LEDGER_E_REPLACED || !slice_eq_str(a.id, id))
-			continue;
-		*ret = (struct alert){.kind = a.kind, .seq = a.seq};
-		found = true;
-	}
-	(void)ledger_reader_free(reader);
-	return r < 0 ? r : found ? 0 : -ENOENT;
-}
-
-int show(int dirfd, struct config *config, const char *id)
+int show_messages(int dirfd, struct config *config, const char *id)
 {
 	struct sender s = {.dirfd = -1};
 	struct alert a = {0};
 	int r;
 
-	r = sender_open_shown(&s, dirfd, config);
+	r = sender_open_readonly(&s, dirfd, config);
 	if (r == 0)
-		r = find(dirfd, id, &a);
-	s.mode = SENDER_FLUSH; /* all is due */
-	s.run_usec = UINT64_MAX;
-	for (size_t i = 0; i < s.n_targets && r >= 0; i++)
-		r = show_destination(&s, &s.targets[i], &a);
-	sender_close(&s);
+		r = select_find(dirfd, id, &a);
+	s.run.mode = SENDER_FLUSH; /* everything is due */
+	s.run.begin_usec = UINT64_MAX;
+	for (size_t i = 0; i < s.n_destinations && r >= 0; i++)
+		r = show_destination(&s, &s.destinations[i], &a);
+	state_close(&s);
 	if (r >= 0 && fflush(stdout) != 0)
 		r = -errno;
 	if (r < 0)
-		log_error("the mail of alert %s cannot be shown: %s", id, strerror(-r));
+		log_error("the message that reports alert %s cannot be shown: %s", id,
+			  strerror(-r));
 	return r < 0 ? 1 : 0;
 }

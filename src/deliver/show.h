@@ -1,11 +1,11 @@
-/* The mails that tell of one alert, as they would go. */
+/* The messages that report one alert, as they would be sent. */
 #pragma once
 
 #include "text/config.h"
 
 /*
- * Prints, for every destination that the alert @id waits or was given up for, the mail that tells
- * of it: its frozen bytes, else what would be made of the ledger now. Writes nothing and takes no
- * lock. @config is taken over. The exit status.
+ * Prints, for every destination for which the alert @id waits or was given up, the message that
+ * reports it: the frozen one, or one made from the ledger now. Nothing on disk changes, no lock is
+ * needed. @config is then owned by the callee. The exit status.
  */
-int show(int dirfd, struct config *config, const char *id);
+int show_messages(int dirfd, struct config *config, const char *id);

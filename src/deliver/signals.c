@@ -1,6 +1,6 @@
 /*
- * SIGALRM ends the process at once, in the middle of whatever it does: that is safe, since a mail
- * being sent is frozen on disk and what is in doubt is marked there.
+ * SIGALRM ends the process at once, whatever it does. That is safe: the message being sent is
+ * frozen on disk, and marked there as in doubt before its first byte is sent.
  */
 #include "deliver/signals.h"
 
@@ -13,7 +13,7 @@
 
 #include "base/cleanup.h"
 
-/* The one thing that a handler can reach. */
+/* A handler has no argument to find its state by. */
 static struct {
 	int pipe[2];
 	volatile sig_atomic_t stop, reload, flush;
@@ -34,7 +34,7 @@ static void on_signal(int number)
 		(void)alarm(SIGNALS_LAST_SEC);
 	}
 	if (write(state.pipe[1], "", 1) < 0) {
-		/* Full: then it is readable already. */
+		/* A full pipe is readable. */
 	}
 	errno = saved;
 }
@@ -53,7 +53,7 @@ int signals_init(void)
 	sa.sa_handler = SIG_IGN;
 	if (sigaction(SIGPIPE, &sa, NULL) < 0)
 		return -errno;
-	/* Who started this may have kept them blocked until now; sa_mask is empty. */
+	/* The parent may have started this with blocked signals; sa_mask is empty. */
 	return sigprocmask(SIG_SETMASK, &sa.sa_mask, NULL) < 0 ? -errno : 0;
 }
 
@@ -75,7 +75,7 @@ bool signals_stop(void)
 	return state.stop;
 }
 
-static bool take(volatile sig_atomic_t *flag)
+static bool fetch(volatile sig_atomic_t *flag)
 {
 	bool was = *flag;
 
@@ -83,12 +83,12 @@ static bool take(volatile sig_atomic_t *flag)
 	return was;
 }
 
-bool signals_take_reload(void)
+bool signals_reload(void)
 {
-	return take(&state.reload);
+	return fetch(&state.reload);
 }
 
-bool signals_take_flush(void)
+bool signals_flush(void)
 {
-	return take(&state.flush);
+	return fetch(&state.flush);
 }

@@ -1,20 +1,20 @@
 /*
- * Signals of the sender. They are handled, not blocked: libcurl may be in a wait that nothing else
- * ends. A handler sets a flag and writes into a pipe.
+ * Signals of the sender. They are handled, not blocked: only a signal ends some of libcurl's waits.
+ * A handler sets a flag and writes into a pipe.
  */
 #pragma once
 
 #include <stdbool.h>
 
-#define SIGNALS_LAST_SEC 10 /* from SIGTERM to the end, whatever hangs */
+#define SIGNALS_LAST_SEC 10 /* from SIGTERM to the end, whatever blocks */
 
-/* -errno. Call once, before the first lock is taken: SIGUSR1 must not end the process. */
+/* -errno. Call it once, before the first lock: SIGUSR1 must not end the process. */
 int signals_init(void);
-/* Readable when a signal came; drained by signals_drain(). */
+/* Readable after a signal, until signals_drain(). */
 int signals_fd(void);
 void signals_drain(void);
-/* SIGTERM or SIGINT came: the process ends at the latest in SIGNALS_LAST_SEC, by SIGALRM. */
+/* SIGTERM or SIGINT came: SIGALRM ends the process after SIGNALS_LAST_SEC. */
 bool signals_stop(void);
 /* Whether SIGHUP, or SIGUSR1, came since the last call. */
-bool signals_take_reload(void);
-bool signals_take_flush(void);
+bool signals_reload(void);
+bool signals_flush(void);

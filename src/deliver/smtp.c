@@ -1,13 +1,12 @@
 /*
- * libcurl's result codes do not tell what a server refused (55 is MAIL, RCPT or DATA, and
- * its response code may be that of an earlier command). So the dialogue is watched through
- * CURLOPT_DEBUGFUNCTION: which command went out last is the phase, and only what was answered
- * since then is the reply.
+ * libcurl's result codes do not say what a server refused (55 is MAIL, RCPT or DATA, and its
+ * response code may be that of an earlier command). CURLOPT_DEBUGFUNCTION shows the dialogue: the
+ * last command sent is the phase, and only the answer after it is the reply.
  *
- * A user name against a server that offers no AUTH makes libcurl send without authentication and
- * report success. That is not what the configuration says, so such a mail is stopped before its
- * first byte, and deferred: with the reply 354 the server waits for data, and a closed connection
- * makes it forget the transaction (RFC 5321, section 4.1.1.4).
+ * If User= is set and the server offers no AUTH, libcurl sends without authentication and reports
+ * success. Such a message is stopped before its first byte, and deferred: after its reply 354 the
+ * server waits for data, and forgets the transaction when the connection closes (RFC 5321,
+ * section 4.1.1.4).
  */
 #include "deliver/smtp.h"
 
@@ -31,16 +30,16 @@ struct smtp_session {
 	CURL *curl;
 	const struct transport_mail *mail;
 	enum smtp_phase phase;
-	bool authenticated;   /* AUTH went out on this connection */
-	bool unauthenticated; /* stopped, since it did not */
+	bool authenticated;   /* AUTH was sent on this connection */
+	bool unauthenticated; /* stopped because it was not */
 	int before_data_error;
-	size_t offset; /* of the mail, given to libcurl */
+	size_t offset; /* of the message, read by libcurl so far */
 	size_t rcpts;  /* RCPT commands of this transaction */
 	int code;
 	bool reply_ended;
-	bool quitting; /* QUIT went out */
+	bool quitting; /* QUIT was sent */
 	char reply[256];
-	char ehlo_refusal[128]; /* the reply to EHLO after which libcurl said HELO */
+	char ehlo_refusal[128]; /* the reply to EHLO that made libcurl send HELO */
 	char error[CURL_ERROR_SIZE];
 };
 
@@ -51,8 +50,8 @@ static bool starts_with(const char *p, size_t n, const char *word)
 	return n >= k && strncasecmp(p, word, k) == 0;
 }
 
-/* As much of a line as is logged, without its end. */
-static int shown(const char *p, size_t n)
+/* The length of a line as logged: without its end, at most 512. */
+static int logged(const char *p, size_t n)
 {
 	while (n > 0 && (p[n - 1] == '\n' || p[n - 1] == '\r'))
 		n--;
@@ -61,10 +60,7 @@ static int shown(const char *p, size_t n)
 
 static void command_sent(struct smtp_session *s, const char *p, size_t n)
 {
-	/*
-	 * libcurl says it by itself after a failure, and waits for the answer once more for as long
-	 * as for any other. What failed came before, and nobody needs the answer.
-	 */
+	/* libcurl sends QUIT after a failure too, and waits for an answer that nobody needs. */
 	s->quitting = starts_with(p, n, "QUIT");
 	if (s->quitting) {
 		(void)curl_easy_setopt(s->curl, CURLOPT_FTP_RESPONSE_TIMEOUT, QUIT_TIMEOUT_SEC);
@@ -92,23 +88,23 @@ static void command_sent(struct smtp_session *s, const char *p, size_t n)
 		s->rcpts++;
 	} else if (starts_with(p, n, "DATA")) {
 		s->phase = PHASE_DATA;
-	} else if (s->phase != PHASE_AUTH) { /* there the client's words may be anything */
+	} else if (s->phase != PHASE_AUTH) { /* in AUTH a line of the client may be anything */
 		s->phase = PHASE_OTHER;
 	}
 	if (s->phase == PHASE_AUTH)
 		log_debug("smtp > (AUTH)");
 	else
-		log_debug("smtp > %.*s", shown(p, n), p);
+		log_debug("smtp > %.*s", logged(p, n), p);
 }
 
-/* Joins the lines of one reply; what is not printable ASCII becomes "?". */
+/* Joins the lines of one reply; a byte that is not printable ASCII becomes "?". */
 static void line_received(struct smtp_session *s, const char *p, size_t n)
 {
 	size_t at = strlen(s->reply);
 
 	while (n > 0 && (p[n - 1] == '\n' || p[n - 1] == '\r'))
 		n--;
-	log_debug("smtp < %.*s", shown(p, n), p);
+	log_debug("smtp < %.*s", logged(p, n), p);
 	if (s->quitting || n < 3 || p[0] < '2' || p[0] > '5' || p[1] < '0' || p[1] > '9' ||
 	    p[2] < '0' || p[2] > '9')
 		return;
@@ -135,7 +131,7 @@ static int on_debug(CURL *curl, curl_infotype type, char *p, size_t n, void *use
 	else if (type == CURLINFO_HEADER_IN)
 		line_received(s, p, n);
 	else if (type == CURLINFO_TEXT)
-		log_debug("smtp * %.*s", shown(p, n), p);
+		log_debug("smtp * %.*s", logged(p, n), p);
 	return 0;
 }
 
@@ -180,7 +176,8 @@ struct smtp_session *smtp_new(const struct smtp_options *options)
 	if (!s)
 		return NULL;
 	s->options = options;
-	/* Counted by libcurl; taken back in smtp_free(), so that an idle sender holds little. */
+	/* Undone in smtp_free(): libcurl counts the calls, and an idle sender keeps little memory.
+	 */
 	if (curl_global_init(CURL_GLOBAL_ALL) != CURLE_OK) {
 		free(s);
 		return NULL;
@@ -201,8 +198,8 @@ struct smtp_session *smtp_free(struct smtp_session *s)
 	if (!s)
 		return NULL;
 	/*
-	 * curl_easy_cleanup() says QUIT and then waits for the answer, up to two minutes. With the
-	 * reading half shut down it finds the end at once.
+	 * curl_easy_cleanup() sends QUIT and then waits up to two minutes for the answer. With the
+	 * reading half shut down it does not wait.
 	 */
 	if (curl_easy_getinfo(s->curl, CURLINFO_ACTIVESOCKET, &fd) == CURLE_OK &&
 	    fd != CURL_SOCKET_BAD)
@@ -233,10 +230,11 @@ static CURLcode set_tls(struct smtp_session *s)
 	CURLcode r = CURLE_OK;
 	bool verify;
 
-	/* The configuration sees to it already; a password in the clear is worth a second look. */
+	/* The configuration ensures this already; a password in the clear is worth a second check.
+	 */
 	if (server->user && tls != CONFIG_TLS_REQUIRED)
 		tls = CONFIG_TLS_REQUIRED;
-	/* A pinned key says who the server is, and needs no authority to vouch for it. */
+	/* A pinned key identifies the server without an authority. */
 	verify = server->ca_file || (tls == CONFIG_TLS_REQUIRED && !server->pinned_key);
 	SET(CURLOPT_USE_SSL, tls == CONFIG_TLS_REQUIRED	       ? (long)CURLUSESSL_ALL
 			     : tls == CONFIG_TLS_OPPORTUNISTIC ? (long)CURLUSESSL_TRY
@@ -246,7 +244,7 @@ static CURLcode set_tls(struct smtp_session *s)
 	SET(CURLOPT_SSLVERSION, versions[server->tls_minimum]);
 	if (server->ca_file) {
 		SET(CURLOPT_CAINFO, server->ca_file);
-		SET(CURLOPT_CAPATH, NULL); /* this one, not this one too */
+		SET(CURLOPT_CAPATH, NULL); /* this authority alone */
 	}
 	if (server->pinned_key)
 		SET(CURLOPT_PINNEDPUBLICKEY, server->pinned_key);
@@ -313,11 +311,10 @@ static CURLcode set_all(struct smtp_session *s, struct curl_slist *rcpts)
 	uint64_t msec = s->options->timeout_usec / 1000;
 	CURLcode r;
 
-	/* No timeout would be for ever; what libcurl cannot count is that too. */
+	/* 0 would mean no timeout at all, and so would more than libcurl can count. */
 	if (msec == 0 || msec > INT32_MAX)
 		msec = INT32_MAX;
-	/* curl_easy_reset() keeps the connection. */
-	curl_easy_reset(s->curl);
+	curl_easy_reset(s->curl); /* keeps the connection */
 	r = set_url(s);
 	if (r == CURLE_OK)
 		r = set_protocols(s);
@@ -339,7 +336,7 @@ static CURLcode set_all(struct smtp_session *s, struct curl_slist *rcpts)
 	SET(CURLOPT_ERRORBUFFER, s->error);
 	SET(CURLOPT_CONNECTTIMEOUT, CONNECT_TIMEOUT_SEC);
 	SET(CURLOPT_TIMEOUT_MS, (long)msec);
-	/* Where libcurl waits in its own loop only this ends it; RESP_TIMEOUT would be 120 s. */
+	/* Only this ends libcurl's own wait for a reply; its default is 120 s. */
 	SET(CURLOPT_FTP_RESPONSE_TIMEOUT, (long)(msec / 1000 + 1));
 	SET(CURLOPT_NOSIGNAL, 1L);
 	SET(CURLOPT_PROXY, "");
@@ -350,21 +347,23 @@ static CURLcode set_all(struct smtp_session *s, struct curl_slist *rcpts)
 #undef SET
 
 static const char *const phase_names[] = {
-	[PHASE_CONNECT] = "connecting", [PHASE_EHLO] = "EHLO",	   [PHASE_STARTTLS] = "STARTTLS",
-	[PHASE_AUTH] = "AUTH",		[PHASE_MAIL] = "MAIL",	   [PHASE_RCPT] = "RCPT",
-	[PHASE_DATA] = "DATA",		[PHASE_BODY] = "the mail", [PHASE_OTHER] = "the dialogue",
+	[PHASE_CONNECT] = "connecting", [PHASE_EHLO] = "EHLO",
+	[PHASE_STARTTLS] = "STARTTLS",	[PHASE_AUTH] = "AUTH",
+	[PHASE_MAIL] = "MAIL",		[PHASE_RCPT] = "RCPT",
+	[PHASE_DATA] = "DATA",		[PHASE_BODY] = "the message",
+	[PHASE_OTHER] = "the dialogue",
 };
 
 static void describe(const struct smtp_session *s, CURLcode r, struct transport_result *ret)
 {
 	const char *why = s->error[0] ? s->error : curl_easy_strerror(r),
-		   *what = advice(r, s->phase, s->code);
+		   *what = hints_find(r, s->phase, s->code);
 	const char *url = s->options->server->url;
 
 	if (s->ehlo_refusal[0] && (s->unauthenticated || r == CURLE_USE_SSL_FAILED))
 		(void)snprintf(ret->text, sizeof(ret->text),
 			       "%s: at EHLO the server said: %s (and so offers no %s, which is "
-			       "wanted: see EhloName=)",
+			       "required: see EhloName=)",
 			       url, s->ehlo_refusal, s->unauthenticated ? "AUTH" : "STARTTLS");
 	else if (s->unauthenticated)
 		(void)snprintf(ret->text, sizeof(ret->text),
@@ -388,7 +387,7 @@ static void describe(const struct smtp_session *s, CURLcode r, struct transport_
 			       what ? ")" : "");
 }
 
-/* Some of it is libcurl's, and may be the server's words. */
+/* libcurl's texts may quote the server. */
 static void make_printable(char *text)
 {
 	for (; *text; text++)
@@ -455,7 +454,7 @@ void smtp_send(struct smtp_session *s, const struct transport_mail *mail,
 		if (r != CURLE_OK)
 			break;
 		r = curl_easy_perform(s->curl);
-		/* A kept connection may have ended meanwhile, of which a 421 may tell late. */
+		/* A kept connection may have been closed meanwhile; a late 421 may say so. */
 		if (r == CURLE_OK || r == CURLE_ABORTED_BY_CALLBACK || s->phase >= PHASE_DATA ||
 		    (s->code != 0 && s->code != 421) ||
 		    curl_easy_getinfo(s->curl, CURLINFO_NUM_CONNECTS, &connects) != CURLE_OK ||
@@ -464,7 +463,7 @@ void smtp_send(struct smtp_session *s, const struct transport_mail *mail,
 		r = CURLE_OK;
 	}
 	judge(s, r, ret);
-	/* The handle keeps a pointer to them until the next reset. */
+	/* The handle would keep a pointer to them until the next reset. */
 	(void)curl_easy_setopt(s->curl, CURLOPT_MAIL_RCPT, NULL);
 	curl_slist_free_all(rcpts);
 	s->mail = NULL;

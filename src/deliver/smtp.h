@@ -1,7 +1,4 @@
-/*
- * Sending through SMTP, by libcurl. A session is one server for one run of mails; it keeps the
- * connection between them.
- */
+/* Sending by SMTP with libcurl. The connection is kept between the messages of a session. */
 #pragma once
 
 #include <stdint.h>
@@ -14,18 +11,18 @@ struct smtp_session;
 struct smtp_options {
 	const struct config_server *server; /* smtp:// or smtps:// */
 	const char *ehlo_name;
-	const char *password; /* NULL: none; wanted where the server has a user */
+	const char *password; /* NULL: none; required if the server has a user */
 	uint64_t timeout_usec;
 };
 
 /* @options and all that it points to must outlive the session. NULL when out of memory. */
 struct smtp_session *smtp_new(const struct smtp_options *options);
-/* Says QUIT, and does not wait for the answer. */
+/* Sends QUIT, and does not wait for the answer. NULL is fine; returns NULL. */
 struct smtp_session *smtp_free(struct smtp_session *s);
 
 /*
- * Sends one mail in one transaction. *ret is set. A failure that a connection kept from the mail
- * before may have caused is tried again on a new one.
+ * Sends one message in one transaction, and sets *ret. A failure that may be due to a connection
+ * kept from the message before is tried again on a new connection.
  */
 void smtp_send(struct smtp_session *s, const struct transport_mail *mail,
 	       struct transport_result *ret);

@@ -1,8 +1,8 @@
 /*
- * The child is made at the first mail. Over a socket pair it gets each mail whole, asks once before
- * the first byte of it goes out, and answers with what came of it. It has nothing else of the
- * sender's: no lock, no state. When it dies in between, the mail is in doubt if it had asked, else
- * not; when the sender dies, so does it.
+ * The child is made for the first message. Over a socket pair it receives each message whole, asks
+ * once before the first byte of it goes to the server, and answers with the result. It has nothing
+ * else of the sender's: no lock, no state. If it dies in between, the message is in doubt if it had
+ * asked, and deferred otherwise; if the sender dies, the child is killed.
  */
 #include "deliver/smtp_child.h"
 
@@ -11,32 +11,34 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/buffer.h"
+#include "base/child.h"
 #include "base/cleanup.h"
 
 #define ALIVE_MSEC  1000
-#define MAIL_MAX    ((size_t)64 << 20)
-#define RCPTS_MAX   100000
-#define END_MSEC    2000 /* for QUIT and clean-up; then it is killed */
+#define TEXT_MAX    ((size_t)64 << 20)
+#define END_MSEC    2000 /* for QUIT and clean-up, before it is killed */
 #define END_STEP_MS 5
 
 enum word { WORD_ASK = 1, WORD_RESULT };
 
-struct session {
+struct smtp_child {
 	const struct smtp_options *options;
-	pid_t pid; /* 0: not made */
+	pid_t pid; /* 0: none */
 	int fd;
 };
 
-/* What stands before a mail on its way to the child; texts follow in this order. */
-struct request {
-	size_t from, n_rcpts, bytes;
+/*
+ * Comes before each message. @texts bytes follow, the envelope's sender and @n_rcpts recipients,
+ * each with its NUL, and then the @bytes of the message.
+ */
+struct header {
+	size_t n_rcpts, texts, bytes;
 };
 
 static int send_all(int fd, const void *p, size_t n)
@@ -56,7 +58,7 @@ static int send_all(int fd, const void *p, size_t n)
 	return 0;
 }
 
-/* All @n bytes; -EPIPE at the end. */
+/* All of @n bytes; -EPIPE if the other side has closed. */
 static int receive_all(int fd, void *p, size_t n)
 {
 	char *at = p;
@@ -89,10 +91,10 @@ static int ask(void *userdata)
 	return answer;
 }
 
-/* A text of @n bytes, with a NUL. */
+/* @n bytes, and a NUL. */
 static char *receive_text(int fd, size_t n)
 {
-	char *text = n < MAIL_MAX ? malloc(n + 1) : NULL;
+	char *text = n < TEXT_MAX ? malloc(n + 1) : NULL;
 
 	if (!text || receive_all(fd, text, n) < 0) {
 		free(text);
@@ -102,49 +104,33 @@ static char *receive_text(int fd, size_t n)
 	return text;
 }
 
-static void free_rcpts(char **rcpts, size_t n)
-{
-	for (size_t i = 0; rcpts && i < n; i++)
-		free(rcpts[i]);
-	free(rcpts);
-}
-
-/* One mail: -errno ends the child. */
+/* One message. -errno: the child has to end. */
 static int serve_one(struct smtp_session *smtp, int fd)
 {
-	AUTO_FREE char *from = NULL, *bytes = NULL;
-	struct transport_result result = {.outcome = TRANSPORT_DEFERRED};
+	AUTO_FREE char *texts = NULL, *bytes = NULL;
+	AUTO_FREE const char **rcpts = NULL;
+	struct transport_result result;
 	struct transport_mail mail = {.before_data = ask, .userdata = &fd};
 	unsigned char word = WORD_RESULT;
-	struct request q;
-	char **rcpts;
-	int r = receive_all(fd, &q, sizeof(q));
+	struct header h;
+	int r = receive_all(fd, &h, sizeof(h));
 
 	if (r < 0)
 		return r;
-	from = receive_text(fd, q.from);
-	rcpts = q.n_rcpts <= RCPTS_MAX ? calloc(q.n_rcpts, sizeof(*rcpts)) : NULL;
-	for (size_t i = 0; rcpts && i < q.n_rcpts; i++) {
-		size_t n;
-
-		rcpts[i] = receive_all(fd, &n, sizeof(n)) == 0 ? receive_text(fd, n) : NULL;
-		if (!rcpts[i])
-			r = -ENOMEM;
-	}
-	bytes = r == 0 && rcpts ? receive_text(fd, q.bytes) : NULL;
-	if (from && bytes) {
-		mail.envelope_from = from;
-		mail.rcpts = (const char *const *)rcpts;
-		mail.n_rcpts = q.n_rcpts;
-		mail.bytes = (struct slice){bytes, q.bytes};
-		smtp_send(smtp, &mail, &result);
-		r = send_all(fd, &word, 1);
-		if (r == 0)
-			r = send_all(fd, &result, sizeof(result));
-	} else
-		r = -ENOMEM;
-	free_rcpts(rcpts, q.n_rcpts);
-	return r;
+	texts = receive_text(fd, h.texts);
+	bytes = texts ? receive_text(fd, h.bytes) : NULL;
+	rcpts = bytes ? calloc(h.n_rcpts, sizeof(*rcpts)) : NULL;
+	if (!rcpts)
+		return -ENOMEM;
+	mail.envelope_from = texts;
+	for (size_t i = 0; i < h.n_rcpts; i++)
+		rcpts[i] = strchr(i ? rcpts[i - 1] : texts, '\0') + 1;
+	mail.rcpts = rcpts;
+	mail.n_rcpts = h.n_rcpts;
+	mail.bytes = (struct slice){bytes, h.bytes};
+	smtp_send(smtp, &mail, &result);
+	r = send_all(fd, &word, 1);
+	return r < 0 ? r : send_all(fd, &result, sizeof(result));
 }
 
 static void serve(const struct smtp_options *options, int fd)
@@ -156,7 +142,7 @@ static void serve(const struct smtp_options *options, int fd)
 	(void)smtp_free(smtp);
 }
 
-/* Keeps only standard error and the socket. */
+/* All but standard error and the socket. */
 static void close_others(int fd)
 {
 	if (fd > 3)
@@ -164,14 +150,11 @@ static void close_others(int fd)
 	(void)syscall(SYS_close_range, (unsigned)fd + 1, ~0U, 0U);
 }
 
-static void become_child(const struct smtp_options *options, int fd, pid_t parent)
+_Noreturn static void run(const struct smtp_options *options, int fd)
 {
 	static const int ignored[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1};
 
-	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent)
-		_exit(1);
-	/* When to end is the sender's to say, also where a signal went to all processes. */
+	/* A signal may go to the whole process group; the sender decides when its child ends. */
 	for (size_t i = 0; i < ARRAY_SIZE(ignored); i++)
 		(void)signal(ignored[i], SIG_IGN);
 	close_others(fd);
@@ -181,140 +164,135 @@ static void become_child(const struct smtp_options *options, int fd, pid_t paren
 
 /* ---- the sender ---- */
 
-struct session *session_new(const struct smtp_options *options)
+struct smtp_child *smtp_child_new(const struct smtp_options *options)
 {
-	struct session *s = calloc(1, sizeof(*s));
+	struct smtp_child *c = calloc(1, sizeof(*c));
 
-	if (!s)
+	if (!c)
 		return NULL;
-	s->options = options;
-	s->fd = -1;
-	return s;
+	c->options = options;
+	c->fd = -1;
+	return c;
 }
 
-static int start(struct session *s)
+static int start(struct smtp_child *c)
 {
-	pid_t parent = getpid();
 	int fds[2];
+	pid_t pid;
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
 		return -errno;
-	s->pid = fork();
-	if (s->pid < 0) {
-		int r = -errno;
-
-		s->pid = 0;
+	pid = child_fork(SIGKILL);
+	if (pid == 0) {
 		(void)close(fds[0]);
-		(void)close(fds[1]);
-		return r;
-	}
-	if (s->pid == 0) {
-		(void)close(fds[0]);
-		become_child(s->options, fds[1], parent);
+		run(c->options, fds[1]);
 	}
 	(void)close(fds[1]);
-	s->fd = fds[0];
+	if (pid < 0) {
+		(void)close(fds[0]);
+		return pid;
+	}
+	c->pid = pid;
+	c->fd = fds[0];
 	return 0;
 }
 
-static void kill_child(struct session *s)
+/* The process has ended. */
+static void forget(struct smtp_child *c)
 {
-	if (!s->pid)
-		return;
-	(void)kill(s->pid, SIGKILL);
-	while (waitpid(s->pid, NULL, 0) < 0 && errno == EINTR)
-		;
-	(void)close(s->fd);
-	s->pid = 0;
-	s->fd = -1;
+	(void)close(steal_fd(&c->fd));
+	c->pid = 0;
 }
 
-struct session *session_free(struct session *s)
+struct smtp_child *smtp_child_free(struct smtp_child *c)
 {
-	if (!s)
+	if (!c)
 		return NULL;
-	if (s->pid) {
-		(void)shutdown(s->fd, SHUT_RDWR);
-		for (int waited = 0; waited < END_MSEC; waited += END_STEP_MS) {
-			if (waitpid(s->pid, NULL, WNOHANG) == s->pid) {
-				(void)close(s->fd);
-				s->pid = 0;
-				break;
-			}
+	if (c->pid)
+		(void)shutdown(c->fd, SHUT_RDWR);
+	for (int waited = 0; c->pid && waited < END_MSEC; waited += END_STEP_MS) {
+		if (waitpid(c->pid, NULL, WNOHANG) == c->pid)
+			forget(c);
+		else
 			(void)poll(NULL, 0, END_STEP_MS);
-		}
-		kill_child(s);
 	}
-	free(s);
+	if (c->pid) {
+		child_kill(c->pid);
+		forget(c);
+	}
+	free(c);
 	return NULL;
 }
 
-static int hand_over(struct session *s, const struct transport_mail *mail)
+static int send_mail(struct smtp_child *c, const struct transport_mail *mail)
 {
-	struct request q = {strlen(mail->envelope_from), mail->n_rcpts, mail->bytes.n};
-	int r = send_all(s->fd, &q, sizeof(q));
+	struct header h = {.n_rcpts = mail->n_rcpts,
+			   .texts = strlen(mail->envelope_from) + 1,
+			   .bytes = mail->bytes.n};
+	int r;
 
+	for (size_t i = 0; i < mail->n_rcpts; i++)
+		h.texts += strlen(mail->rcpts[i]) + 1;
+	r = send_all(c->fd, &h, sizeof(h));
 	if (r == 0)
-		r = send_all(s->fd, mail->envelope_from, q.from);
-	for (size_t i = 0; r == 0 && i < mail->n_rcpts; i++) {
-		size_t n = strlen(mail->rcpts[i]);
-
-		r = send_all(s->fd, &n, sizeof(n));
-		if (r == 0)
-			r = send_all(s->fd, mail->rcpts[i], n);
-	}
-	return r == 0 ? send_all(s->fd, mail->bytes.p, mail->bytes.n) : r;
+		r = send_all(c->fd, mail->envelope_from, strlen(mail->envelope_from) + 1);
+	for (size_t i = 0; r == 0 && i < mail->n_rcpts; i++)
+		r = send_all(c->fd, mail->rcpts[i], strlen(mail->rcpts[i]) + 1);
+	return r == 0 ? send_all(c->fd, mail->bytes.p, mail->bytes.n) : r;
 }
 
-/* Waits for the child's next word: 0, -EPIPE when it died, -ECANCELED when alive() says so. */
-static int next_word(struct session *s, const struct transport_mail *mail, unsigned char *ret)
+/* Waits for the child: 0, -EPIPE if it died, -ECANCELED if alive() returned false. */
+static int receive_word(struct smtp_child *c, const struct transport_mail *mail, unsigned char *ret)
 {
 	for (;;) {
-		struct pollfd p = {.fd = s->fd, .events = POLLIN};
+		struct pollfd p = {.fd = c->fd, .events = POLLIN};
 		int n = poll(&p, 1, ALIVE_MSEC);
 
 		if (n < 0 && errno != EINTR)
 			return -errno;
 		if (n > 0)
-			return receive_all(s->fd, ret, 1);
+			return receive_all(c->fd, ret, 1);
 		if (mail->alive && !mail->alive(mail->userdata))
 			return -ECANCELED;
 	}
 }
 
-static int converse(struct session *s, const struct transport_mail *mail, bool *ret_asked,
+static int converse(struct smtp_child *c, const struct transport_mail *mail, bool *ret_asked,
 		    struct transport_result *ret)
 {
 	unsigned char word;
-	int r = hand_over(s, mail);
+	int r = send_mail(c, mail);
 
 	while (r == 0) {
-		r = next_word(s, mail, &word);
+		r = receive_word(c, mail, &word);
 		if (r < 0)
 			break;
 		if (word == WORD_RESULT)
-			return receive_all(s->fd, ret, sizeof(*ret));
+			return receive_all(c->fd, ret, sizeof(*ret));
 		*ret_asked = true;
 		r = mail->before_data ? mail->before_data(mail->userdata) : 0;
-		r = send_all(s->fd, &r, sizeof(r));
+		r = send_all(c->fd, &r, sizeof(r));
 	}
 	return r;
 }
 
-void session_send(struct session *s, const struct transport_mail *mail,
-		  struct transport_result *ret)
+void smtp_child_send(struct smtp_child *c, const struct transport_mail *mail,
+		     struct transport_result *ret)
 {
 	bool asked = false;
-	int r = s->pid ? 0 : start(s);
+	int r = c->pid ? 0 : start(c);
 
 	if (r == 0)
-		r = converse(s, mail, &asked, ret);
+		r = converse(c, mail, &asked, ret);
 	if (r == 0)
 		return;
-	kill_child(s);
+	if (c->pid) {
+		child_kill(c->pid);
+		forget(c);
+	}
 	*ret = (struct transport_result){.outcome =
 						 asked ? TRANSPORT_IN_DOUBT : TRANSPORT_DEFERRED};
-	(void)snprintf(ret->text, sizeof(ret->text), "%.200s: %s", s->options->server->url,
+	(void)snprintf(ret->text, sizeof(ret->text), "%.200s: %s", c->options->server->url,
 		       r == -ECANCELED ? "interrupted"
 		       : r == -EPIPE   ? "the process that sends ended unexpectedly"
 				       : strerror(-r));

@@ -1,23 +1,24 @@
 /*
- * A session with an SMTP server, in a process of its own: what TLS leaves behind in memory goes
- * with it, and a server that hangs holds up only that. It keeps the connection between the mails
- * of one run.
+ * A conversation with one SMTP server in a process of its own: the memory that TLS leaves behind
+ * is freed with it, and a server that hangs blocks nothing else. The connection is kept between
+ * the messages of one run.
  */
 #pragma once
 
 #include "deliver/smtp.h"
 #include "deliver/transport.h"
 
-struct session;
+struct smtp_child;
 
-/* @options and all that it points to must outlive the session. NULL when out of memory. */
-struct session *session_new(const struct smtp_options *options);
-/* Ends the process: it says QUIT, and does not wait for the answer. Takes NULL, gives NULL. */
-struct session *session_free(struct session *s);
+/* @options and all that it points to must outlive it. NULL when out of memory. */
+struct smtp_child *smtp_child_new(const struct smtp_options *options);
+/* Ends the process, which says QUIT and does not wait for the answer. NULL is fine; returns NULL.
+ */
+struct smtp_child *smtp_child_free(struct smtp_child *c);
 
 /*
- * As smtp_send(), with the callbacks of @mail called in this process: alive() about once a second,
- * before_data() before the first byte of the mail goes out.
+ * As smtp_send(). The callbacks of @mail are called in this process: alive() about once a second,
+ * before_data() before the first byte of the message goes to the server.
  */
-void session_send(struct session *s, const struct transport_mail *mail,
-		  struct transport_result *ret);
+void smtp_child_send(struct smtp_child *c, const struct transport_mail *mail,
+		     struct transport_result *ret);

@@ -1,7 +1,7 @@
 /*
- * The names of frozen mails are made of the configuration's destinations; what has another name was
- * put there by somebody, or belongs to a destination that was forgotten with a lost "delivery".
- * Nothing is removed that is not understood.
+ * The names of frozen messages follow from the configuration's destinations. Another name was made
+ * by somebody else, or by a destination that was forgotten with a lost "delivery". Such a file is
+ * not removed.
  */
 #include "deliver/spool_check.h"
 
@@ -20,43 +20,43 @@
 
 static void disown(int dirfd, const char *file)
 {
-	AUTO_OUTGOING struct outgoing *o = NULL;
-	int r = outgoing_load(dirfd, file, &o, NULL);
+	AUTO_SPOOL_MESSAGE struct spool_message *o = NULL;
+	int r = spool_load(dirfd, file, &o, NULL);
 
-	if (r > 0) /* none, or a damaged one, of which is told when its turn comes */
+	if (r > 0) /* there is none, or it is damaged, which is logged later */
 		return;
 	if (r == 0) {
 		(void)snprintf(o->ledger_id, sizeof(o->ledger_id), NO_LEDGER);
-		r = outgoing_save(dirfd, file, o);
+		r = spool_save(dirfd, file, o);
 	}
 	if (r < 0)
 		log_error("%s: %s", file, strerror(-r));
 }
 
-void leftovers_disown(const struct sender *s, const struct config *config)
+void spool_check_disown(const struct sender *s, const struct config *config)
 {
-	char file[OUTGOING_NAME_MAX];
+	char file[SPOOL_NAME_MAX];
 
 	for (size_t i = 0; i < config->n_destinations; i++) {
-		for (int l = 0; l < DELIVERY_LANES; l++) {
-			outgoing_name(config->destinations[i].name, (enum delivery_lane_name)l,
-				      file);
+		for (int q = 0; q < DELIVERY_QUEUES; q++) {
+			spool_name(config->destinations[i].name, (enum delivery_queue_name)q, file);
 			disown(s->dirfd, file);
 		}
 	}
 }
 
-/* Whether @name, with its folder, is a frozen mail's, or one that was set aside. */
+/* Whether @name, with its folder, is a frozen message's, or that of one that is kept. */
 static bool is_own(const struct sender *s, const char *name)
 {
 	static const char *const ends[] = {"", ".tmp", ".damaged", ".refused"};
-	char file[OUTGOING_NAME_MAX];
+	char file[SPOOL_NAME_MAX];
 
-	for (size_t i = 0; i < s->n_targets; i++) {
-		for (int l = 0; l < DELIVERY_LANES; l++) {
+	for (size_t i = 0; i < s->n_destinations; i++) {
+		for (int q = 0; q < DELIVERY_QUEUES; q++) {
 			size_t n;
 
-			outgoing_name(s->targets[i].config->name, (enum delivery_lane_name)l, file);
+			spool_name(s->destinations[i].config->name, (enum delivery_queue_name)q,
+				   file);
 			n = strlen(file);
 			for (size_t k = 0; k < ARRAY_SIZE(ends); k++)
 				if (strncmp(name, file, n) == 0 && strcmp(name + n, ends[k]) == 0)
@@ -66,33 +66,27 @@ static bool is_own(const struct sender *s, const char *name)
 	return false;
 }
 
-void leftovers_tell(const struct sender *s)
+void spool_check_report(const struct sender *s)
 {
-	int fd = openat(s->dirfd, OUTGOING_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	char name[sizeof(OUTGOING_DIR) + NAME_MAX + 1];
+	int fd = openat(s->dirfd, SPOOL_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	char name[sizeof(SPOOL_DIR) + NAME_MAX + 1];
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	const struct dirent *e;
-	DIR *dir;
 
-	if (fd < 0) {
-		if (errno != ENOENT)
-			log_error(OUTGOING_DIR ": %s", strerror(errno));
-		return;
-	}
-	dir = fdopendir(fd);
 	if (!dir) {
-		log_error(OUTGOING_DIR ": %s", strerror(errno));
-		(void)close(fd);
+		if (errno != ENOENT)
+			log_error(SPOOL_DIR ": %s", strerror(errno));
+		if (fd >= 0)
+			(void)close(fd);
 		return;
 	}
 	while ((e = readdir(dir))) {
 		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
 			continue;
-		(void)snprintf(name, sizeof(name), OUTGOING_DIR "/%s", e->d_name);
+		(void)snprintf(name, sizeof(name), SPOOL_DIR "/%s", e->d_name);
 		if (!is_own(s, name))
-			log_warning(
-				"%s is not a mail of any configured destination and is left "
-				"alone",
-				name);
+			log_warning("%s is not a message of any configured destination; it stays",
+				    name);
 	}
 	(void)closedir(dir);
 }

@@ -1,14 +1,14 @@
-/* What stands in outgoing/ when the sender begins. */
+/* The files in the spool when the sender starts. */
 #pragma once
 
-#include "deliver/sender.h"
+#include "deliver/state.h"
 
 /*
- * After "delivery" was lost: nobody knows any more what stepped aside before a frozen mail was
- * made, so its mark must not be taken over. It becomes a mail of no ledger: it goes, as the same
- * bytes, and nothing more follows from it.
+ * After "delivery" was lost: which alerts of a frozen message's queue went into the retry queue is
+ * not known, so its progress must not be used. The message becomes one of no ledger: it is sent as
+ * the same bytes, and changes no progress.
  */
-void leftovers_disown(const struct sender *s, const struct config *config);
+void spool_check_disown(const struct sender *s, const struct config *config);
 
-/* Names in the log what is not the sender's. It is left alone. */
-void leftovers_tell(const struct sender *s);
+/* Logs the files that are not the sender's. They stay. */
+void spool_check_report(const struct sender *s);

@@ -9,20 +9,21 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <sysexits.h>
-#include <time.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/inotify.h"
 #include "base/log.h"
 #include "deliver/signals.h"
 #include "store/delivery.h"
+#include "store/delivery_file.h"
 #include "store/file.h"
-#include "store/ledger/ledger.h"
+#include "store/ledger/reader.h"
 
-#define LIMIT_SEC 30
-#define TICK_MSEC 250
+#define LIMIT_USEC (30 * UINT64_C(1000000))
+#define TICK_MSEC  250
 
 static int last_of_ledger(int dirfd, uint64_t *ret_seq, char ret_id[LEDGER_ID_MAX])
 {
@@ -59,11 +60,11 @@ static int look(int dirfd, uint64_t last, const char *id, bool asked)
 		const struct delivery_destination *dest = &d->destinations[i];
 
 		for (int c = 0; c < DELIVERY_CLASSES; c++) {
-			waits |= dest->lanes[c].mark < last;
-			deferred |= dest->lanes[c].mark < last && dest->lanes[c].tries > 0;
+			waits |= dest->queues[c].done_up_to < last;
+			deferred |= dest->queues[c].done_up_to < last && dest->queues[c].tries > 0;
 		}
-		for (size_t k = 0; k < dest->n_exceptions; k++)
-			deferred |= dest->exceptions[k].state != DELIVERY_GIVEN_UP;
+		for (size_t k = 0; k < dest->n_held; k++)
+			deferred |= dest->held[k].state != DELIVERY_GIVEN_UP;
 	}
 	/* What it says from before it was asked is no answer. */
 	if (deferred && asked)
@@ -77,23 +78,21 @@ static bool same_file(const struct stat *a, const struct stat *b)
 	       a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
-int beside(int dirfd, pid_t pid, int *ret_lock)
+int wait_for_sender(int dirfd, pid_t pid, int *ret_lock)
 {
 	AUTO_CLOSE int inotify = -1;
-	char path[64], buf[4096], id[LEDGER_ID_MAX];
+	char path[64], id[LEDGER_ID_MAX];
 	struct stat before = {0}, now = {0};
-	struct timespec start, ts;
+	uint64_t start = clock_steady(), last;
 	bool asked;
-	uint64_t last;
 	int r;
 
-	(void)clock_gettime(CLOCK_MONOTONIC, &start);
 	r = last_of_ledger(dirfd, &last, id);
 	if (r < 0)
 		return r;
-	inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	inotify = inotify_open();
 	if (inotify < 0)
-		return -errno;
+		return inotify;
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", dirfd);
 	if (inotify_add_watch(inotify, path, IN_MOVED_TO) < 0)
 		return -errno;
@@ -107,18 +106,16 @@ int beside(int dirfd, pid_t pid, int *ret_lock)
 
 		r = file_lock(dirfd, "sender.lock", ret_lock, &pid);
 		if (r == 0)
-			return BESIDE_E_FREE;
+			return WAIT_FOR_SENDER_E_FREE;
 		if (r < 0)
 			return r;
 		(void)fstatat(dirfd, DELIVERY_FILE, &now, 0);
 		r = look(dirfd, last, id, !asked || !same_file(&before, &now));
 		if (r != 1)
 			return r;
-		(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-		if (ts.tv_sec - start.tv_sec >= LIMIT_SEC || signals_stop())
+		if (clock_steady() - start >= LIMIT_USEC || signals_stop())
 			return EX_TEMPFAIL;
 		if (poll(&fd, 1, TICK_MSEC) > 0)
-			while (read(inotify, buf, sizeof(buf)) > 0)
-				;
+			(void)inotify_drain(inotify, NULL, NULL);
 	}
 }

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <time.h>
 
 #include "base/error.h"
 #include "base/slice.h"
@@ -48,6 +49,7 @@ struct source_options {
 	bool follow;		     /* wait_fd() and process() will be called */
 	bool nameless;		     /* the identity of messages is not asked for */
 	uint64_t now_usec;
+	uint64_t (*clock)(clockid_t id); /* microseconds; NULL: base/clock.h's */
 };
 
 enum source_e {

@@ -18,9 +18,9 @@ struct delivery *delivery_new(void)
 
 static void destination_done(struct delivery_destination *dest)
 {
-	for (size_t i = 0; i < dest->n_exceptions; i++)
-		free(dest->exceptions[i].rcpt);
-	free(dest->exceptions);
+	for (size_t i = 0; i < dest->n_held; i++)
+		free(dest->held[i].rcpt);
+	free(dest->held);
 	free(dest->repeats);
 	free(dest->dropped);
 	free(dest->name);
@@ -37,11 +37,11 @@ struct delivery *delivery_free(struct delivery *d)
 	return NULL;
 }
 
-const char *delivery_lane_text(enum delivery_lane_name lane)
+const char *delivery_queue_text(enum delivery_queue_name queue)
 {
-	static const char *const names[DELIVERY_LANES] = {"login", "forged", "aside"};
+	static const char *const names[DELIVERY_QUEUES] = {"login", "forged", "aside"};
 
-	return names[lane];
+	return names[queue];
 }
 
 const char *delivery_state_text(enum delivery_state state)
@@ -52,7 +52,7 @@ const char *delivery_state_text(enum delivery_state state)
 	return names[state];
 }
 
-enum delivery_lane_name delivery_class(enum alert_kind kind)
+enum delivery_queue_name delivery_class(enum alert_kind kind)
 {
 	return kind == ALERT_FORGED ? DELIVERY_FORGED : DELIVERY_LOGIN;
 }
@@ -100,13 +100,13 @@ static uint64_t min_u64(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-int delivery_except(struct delivery_destination *dest, const struct delivery_exception *e)
+int delivery_hold(struct delivery_destination *dest, const struct delivery_held *e)
 {
 	AUTO_FREE char *rcpt = NULL;
-	struct delivery_exception *list;
+	struct delivery_held *list;
 
-	for (size_t i = 0; i < dest->n_exceptions; i++) {
-		struct delivery_exception *x = &dest->exceptions[i];
+	for (size_t i = 0; i < dest->n_held; i++) {
+		struct delivery_held *x = &dest->held[i];
 
 		if (x->state != e->state || x->class != e->class || !same_rcpt(x->rcpt, e->rcpt) ||
 		    x->last + 1 < e->first || e->last + 1 < x->first)
@@ -126,20 +126,20 @@ int delivery_except(struct delivery_destination *dest, const struct delivery_exc
 		if (!rcpt)
 			return -ENOMEM;
 	}
-	list = reallocarray(dest->exceptions, dest->n_exceptions + 1, sizeof(*list));
+	list = reallocarray(dest->held, dest->n_held + 1, sizeof(*list));
 	if (!list)
 		return -ENOMEM;
-	dest->exceptions = list;
-	list[dest->n_exceptions] = *e;
-	list[dest->n_exceptions++].rcpt = STEAL_PTR(rcpt);
+	dest->held = list;
+	list[dest->n_held] = *e;
+	list[dest->n_held++].rcpt = STEAL_PTR(rcpt);
 	return 0;
 }
 
-int delivery_unexcept(struct delivery_destination *dest, enum delivery_lane_name class,
-		      const char *rcpt, uint64_t first, uint64_t last)
+int delivery_release(struct delivery_destination *dest, enum delivery_queue_name class,
+		     const char *rcpt, uint64_t first, uint64_t last)
 {
-	for (size_t i = 0; i < dest->n_exceptions;) {
-		struct delivery_exception *x = &dest->exceptions[i];
+	for (size_t i = 0; i < dest->n_held;) {
+		struct delivery_held *x = &dest->held[i];
 
 		if (x->class != class || !same_rcpt(x->rcpt, rcpt) || x->last < first ||
 		    last < x->first) {
@@ -148,11 +148,11 @@ int delivery_unexcept(struct delivery_destination *dest, enum delivery_lane_name
 		}
 		if (first <= x->first && x->last <= last) {
 			free(x->rcpt);
-			*x = dest->exceptions[--dest->n_exceptions];
+			*x = dest->held[--dest->n_held];
 			continue;
 		}
 		if (x->first < first && last < x->last) {
-			struct delivery_exception *list, rest = *x;
+			struct delivery_held *list, rest = *x;
 
 			rest.first = last + 1;
 			if (x->rcpt) {
@@ -160,15 +160,14 @@ int delivery_unexcept(struct delivery_destination *dest, enum delivery_lane_name
 				if (!rest.rcpt)
 					return -ENOMEM;
 			}
-			list = reallocarray(dest->exceptions, dest->n_exceptions + 1,
-					    sizeof(*list));
+			list = reallocarray(dest->held, dest->n_held + 1, sizeof(*list));
 			if (!list) {
 				free(rest.rcpt);
 				return -ENOMEM;
 			}
-			dest->exceptions = list;
+			dest->held = list;
 			list[i].last = first - 1;
-			list[dest->n_exceptions++] = rest;
+			list[dest->n_held++] = rest;
 		} else if (x->first < first)
 			x->last = first - 1;
 		else
@@ -178,7 +177,7 @@ int delivery_unexcept(struct delivery_destination *dest, enum delivery_lane_name
 	return 0;
 }
 
-bool delivery_is_dropped(const struct delivery_destination *dest, enum delivery_lane_name class,
+bool delivery_is_dropped(const struct delivery_destination *dest, enum delivery_queue_name class,
 			 uint64_t seq)
 {
 	for (size_t i = 0; i < dest->n_dropped; i++)
@@ -188,12 +187,12 @@ bool delivery_is_dropped(const struct delivery_destination *dest, enum delivery_
 }
 
 /* The first exception of the alert that is in this state; with DELIVERY_STATES, in any. */
-static struct delivery_exception *exception_of(const struct delivery_destination *dest,
-					       enum delivery_state state,
-					       enum delivery_lane_name class, uint64_t seq)
+static struct delivery_held *exception_of(const struct delivery_destination *dest,
+					  enum delivery_state state, enum delivery_queue_name class,
+					  uint64_t seq)
 {
-	for (size_t i = 0; i < dest->n_exceptions; i++) {
-		struct delivery_exception *x = &dest->exceptions[i];
+	for (size_t i = 0; i < dest->n_held; i++) {
+		struct delivery_held *x = &dest->held[i];
 
 		if (x->class == class && x->first <= seq && seq <= x->last &&
 		    (state == DELIVERY_STATES || x->state == state))
@@ -203,25 +202,25 @@ static struct delivery_exception *exception_of(const struct delivery_destination
 }
 
 /* Takes the alert out of those of this one's recipient, whose name *ret_rcpt then owns. */
-static int take_out(struct delivery_destination *dest, const struct delivery_exception *x,
-		    uint64_t seq, char **ret_rcpt)
+static int take_out(struct delivery_destination *dest, const struct delivery_held *x, uint64_t seq,
+		    char **ret_rcpt)
 {
 	AUTO_FREE char *rcpt = x->rcpt ? strdup(x->rcpt) : NULL;
 	int r;
 
 	if (x->rcpt && !rcpt)
 		return -ENOMEM;
-	r = delivery_unexcept(dest, x->class, rcpt, seq, seq);
+	r = delivery_release(dest, x->class, rcpt, seq, seq);
 	if (r == 0)
 		*ret_rcpt = STEAL_PTR(rcpt);
 	return r;
 }
 
-int delivery_drop(struct delivery_destination *dest, enum delivery_lane_name class, uint64_t seq)
+int delivery_drop(struct delivery_destination *dest, enum delivery_queue_name class, uint64_t seq)
 {
-	const struct delivery_exception *x;
+	const struct delivery_held *x;
 
-	if (seq > dest->lanes[class].mark && !delivery_is_dropped(dest, class, seq)) {
+	if (seq > dest->queues[class].done_up_to && !delivery_is_dropped(dest, class, seq)) {
 		struct delivery_dropped *list =
 			reallocarray(dest->dropped, dest->n_dropped + 1, sizeof(*list));
 
@@ -245,31 +244,31 @@ void delivery_drop_expire(struct delivery_destination *dest)
 	for (size_t i = 0; i < dest->n_dropped;) {
 		const struct delivery_dropped *p = &dest->dropped[i];
 
-		if (p->seq > dest->lanes[p->class].mark)
+		if (p->seq > dest->queues[p->class].done_up_to)
 			i++;
 		else
 			dest->dropped[i] = dest->dropped[--dest->n_dropped];
 	}
 }
 
-int delivery_retry(struct delivery_destination *dest, enum delivery_lane_name class, uint64_t seq,
+int delivery_retry(struct delivery_destination *dest, enum delivery_queue_name class, uint64_t seq,
 		   uint64_t now_usec)
 {
-	const struct delivery_exception *x;
+	const struct delivery_held *x;
 	int n = 0;
 
 	while ((x = exception_of(dest, DELIVERY_GIVEN_UP, class, seq))) {
 		AUTO_FREE char *rcpt = NULL;
-		struct delivery_exception again = {.state = DELIVERY_DEFERRED,
-						   .class = class,
-						   .first = seq,
-						   .last = seq,
-						   .next_try_usec = now_usec};
+		struct delivery_held again = {.state = DELIVERY_DEFERRED,
+					      .class = class,
+					      .first = seq,
+					      .last = seq,
+					      .next_try_usec = now_usec};
 		int r = take_out(dest, x, seq, &rcpt);
 
 		again.rcpt = rcpt;
 		if (r == 0)
-			r = delivery_except(dest, &again);
+			r = delivery_hold(dest, &again);
 		if (r < 0)
 			return r;
 		n++;
@@ -280,13 +279,13 @@ int delivery_retry(struct delivery_destination *dest, enum delivery_lane_name cl
 enum delivery_state delivery_state_of(const struct delivery_destination *dest, enum alert_kind kind,
 				      uint64_t seq)
 {
-	enum delivery_lane_name class = delivery_class(kind);
+	enum delivery_queue_name class = delivery_class(kind);
 	enum delivery_state worst = DELIVERY_DONE;
 
-	if (seq > dest->lanes[class].mark)
+	if (seq > dest->queues[class].done_up_to)
 		return delivery_is_dropped(dest, class, seq) ? DELIVERY_DONE : DELIVERY_WAITING;
-	for (size_t i = 0; i < dest->n_exceptions; i++) {
-		const struct delivery_exception *x = &dest->exceptions[i];
+	for (size_t i = 0; i < dest->n_held; i++) {
+		const struct delivery_held *x = &dest->held[i];
 
 		if (x->class == class && x->first <= seq && seq <= x->last && x->state > worst)
 			worst = x->state;
@@ -300,10 +299,10 @@ bool delivery_settled(const struct delivery *d, uint64_t last_seq)
 		const struct delivery_destination *dest = &d->destinations[i];
 
 		for (int c = 0; c < DELIVERY_CLASSES; c++)
-			if (dest->lanes[c].mark < last_seq)
+			if (dest->queues[c].done_up_to < last_seq)
 				return false;
-		for (size_t k = 0; k < dest->n_exceptions; k++)
-			if (dest->exceptions[k].state != DELIVERY_GIVEN_UP)
+		for (size_t k = 0; k < dest->n_held; k++)
+			if (dest->held[k].state != DELIVERY_GIVEN_UP)
 				return false;
 		for (size_t k = 0; k < dest->n_repeats; k++)
 			if (dest->repeats[k].count > 0)

@@ -1,22 +1,11 @@
 /*
  * The file "delivery": what the sender has done. It is the sender's alone; others read it.
  *
- * Every destination has three lanes. Two are one per class of mail (logins with gaps and
+ * Every destination has three queues. Two are one per class of mail (logins with gaps and
  * instances; forged alerts), so that a flood of one class never delays the other; the mark of such
- * a lane is the number up to which all alerts of its class are taken up: mailed, counted as
- * repeats, or kept as an exception. The third lane is that of the exceptions: what stepped aside
+ * a queue is the number up to which all alerts of its class are taken up: mailed, counted as
+ * repeats, or kept as an exception. The third queue is that of the held: what stepped aside
  * and is tried again by itself.
- *
- *	LOGINBELL_DELIVERY=1
- *	LEDGER=<32 hex digits>
- *	DESTINATION=<name>		the rest belongs to it, until the next one
- *	LANE=<lane> <mark> <serial> <last mail> <tries> <last try> <next try>
- *	EXCEPTION=<state> <class> <first> <last> <tries> <waited> <last try> <next try> [<rcpt>]
- *	REPEAT=<key> <start> <count> <first seq> <last seq>
- *	DROPPED=<class> <number>	ahead of the mark, not to be mailed: an administrator's word
- *	UNTOLD=<number>
- *	REPLY=<text>  MAILED=<Message-ID>  FAILURE=<text>
- *	CRC=<8 hex digits>		of all before this line
  *
  * Times are microseconds (CLOCK_REALTIME).
  */
@@ -26,27 +15,23 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/buffer.h"
-#include "base/error.h"
 #include "base/hash.h"
-#include "store/ledger/ledger.h"
+#include "store/ledger/format.h"
 #include "text/alert.h"
 
-#define DELIVERY_FILE	     "delivery"
-#define DELIVERY_TEXT_MAX    (64U << 20)
 #define DELIVERY_REPEATS_MAX 20000 /* windows remembered of one destination; more are not held */
 
-enum delivery_lane_name {
+enum delivery_queue_name {
 	DELIVERY_LOGIN = 0,
 	DELIVERY_FORGED,
-	DELIVERY_CLASSES, /* the lanes before this one are also the classes of mails */
-	DELIVERY_ASIDE = DELIVERY_CLASSES,
-	DELIVERY_LANES,
+	DELIVERY_CLASSES, /* the queues before this one are also the classes of mails */
+	DELIVERY_RETRY = DELIVERY_CLASSES,
+	DELIVERY_QUEUES,
 };
 
-struct delivery_lane {
-	uint64_t mark;	 /* all alerts of the class up to this number are taken up; ASIDE: 0 */
-	uint64_t serial; /* of the last mail of this lane that is done with */
+struct delivery_queue {
+	uint64_t done_up_to; /* all alerts of the class up to this number are taken up; ASIDE: 0 */
+	uint64_t serial;     /* of the last mail of this queue that is done with */
 	uint64_t last_mail_usec;
 	uint64_t tries; /* of the current back-off; 0: none */
 	uint64_t last_try_usec, next_try_usec;
@@ -62,9 +47,9 @@ enum delivery_state {
 };
 
 /* Alerts of one class that stepped aside. */
-struct delivery_exception {
+struct delivery_held {
 	enum delivery_state state; /* DEFERRED, REFUSED or GIVEN_UP */
-	enum delivery_lane_name class;
+	enum delivery_queue_name class;
 	uint64_t first, last;
 	uint64_t tries;
 	uint64_t waited_usec; /* the sum of the waits between tries */
@@ -83,34 +68,29 @@ struct delivery_repeat {
 
 /* An alert that waits no more, since an administrator dropped it; the mark is still before it. */
 struct delivery_dropped {
-	enum delivery_lane_name class;
+	enum delivery_queue_name class;
 	uint64_t seq;
 };
 
 struct delivery_destination {
 	char *name; /* owned; "" is [Mail] */
-	struct delivery_lane lanes[DELIVERY_LANES];
-	struct delivery_exception *exceptions; /* in no order */
-	size_t n_exceptions;
+	struct delivery_queue queues[DELIVERY_QUEUES];
+	struct delivery_held *held; /* in no order */
+	size_t n_held;
 	struct delivery_repeat *repeats; /* in order of key */
 	size_t n_repeats, cap_repeats;
 	struct delivery_dropped *dropped; /* in no order */
 	size_t n_dropped;
-	uint64_t untold;   /* alerts given up that no mail has told of yet */
-	char reply[256];   /* the server's to the last accepted mail */
-	char mailed[128];  /* its Message-ID */
-	char failure[512]; /* why the last try failed; "" after one that did not */
+	uint64_t unreported; /* alerts given up that no mail has told of yet */
+	char reply[256];     /* the server's to the last accepted mail */
+	char mailed[128];    /* its Message-ID */
+	char failure[512];   /* why the last try failed; "" after one that did not */
 };
 
 struct delivery {
 	char ledger_id[LEDGER_ID_MAX]; /* "": not known yet */
 	struct delivery_destination *destinations;
 	size_t n_destinations;
-};
-
-enum delivery_e {
-	DELIVERY_E_NONE = 1,	/* there is no such file */
-	DELIVERY_E_DAMAGED = 2, /* *err says how */
 };
 
 /* NULL when out of memory; free takes NULL. */
@@ -124,11 +104,11 @@ static inline void delivery_auto_free(struct delivery **d)
 }
 
 /* "login", "forged", "aside". */
-const char *delivery_lane_text(enum delivery_lane_name lane);
+const char *delivery_queue_text(enum delivery_queue_name queue);
 /* "done", "waiting", "deferred", "refused", "given-up". */
 const char *delivery_state_text(enum delivery_state state);
 /* Which mails tell of alerts of this kind. */
-enum delivery_lane_name delivery_class(enum alert_kind kind);
+enum delivery_queue_name delivery_class(enum alert_kind kind);
 
 /* NULL where there is none of this name. It lives until the next add or remove. */
 struct delivery_destination *delivery_find(const struct delivery *d, const char *name);
@@ -140,21 +120,21 @@ void delivery_remove(struct delivery *d, struct delivery_destination *dest);
  * Adds an exception; e->rcpt is copied. One that continues another of the same state, class and
  * recipient is joined to it, with the shorter wait of both. -ENOMEM.
  */
-int delivery_except(struct delivery_destination *dest, const struct delivery_exception *e);
+int delivery_hold(struct delivery_destination *dest, const struct delivery_held *e);
 
 /*
- * Takes @first to @last out of all exceptions of this class and recipient (NULL: of those for
+ * Takes @first to @last out of all held of this class and recipient (NULL: of those for
  * all), given-up ones too. -ENOMEM where one had to be split and could not.
  */
-int delivery_unexcept(struct delivery_destination *dest, enum delivery_lane_name class,
-		      const char *rcpt, uint64_t first, uint64_t last);
+int delivery_release(struct delivery_destination *dest, enum delivery_queue_name class,
+		     const char *rcpt, uint64_t first, uint64_t last);
 
 /*
- * The alert is done with without having been mailed: it is taken out of all exceptions, and, where
+ * The alert is done with without having been mailed: it is taken out of all held, and, where
  * the mark is before it, remembered until that has passed it. -ENOMEM.
  */
-int delivery_drop(struct delivery_destination *dest, enum delivery_lane_name class, uint64_t seq);
-bool delivery_is_dropped(const struct delivery_destination *dest, enum delivery_lane_name class,
+int delivery_drop(struct delivery_destination *dest, enum delivery_queue_name class, uint64_t seq);
+bool delivery_is_dropped(const struct delivery_destination *dest, enum delivery_queue_name class,
 			 uint64_t seq);
 /* Forgets those that the marks have passed. */
 void delivery_drop_expire(struct delivery_destination *dest);
@@ -163,7 +143,7 @@ void delivery_drop_expire(struct delivery_destination *dest);
  * What was given up of one alert is to be tried again at once, with all its tries. How often it was
  * given up: once a recipient at most, or 0. -ENOMEM.
  */
-int delivery_retry(struct delivery_destination *dest, enum delivery_lane_name class, uint64_t seq,
+int delivery_retry(struct delivery_destination *dest, enum delivery_queue_name class, uint64_t seq,
 		   uint64_t now_usec);
 
 /* How it stands with one alert; the least good state among its recipients. */
@@ -186,11 +166,3 @@ struct delivery_repeat *delivery_repeat_find(const struct delivery_destination *
 struct delivery_repeat *delivery_repeat_add(struct delivery_destination *dest, struct hash128 key);
 /* Forgets windows that began before @start_usec and hold nothing. */
 void delivery_repeat_expire(struct delivery_destination *dest, uint64_t start_usec);
-
-/* The text of the file, and back. -ENOMEM, -E2BIG; DELIVERY_E_DAMAGED. */
-int delivery_write(const struct delivery *d, struct buffer *ret);
-int delivery_read(struct slice text, struct delivery **ret, struct error *err);
-
-/* Replaces the file durably; loads it: 0, DELIVERY_E_NONE, DELIVERY_E_DAMAGED, -errno. */
-int delivery_save(int dirfd, const struct delivery *d);
-int delivery_load(int dirfd, struct delivery **ret, struct error *err);

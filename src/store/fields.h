@@ -10,7 +10,7 @@
 #include "base/slice.h"
 
 /* Takes the next line of *text, without its newline. 1; 0 at the end; -EINVAL without newline. */
-static inline int words_line(struct slice *text, struct slice *ret)
+static inline int fields_line(struct slice *text, struct slice *ret)
 {
 	const char *end;
 
@@ -25,7 +25,7 @@ static inline int words_line(struct slice *text, struct slice *ret)
 }
 
 /* Takes "KEY" off "KEY=value"; *line is then the value. -EINVAL. */
-static inline int words_key(struct slice *line, struct slice *ret)
+static inline int fields_key(struct slice *line, struct slice *ret)
 {
 	const char *eq = memchr(line->p, '=', line->n);
 
@@ -37,7 +37,7 @@ static inline int words_key(struct slice *line, struct slice *ret)
 }
 
 /* Takes what stands before the next space, or all; empty at the end. */
-static inline struct slice words_next(struct slice *line)
+static inline struct slice fields_word(struct slice *line)
 {
 	const char *space = line->n ? memchr(line->p, ' ', line->n) : NULL;
 	struct slice word = {line->p, space ? (size_t)(space - line->p) : line->n};
@@ -47,10 +47,10 @@ static inline struct slice words_next(struct slice *line)
 }
 
 /* Takes @n numbers. -EINVAL, -ERANGE. */
-static inline int words_numbers(struct slice *line, size_t n, uint64_t *const ret[])
+static inline int fields_numbers(struct slice *line, size_t n, uint64_t *const ret[])
 {
 	for (size_t i = 0; i < n; i++) {
-		int r = number_parse_u64(words_next(line), UINT64_MAX, ret[i]);
+		int r = number_parse_u64(fields_word(line), UINT64_MAX, ret[i]);
 
 		if (r < 0)
 			return r;
@@ -59,9 +59,9 @@ static inline int words_numbers(struct slice *line, size_t n, uint64_t *const re
 }
 
 /* Takes 32 hex digits. -EINVAL. */
-static inline int words_hash(struct slice *line, struct hash128 *ret)
+static inline int fields_hash(struct slice *line, struct hash128 *ret)
 {
-	struct slice word = words_next(line);
+	struct slice word = fields_word(line);
 
 	if (word.n != 32 ||
 	    number_parse_hex((struct slice){word.p, 16}, UINT64_MAX, &ret->high) < 0 ||

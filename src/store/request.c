@@ -139,7 +139,7 @@ int request_answer(int dirfd, const struct request *q, bool done, const char *te
 	return r;
 }
 
-int request_take_answer(int dirfd, const struct request *q, bool *ret_done, struct buffer *ret)
+int request_read_answer(int dirfd, const struct request *q, bool *ret_done, struct buffer *ret)
 {
 	AUTO_BUFFER struct buffer answer = BUFFER_INIT(REQUEST_TEXT_MAX);
 	char name[NAME_SIZE];

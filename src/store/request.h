@@ -46,4 +46,4 @@ int request_list(int dirfd, uint64_t now_usec, struct request **ret, size_t *ret
 /* Leaves the answer and removes the request. -errno where no answer could be left. */
 int request_answer(int dirfd, const struct request *q, bool done, const char *text);
 /* Takes the answer: 0, and the text is appended. -ENOENT; -errno. */
-int request_take_answer(int dirfd, const struct request *q, bool *ret_done, struct buffer *ret);
+int request_read_answer(int dirfd, const struct request *q, bool *ret_done, struct buffer *ret);

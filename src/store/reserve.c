@@ -33,7 +33,7 @@ int reserve_keep(int dirfd)
 	return 0;
 }
 
-bool reserve_give_back(int dirfd)
+bool reserve_release(int dirfd)
 {
 	return unlinkat(dirfd, RESERVE_NAME, 0) == 0;
 }

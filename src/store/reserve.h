@@ -10,7 +10,7 @@
 int reserve_keep(int dirfd);
 
 /* Gives its room back; false where there was none. */
-bool reserve_give_back(int dirfd);
+bool reserve_release(int dirfd);
 
 /* Whether an error says that there is no room. */
 bool reserve_helps(int r);

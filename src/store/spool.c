@@ -23,19 +23,19 @@
 #define DOUBT_OFFSET (sizeof(MAGIC) - 1 + sizeof(DOUBT) - 1)
 #define HEAD_OFFSET  (DOUBT_OFFSET + 2)
 
-static const char *const rcpt_states[OUTGOING_RCPT_STATES] = {"open", "accepted", "refused",
-							      "deferred"};
+static const char *const rcpt_states[SPOOL_RCPT_STATES] = {"open", "accepted", "refused",
+							   "deferred"};
 
-struct outgoing *outgoing_new(void)
+struct spool_message *spool_new(void)
 {
-	struct outgoing *o = calloc(1, sizeof(*o));
+	struct spool_message *o = calloc(1, sizeof(*o));
 
 	if (o)
 		o->mail = (struct buffer)BUFFER_INIT(MESSAGE_MAX);
 	return o;
 }
 
-struct outgoing *outgoing_free(struct outgoing *o)
+struct spool_message *spool_free(struct spool_message *o)
 {
 	if (!o)
 		return NULL;
@@ -57,18 +57,18 @@ static void *grown(void *list, size_t n, size_t size)
 	return reallocarray(list, n ? n * 2 : 8, size);
 }
 
-static int add_range(struct outgoing *o, uint64_t first, uint64_t last)
+static int add_range(struct spool_message *o, uint64_t first, uint64_t last)
 {
-	struct outgoing_range *list = grown(o->ranges, o->n_ranges, sizeof(*list));
+	struct spool_range *list = grown(o->ranges, o->n_ranges, sizeof(*list));
 
 	if (!list)
 		return -ENOMEM;
 	o->ranges = list;
-	list[o->n_ranges++] = (struct outgoing_range){first, last};
+	list[o->n_ranges++] = (struct spool_range){first, last};
 	return 0;
 }
 
-int outgoing_add_alert(struct outgoing *o, uint64_t seq)
+int spool_add_alert(struct spool_message *o, uint64_t seq)
 {
 	if (o->n_ranges > 0 && o->ranges[o->n_ranges - 1].last + 1 == seq) {
 		o->ranges[o->n_ranges - 1].last = seq;
@@ -77,7 +77,7 @@ int outgoing_add_alert(struct outgoing *o, uint64_t seq)
 	return add_range(o, seq, seq);
 }
 
-bool outgoing_has_alert(const struct outgoing *o, uint64_t seq)
+bool spool_has_alert(const struct spool_message *o, uint64_t seq)
 {
 	for (size_t i = 0; i < o->n_ranges; i++)
 		if (o->ranges[i].first <= seq && seq <= o->ranges[i].last)
@@ -85,9 +85,9 @@ bool outgoing_has_alert(const struct outgoing *o, uint64_t seq)
 	return false;
 }
 
-int outgoing_take_alert(struct outgoing *o, uint64_t seq)
+int spool_remove_alert(struct spool_message *o, uint64_t seq)
 {
-	struct outgoing_range *old = o->ranges;
+	struct spool_range *old = o->ranges;
 	size_t n = o->n_ranges;
 	int r = 0;
 
@@ -115,20 +115,20 @@ int outgoing_take_alert(struct outgoing *o, uint64_t seq)
 	return 0;
 }
 
-int outgoing_add_repeat(struct outgoing *o, struct hash128 key, uint64_t told, uint64_t seq)
+int spool_add_repeat(struct spool_message *o, struct hash128 key, uint64_t repeats, uint64_t seq)
 {
-	struct outgoing_repeat *list = grown(o->repeats, o->n_repeats, sizeof(*list));
+	struct spool_repeat *list = grown(o->repeats, o->n_repeats, sizeof(*list));
 
 	if (!list)
 		return -ENOMEM;
 	o->repeats = list;
-	list[o->n_repeats++] = (struct outgoing_repeat){key, told, seq};
+	list[o->n_repeats++] = (struct spool_repeat){key, repeats, seq};
 	return 0;
 }
 
-int outgoing_add_rcpt(struct outgoing *o, const char *addr, enum outgoing_rcpt_state state)
+int spool_add_rcpt(struct spool_message *o, const char *addr, enum spool_rcpt_state state)
 {
-	struct outgoing_rcpt *list = grown(o->rcpts, o->n_rcpts, sizeof(*list));
+	struct spool_rcpt *list = grown(o->rcpts, o->n_rcpts, sizeof(*list));
 	char *copy;
 
 	if (!list)
@@ -137,11 +137,11 @@ int outgoing_add_rcpt(struct outgoing *o, const char *addr, enum outgoing_rcpt_s
 	copy = strdup(addr);
 	if (!copy)
 		return -ENOMEM;
-	list[o->n_rcpts++] = (struct outgoing_rcpt){copy, state};
+	list[o->n_rcpts++] = (struct spool_rcpt){copy, state};
 	return 0;
 }
 
-size_t outgoing_count(const struct outgoing *o, enum outgoing_rcpt_state state)
+size_t spool_count(const struct spool_message *o, enum spool_rcpt_state state)
 {
 	size_t n = 0;
 
@@ -150,15 +150,14 @@ size_t outgoing_count(const struct outgoing *o, enum outgoing_rcpt_state state)
 	return n;
 }
 
-void outgoing_name(const char *destination, enum delivery_lane_name lane,
-		   char ret[OUTGOING_NAME_MAX])
+void spool_name(const char *destination, enum delivery_queue_name queue, char ret[SPOOL_NAME_MAX])
 {
-	size_t n = (size_t)snprintf(ret, OUTGOING_NAME_MAX, OUTGOING_DIR "/");
+	size_t n = (size_t)snprintf(ret, SPOOL_NAME_MAX, SPOOL_DIR "/");
 	struct hash128 h;
 
 	/* An escaped name is never "mail" by itself: "=" stands before whatever is named. */
 	if (!destination[0])
-		n += (size_t)snprintf(ret + n, OUTGOING_NAME_MAX - n, "mail");
+		n += (size_t)snprintf(ret + n, SPOOL_NAME_MAX - n, "mail");
 	else
 		ret[n++] = '=';
 	for (const char *at = destination; *at; at++) {
@@ -167,7 +166,7 @@ void outgoing_name(const char *destination, enum delivery_lane_name lane,
 		if (n > 180) {
 			/* Too long for a file's name: the rest by its hash. */
 			h = hash_fnv_add(hash_fnv_init(), at, strlen(at));
-			n += (size_t)snprintf(ret + n, OUTGOING_NAME_MAX - n,
+			n += (size_t)snprintf(ret + n, SPOOL_NAME_MAX - n,
 					      "=%016" PRIx64 "%016" PRIx64, h.high, h.low);
 			break;
 		}
@@ -175,39 +174,39 @@ void outgoing_name(const char *destination, enum delivery_lane_name lane,
 		    c == '-' || c == '_')
 			ret[n++] = (char)c;
 		else
-			n += (size_t)snprintf(ret + n, OUTGOING_NAME_MAX - n, "=%02x", c);
+			n += (size_t)snprintf(ret + n, SPOOL_NAME_MAX - n, "=%02x", c);
 	}
-	(void)snprintf(ret + n, OUTGOING_NAME_MAX - n, ".%s", delivery_lane_text(lane));
+	(void)snprintf(ret + n, SPOOL_NAME_MAX - n, ".%s", delivery_queue_text(queue));
 }
 
-static int put_head(struct buffer *ret, const struct outgoing *o)
+static int put_head(struct buffer *ret, const struct spool_message *o)
 {
 	int r;
 
-	r = buffer_printf(ret,
-			  "LEDGER=%s\nLANE=%s\nCLASS=%s\nSERIAL=%" PRIu64
-			  "\nSTYLE=%s\nMARK=%" PRIu64 "\nONE=%d\nTRIES=%" PRIu64 "\nWAITED=%" PRIu64
-			  "\nLASTTRY=%" PRIu64 "\nNOTED=%" PRIu64 "\nCONFIG=%016" PRIx64
-			  "%016" PRIx64 "\nID=%s\n",
-			  o->ledger_id, delivery_lane_text(o->lane), delivery_lane_text(o->class),
-			  o->serial, o->style == MESSAGE_FULL ? "full" : "no-logs", o->mark,
-			  o->one_rcpt, o->tries, o->waited_usec, o->last_try_usec, o->noted,
-			  o->config.high, o->config.low, o->message_id);
+	r = buffer_printf(
+		ret,
+		"LEDGER=%s\nLANE=%s\nCLASS=%s\nSERIAL=%" PRIu64 "\nSTYLE=%s\nMARK=%" PRIu64
+		"\nONE=%d\nTRIES=%" PRIu64 "\nWAITED=%" PRIu64 "\nLASTTRY=%" PRIu64
+		"\nNOTED=%" PRIu64 "\nCONFIG=%016" PRIx64 "%016" PRIx64 "\nID=%s\n",
+		o->ledger_id, delivery_queue_text(o->queue), delivery_queue_text(o->class),
+		o->serial, o->style == MESSAGE_FULL ? "full" : "no-logs", o->done_up_to,
+		o->one_rcpt, o->tries, o->waited_usec, o->last_try_usec, o->reported,
+		o->config.high, o->config.low, o->message_id);
 	for (size_t i = 0; r == 0 && i < o->n_ranges; i++)
 		r = buffer_printf(ret, "ALERTS=%" PRIu64 " %" PRIu64 "\n", o->ranges[i].first,
 				  o->ranges[i].last);
 	for (size_t i = 0; r == 0 && i < o->n_repeats; i++)
 		r = buffer_printf(ret,
 				  "REPEAT=%016" PRIx64 "%016" PRIx64 " %" PRIu64 " %" PRIu64 "\n",
-				  o->repeats[i].key.high, o->repeats[i].key.low, o->repeats[i].told,
-				  o->repeats[i].seq);
+				  o->repeats[i].key.high, o->repeats[i].key.low,
+				  o->repeats[i].repeats, o->repeats[i].seq);
 	for (size_t i = 0; r == 0 && i < o->n_rcpts; i++)
 		r = buffer_printf(ret, "RCPT=%s %s\n", rcpt_states[o->rcpts[i].state],
 				  o->rcpts[i].addr);
 	return r;
 }
 
-int outgoing_write(const struct outgoing *o, struct buffer *ret)
+int spool_write(const struct spool_message *o, struct buffer *ret)
 {
 	size_t begin;
 	uint32_t crc;
@@ -225,20 +224,20 @@ int outgoing_write(const struct outgoing *o, struct buffer *ret)
 	return r < 0 ? r : buffer_append(ret, o->mail.data, o->mail.len);
 }
 
-static int read_lane(struct slice word, enum delivery_lane_name *ret)
+static int read_queue(struct slice word, enum delivery_queue_name *ret)
 {
-	for (int i = 0; i < DELIVERY_LANES; i++) {
-		if (slice_eq_str(word, delivery_lane_text((enum delivery_lane_name)i))) {
-			*ret = (enum delivery_lane_name)i;
+	for (int i = 0; i < DELIVERY_QUEUES; i++) {
+		if (slice_eq_str(word, delivery_queue_text((enum delivery_queue_name)i))) {
+			*ret = (enum delivery_queue_name)i;
 			return 0;
 		}
 	}
 	return -EINVAL;
 }
 
-static int read_rcpt(struct slice line, struct outgoing *o)
+static int read_rcpt(struct slice line, struct spool_message *o)
 {
-	struct slice word = words_next(&line);
+	struct slice word = fields_word(&line);
 	AUTO_FREE char *addr = NULL;
 
 	if (line.n == 0 || memchr(line.p, '\0', line.n))
@@ -246,9 +245,9 @@ static int read_rcpt(struct slice line, struct outgoing *o)
 	addr = strndup(line.p, line.n);
 	if (!addr)
 		return -ENOMEM;
-	for (int i = 0; i < OUTGOING_RCPT_STATES; i++)
+	for (int i = 0; i < SPOOL_RCPT_STATES; i++)
 		if (slice_eq_str(word, rcpt_states[i]))
-			return outgoing_add_rcpt(o, addr, (enum outgoing_rcpt_state)i);
+			return spool_add_rcpt(o, addr, (enum spool_rcpt_state)i);
 	return -EINVAL;
 }
 
@@ -261,17 +260,17 @@ static int copy_text(struct slice s, char *ret, size_t size)
 	return 0;
 }
 
-static int read_line(struct slice key, struct slice line, struct outgoing *o)
+static int read_line(struct slice key, struct slice line, struct spool_message *o)
 {
 	const struct {
 		const char *key;
 		uint64_t *to;
 	} numbers[] = {
-		{"SERIAL", &o->serial},		{"MARK", &o->mark},
+		{"SERIAL", &o->serial},		{"MARK", &o->done_up_to},
 		{"TRIES", &o->tries},		{"WAITED", &o->waited_usec},
-		{"LASTTRY", &o->last_try_usec}, {"NOTED", &o->noted},
+		{"LASTTRY", &o->last_try_usec}, {"NOTED", &o->reported},
 	};
-	struct outgoing_repeat p;
+	struct spool_repeat p;
 	uint64_t first, last;
 	int r;
 
@@ -283,11 +282,11 @@ static int read_line(struct slice key, struct slice line, struct outgoing *o)
 	if (slice_eq_str(key, "ID"))
 		return copy_text(line, o->message_id, sizeof(o->message_id));
 	if (slice_eq_str(key, "LANE"))
-		return read_lane(line, &o->lane);
+		return read_queue(line, &o->queue);
 	if (slice_eq_str(key, "CLASS"))
-		return read_lane(line, &o->class);
+		return read_queue(line, &o->class);
 	if (slice_eq_str(key, "CONFIG"))
-		return words_hash(&line, &o->config);
+		return fields_hash(&line, &o->config);
 	if (slice_eq_str(key, "STYLE")) {
 		o->style = slice_eq_str(line, "full") ? MESSAGE_FULL : MESSAGE_NO_LOGS;
 		return 0;
@@ -297,16 +296,16 @@ static int read_line(struct slice key, struct slice line, struct outgoing *o)
 		return 0;
 	}
 	if (slice_eq_str(key, "ALERTS")) {
-		r = words_numbers(&line, 2, (uint64_t *[]){&first, &last});
+		r = fields_numbers(&line, 2, (uint64_t *[]){&first, &last});
 		if (r < 0 || first == 0 || last < first)
 			return -EINVAL;
 		return add_range(o, first, last);
 	}
 	if (slice_eq_str(key, "REPEAT")) {
-		r = words_hash(&line, &p.key);
+		r = fields_hash(&line, &p.key);
 		if (r == 0)
-			r = words_numbers(&line, 2, (uint64_t *[]){&p.told, &p.seq});
-		return r < 0 ? r : outgoing_add_repeat(o, p.key, p.told, p.seq);
+			r = fields_numbers(&line, 2, (uint64_t *[]){&p.repeats, &p.seq});
+		return r < 0 ? r : spool_add_repeat(o, p.key, p.repeats, p.seq);
 	}
 	if (slice_eq_str(key, "RCPT"))
 		return read_rcpt(line, o);
@@ -314,7 +313,7 @@ static int read_line(struct slice key, struct slice line, struct outgoing *o)
 }
 
 /* Reads lines until that of the CRC; *text is then the mail. 0 where all is well. */
-static int read_head(struct slice *text, struct outgoing *o)
+static int read_head(struct slice *text, struct spool_message *o)
 {
 	const char *begin = text->p;
 	struct slice line, key;
@@ -325,8 +324,8 @@ static int read_head(struct slice *text, struct outgoing *o)
 	for (;;) {
 		size_t n = (size_t)(text->p - begin);
 
-		r = words_line(text, &line);
-		if (r <= 0 || words_key(&line, &key) < 0)
+		r = fields_line(text, &line);
+		if (r <= 0 || fields_key(&line, &key) < 0)
 			return -EINVAL;
 		if (!slice_eq_str(key, "CRC")) {
 			r = read_line(key, line, o);
@@ -334,7 +333,7 @@ static int read_head(struct slice *text, struct outgoing *o)
 				return r;
 			continue;
 		}
-		if (number_parse_hex(line, UINT32_MAX, &crc) < 0 || words_line(text, &line) <= 0 ||
+		if (number_parse_hex(line, UINT32_MAX, &crc) < 0 || fields_line(text, &line) <= 0 ||
 		    line.n != 0)
 			return -EINVAL;
 		is = hash_crc32(0, begin, n);
@@ -342,9 +341,9 @@ static int read_head(struct slice *text, struct outgoing *o)
 	}
 }
 
-int outgoing_read(struct slice text, const char *name, struct outgoing **ret, struct error *err)
+int spool_read(struct slice text, const char *name, struct spool_message **ret, struct error *err)
 {
-	AUTO_OUTGOING struct outgoing *o = outgoing_new();
+	AUTO_SPOOL_MESSAGE struct spool_message *o = spool_new();
 	int r;
 
 	if (!o)
@@ -352,7 +351,7 @@ int outgoing_read(struct slice text, const char *name, struct outgoing **ret, st
 	if (text.n < HEAD_OFFSET || !slice_starts_with(text, MAGIC DOUBT) ||
 	    text.p[DOUBT_OFFSET + 1] != '\n') {
 		error_set(err, name, 1, 0, "not an outgoing mail of this version");
-		return OUTGOING_E_DAMAGED;
+		return SPOOL_E_DAMAGED;
 	}
 	/* Whatever else stands there: a doubt costs a second copy at most. */
 	o->in_doubt = text.p[DOUBT_OFFSET] != '0';
@@ -362,7 +361,7 @@ int outgoing_read(struct slice text, const char *name, struct outgoing **ret, st
 		return r;
 	if (r < 0 || o->n_rcpts == 0 || o->class >= DELIVERY_CLASSES || text.n == 0) {
 		error_set(err, name, 0, 0, "damaged");
-		return OUTGOING_E_DAMAGED;
+		return SPOOL_E_DAMAGED;
 	}
 	r = buffer_append_slice(&o->mail, text);
 	if (r < 0)
@@ -371,9 +370,9 @@ int outgoing_read(struct slice text, const char *name, struct outgoing **ret, st
 	return 0;
 }
 
-int outgoing_prepare(int dirfd)
+int spool_prepare(int dirfd)
 {
-	if (mkdirat(dirfd, OUTGOING_DIR, 0750) < 0)
+	if (mkdirat(dirfd, SPOOL_DIR, 0750) < 0)
 		return errno == EEXIST ? 0 : -errno;
 	return fsync(dirfd) < 0 ? -errno : 0;
 }
@@ -381,23 +380,23 @@ int outgoing_prepare(int dirfd)
 /* file_replace() makes the folder durable in which it is told to write, so it gets that one. */
 static int open_folder(int dirfd)
 {
-	int fd = openat(dirfd, OUTGOING_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = openat(dirfd, SPOOL_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	return fd < 0 ? -errno : fd;
 }
 
 static const char *base_name(const char *name)
 {
-	return name + sizeof(OUTGOING_DIR);
+	return name + sizeof(SPOOL_DIR);
 }
 
-int outgoing_save(int dirfd, const char *name, const struct outgoing *o)
+int spool_save(int dirfd, const char *name, const struct spool_message *o)
 {
-	AUTO_BUFFER struct buffer text = BUFFER_INIT(OUTGOING_FILE_MAX);
+	AUTO_BUFFER struct buffer text = BUFFER_INIT(SPOOL_FILE_MAX);
 	AUTO_CLOSE int folder = -1;
 	int r;
 
-	r = outgoing_write(o, &text);
+	r = spool_write(o, &text);
 	if (r < 0)
 		return r;
 	folder = open_folder(dirfd);
@@ -406,24 +405,24 @@ int outgoing_save(int dirfd, const char *name, const struct outgoing *o)
 	return file_replace(folder, base_name(name), buffer_slice(&text));
 }
 
-int outgoing_load(int dirfd, const char *name, struct outgoing **ret, struct error *err)
+int spool_load(int dirfd, const char *name, struct spool_message **ret, struct error *err)
 {
-	AUTO_BUFFER struct buffer text = BUFFER_INIT(OUTGOING_FILE_MAX);
+	AUTO_BUFFER struct buffer text = BUFFER_INIT(SPOOL_FILE_MAX);
 	int r;
 
 	r = file_load(dirfd, name, &text);
 	if (r == -ENOENT)
-		return OUTGOING_E_NONE;
+		return SPOOL_E_NONE;
 	if (r == -E2BIG) {
 		error_set(err, name, 0, 0, "damaged: too large");
-		return OUTGOING_E_DAMAGED;
+		return SPOOL_E_DAMAGED;
 	}
 	if (r < 0)
 		return r;
-	return outgoing_read(buffer_slice(&text), name, ret, err);
+	return spool_read(buffer_slice(&text), name, ret, err);
 }
 
-int outgoing_doubt(int dirfd, const char *name, bool in_doubt)
+int spool_set_doubt(int dirfd, const char *name, bool in_doubt)
 {
 	AUTO_CLOSE int fd = openat(dirfd, name, O_WRONLY | O_CLOEXEC);
 	int r;
@@ -436,7 +435,7 @@ int outgoing_doubt(int dirfd, const char *name, bool in_doubt)
 	return r;
 }
 
-int outgoing_remove(int dirfd, const char *name)
+int spool_remove(int dirfd, const char *name)
 {
 	if (unlinkat(dirfd, name, 0) < 0 && errno != ENOENT)
 		return -errno;

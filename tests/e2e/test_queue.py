@@ -269,7 +269,7 @@ def a_mail_that_a_server_may_have_stays_as_it_is(state):
         state.once(75)
         before = state.read("outgoing/mail.login")
         queue(state, "--drop", id_of(state, 1), expect=1)
-        assert "may have been taken by a server" in state.said, state.said
+        assert "a server may have accepted the message" in state.said, state.said
         equal(state.read("outgoing/mail.login"), before)
         server.hook = None
         state.once()
@@ -317,14 +317,14 @@ def one_alert_is_shown_with_the_mail_as_it_will_go(state):
         before = content(state)
         shown = queue(state, id_of(state, 3))
         assert "user         user3\n" in shown and "SSH login: user3 from" in shown, shown
-        assert "if it went now: the mail to admin@example.net ([Mail])" in shown, shown
+        assert "would be sent now: the message to admin@example.net ([Mail])" in shown, shown
         assert "user1" not in shown, shown
         equal(content(state), before)
         state.once(75)
         before = content(state)
         frozen = state.read("outgoing/mail.login").partition(b"\n\n")[2].decode()
         shown = queue(state, id_of(state, 1)[:7])
-        assert shown.endswith(f"frozen, and goes as it is: the mail to admin@example.net ([Mail])"
+        assert shown.endswith(f"already tried; will be sent again unchanged: the message to admin@example.net ([Mail])"
                               f":\n\n" + frozen.replace("\r\n", "\n")), shown
         assert "user3" in queue(state, id_of(state, 3))
         equal(content(state), before)
@@ -338,7 +338,7 @@ def a_given_up_one_is_shown_with_the_mail_that_a_retry_would_send(state):
         give_up(state, server)
         before = content(state)
         shown = queue(state, id_of(state, 1))
-        assert "given up; if it were tried again: the mail to admin" in shown, shown
+        assert "given up; if it were tried again: the message to admin" in shown, shown
         assert "SSH login: user1 from" in shown and "user2" not in shown, shown
         equal(content(state), before)
 

@@ -128,8 +128,8 @@ def no_route(state):
          "smtp://255.255.255.255")
 
 
-TIMED_OUT = (r"at connecting: .*timed out.* \(is the port in Server= right\? One for TLS at once "
-             r"wants smtps://; or a firewall is in the way\)")
+TIMED_OUT = (r"at connecting: .*timed out.* \(is the port in Server= right\? A port with implicit TLS "
+             r"needs smtps://; or a firewall is in the way\)")
 
 
 @test
@@ -142,7 +142,7 @@ def silence(state):
 def tls_to_a_plain_port(state):
     with Server() as server:
         says(state, r"at connecting: .*\(does the server speak TLS at this port\? "
-             r"Where it wants STARTTLS, use smtp://\)", f"smtps://127.0.0.1:{server.port}", ca())
+             r"For STARTTLS use smtp://\)", f"smtps://127.0.0.1:{server.port}", ca())
 
 
 @test
@@ -159,8 +159,8 @@ def no_starttls(state):
              "Tls=required")
 
 
-UNTRUSTED = (r" \(Server= has to name the host as its certificate does, CaFile= who signed it, "
-             r"or PinnedKey= its key; an expired one has to be renewed\)")
+UNTRUSTED = (r" \(Server= must name the host as its certificate does, CaFile= who signed it, "
+             r"or PinnedKey= its key; an expired one must be renewed\)")
 
 
 def certificate_test(name, path, extra, sentence):
@@ -227,7 +227,7 @@ def opportunistic(state):
         says(state, "at STARTTLS: .*" + UNTRUSTED, server, "Tls=opportunistic\n" + ca("another"))
 
 
-LATER = r" \(a refusal for now, as by greylisting or a limit: alerts are tried again\)"
+LATER = r" \(a temporary refusal, e\.g\. greylisting or a limit: it is tried again\)"
 
 
 @test
@@ -235,7 +235,7 @@ def authentication(state):
     good = ca() + f"User=bell\nPasswordFile={password_file(state)}\n"
     context = tls(certificate("good"))
     mechanism = (r"at EHLO: Login denied "
-                 r"\(the server offers no mechanism that can be used: see Auth=\)")
+                 r"\(the server offers no usable mechanism: see Auth=\)")
     with Server(answers(CREDENTIALS="535 5.7.8 wrong"), starttls=context, auth=["PLAIN"]) as server:
         says(state, r"at AUTH the server said: 535 5.7.8 wrong "
              r"\(see User=, PasswordFile= and Auth=\)", server, good)
@@ -277,27 +277,27 @@ def passwords(state):
 
 @test
 def refusals(state):
-    itself = r" \(a refusal of the mail itself: see the server's log\)"
-    recipient = r" \(see To=; a server that refuses to relay wants User= and PasswordFile=\)"
+    itself = r" \(the message itself was refused: see the server's log\)"
+    recipient = r" \(see To=; a server that refuses to relay requires User= and PasswordFile=\)"
     for replies, advice in (
             ({"GREETING": "554 5.7.1 no service for you"},
-             r" \(the server does not serve this host: ask its administrator, or see Server=\)"),
+             r" \(the server rejects this host: ask its administrator, or see Server=\)"),
             ({"GREETING": "421 4.7.0 too many connections"}, LATER),
             ({"EHLO": "550 bad name", "HELO": "550 bad name"}, r" \(see EhloName=\)"),
             ({"MAIL": "550 5.1.8 sender unknown"}, r" \(see From= and EnvelopeFrom=\)"),
             ({"MAIL": "530 5.7.0 authenticate first"},
-             r" \(the server wants authentication: see User= and PasswordFile=\)"),
+             r" \(the server requires authentication: see User= and PasswordFile=\)"),
             ({"MAIL": "450 4.7.1 slow down"}, LATER),
             ({"RCPT": "550 5.1.1 no such user"}, recipient),
             ({"RCPT": "554 5.7.1 relay access denied"}, recipient),
             ({"RCPT": "451 4.7.1 greylisted, come back"}, LATER),
             ({"RCPT": "452 4.2.2 mailbox full"}, LATER),
             ({"DATA": "554 no valid recipients"}, itself),
-            ({"POINT": "552 5.3.4 too large"}, r" \(the mail is too large: see MaxPerMail=\)"),
+            ({"POINT": "552 5.3.4 too large"}, r" \(the message is too large: see MaxPerMail=\)"),
             ({"POINT": "554 5.7.1 spam"}, itself),
             ({"POINT": "451 4.3.0 later"}, LATER)):
         stage, reply = list(replies.items())[0]
-        stage = {"GREETING": "the greeting", "POINT": "the mail"}.get(stage, stage)
+        stage = {"GREETING": "the greeting", "POINT": "the message"}.get(stage, stage)
         with Server(answers(**replies)) as server:
             says(state, f"at {stage} the server said: {re.escape(reply)}{advice}", server)
 
@@ -305,7 +305,7 @@ def refusals(state):
 @test
 def a_server_that_dies_before_its_250(state):
     with Server(answers(POINT="close")) as server:
-        says(state, r"at the mail: .* \(see the server's log\) \(the server may have taken it\)",
+        says(state, r"at the message: .* \(see the server's log\) \(the server may have accepted it\)",
              server)
 
 
@@ -333,14 +333,14 @@ def sendmail(state):
     for script, mode, sentence in (
             ("exit 0", 0o644, r"cannot be run: Permission denied \(see Server=\)"),
             ("cat >/dev/null; echo queue full >&2; exit 75", 0o755,
-             r"gave exit status 75 \(EX_TEMPFAIL\): queue full"),
-            ("exit 67", 0o755, r"gave exit status 67 \(EX_NOUSER: see To=\)"),
-            ("exit 77", 0o755, r"gave exit status 77 \(EX_NOPERM: see EnvelopeFrom=\)"),
-            ("exit 3", 0o755, r"gave exit status 3 \(see its log\)"),
+             r"ended with exit status 75 \(EX_TEMPFAIL\): queue full"),
+            ("exit 67", 0o755, r"ended with exit status 67 \(EX_NOUSER: see To=\)"),
+            ("exit 77", 0o755, r"ended with exit status 77 \(EX_NOPERM: see EnvelopeFrom=\)"),
+            ("exit 3", 0o755, r"ended with exit status 3 \(see its log\)"),
             ("cat >/dev/null; sleep 100", 0o755,
-             r"did not end in time \(see its log, and Timeout=\) \(the server may have taken it\)"),
+             r"did not end in time \(see its log, and Timeout=\) \(the server may have accepted it\)"),
             ("cat >/dev/null; kill -9 $$", 0o755,
-             r"was ended by signal 9 \(the server may have taken it\)")):
+             r"was killed by signal 9 \(the server may have accepted it\)")):
         if os.path.exists(path):
             os.unlink(path)
         with open(path, "w") as f:

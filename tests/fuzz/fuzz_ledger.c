@@ -11,7 +11,8 @@
 
 #include "base/cleanup.h"
 #include "base/io.h"
-#include "store/ledger/ledger.h"
+#include "store/ledger/reader.h"
+#include "store/ledger/writer.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

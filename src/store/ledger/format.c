@@ -18,6 +18,7 @@
 
 #include "base/hash.h"
 #include "base/number.h"
+#include "text/alert.h"
 
 #define MAGIC	       "LOGINBELL_LEDGER="
 #define VERSION	       "1"

@@ -1,11 +1,30 @@
-/* How the ledger's bytes are laid out and found again. Private to ledger_reader and ledger_writer.
+/*
+ * The ledger: the append-only file of all alerts, text in the style of the Journal Export Format.
+ * The reader process writes it (ledger_writer), the sender and the showing commands read it
+ * (ledger_reader).
+ *
+ *	LOGINBELL_LEDGER=1          a header block: format, the ledger's id (random),
+ *	ID=<32 hex digits>          and the number of its first alert
+ *	FIRST_SEQ=1
+ *	CRC=<8 hex digits>          of all lines of the block before this one
+ *	                            an empty line ends a block
+ *	KIND=login
+ *	SEQ=1
+ *	…
+ *	CRC=…
+ *
+ * Sequence numbers go on over rotation to "ledger.1", the id too.
  */
 #pragma once
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "base/buffer.h"
 #include "base/slice.h"
-#include "store/ledger/ledger.h"
 
+#define LEDGER_NAME	"ledger"
+#define LEDGER_ID_MAX	33 /* hex digits with a NUL */
 #define LEDGER_OLD_NAME "ledger.1"
 #define LEDGER_WINDOW	65536 /* bytes that are read at a time */
 

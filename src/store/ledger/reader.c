@@ -18,7 +18,7 @@
 
 #include "base/cleanup.h"
 #include "store/ledger/format.h"
-#include "store/ledger/ledger.h"
+#include "store/ledger/reader.h"
 
 struct ledger_reader {
 	int dirfd;

@@ -28,7 +28,7 @@
 #include "store/file.h"
 #include "store/ledger/format.h"
 #include "store/ledger/ids.h"
-#include "store/ledger/ledger.h"
+#include "store/ledger/writer.h"
 
 #define DAMAGED_NAME LEDGER_NAME ".damaged"
 #define CLIP                                                                                       \

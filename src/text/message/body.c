@@ -24,76 +24,76 @@
 #define FULL_TEXT_MAX 262144
 
 /* "[web1] ", "[3 hosts] ". */
-static void write_where(struct writer *w, const struct mail *m)
+static void write_where(struct writer *w, const struct summary *s)
 {
-	write_str(w, "[");
-	if (m->hosts.n > 1)
-		write_count(w, m->hosts.n, "host");
-	else if (m->hosts.n == 1)
-		write_shown(w, m->hosts.items[0].value, HOST_SHOWN);
+	writer_str(w, "[");
+	if (s->hosts.n > 1)
+		writer_count(w, s->hosts.n, "host");
+	else if (s->hosts.n == 1)
+		writer_shown(w, s->hosts.items[0].value, HOST_SHOWN);
 	else
-		write_shown(w, slice_of(m->options->host), HOST_SHOWN);
-	write_str(w, "] ");
+		writer_shown(w, slice_of(s->options->host), HOST_SHOWN);
+	writer_str(w, "] ");
 }
 
 /* "12 SSH logins, 3 users, 4 addresses, 1 gap in the log" */
-static void write_totals(struct writer *w, const struct mail *m)
+static void write_totals(struct writer *w, const struct summary *s)
 {
 	const char *separator = "";
 
-	if (m->of_kind[ALERT_LOGIN] > 0) {
-		write_count(w, m->of_kind[ALERT_LOGIN], "SSH login");
-		if (m->users.n > 0) {
-			write_str(w, ", ");
-			write_count(w, m->users.n, "user");
+	if (s->of_kind[ALERT_LOGIN] > 0) {
+		writer_count(w, s->of_kind[ALERT_LOGIN], "SSH login");
+		if (s->users.n > 0) {
+			writer_str(w, ", ");
+			writer_count(w, s->users.n, "user");
 		}
-		if (m->addresses.n > 0)
-			write_format(w, ", %zu %s", m->addresses.n,
-				     m->addresses.n == 1 ? "address" : "addresses");
-		if (m->unreadable > 0)
-			write_format(w, ", %llu not readable", (unsigned long long)m->unreadable);
+		if (s->addresses.n > 0)
+			writer_format(w, ", %zu %s", s->addresses.n,
+				      s->addresses.n == 1 ? "address" : "addresses");
+		if (s->unreadable > 0)
+			writer_format(w, ", %llu not readable", (unsigned long long)s->unreadable);
 		separator = ", ";
 	}
-	if (m->of_kind[ALERT_FORGED] > 0) {
-		write_str(w, separator);
-		write_count(w, m->of_kind[ALERT_FORGED], "forged SSH login record");
-		if (m->uids.n == 1) {
+	if (s->of_kind[ALERT_FORGED] > 0) {
+		writer_str(w, separator);
+		writer_count(w, s->of_kind[ALERT_FORGED], "forged SSH login record");
+		if (s->uids.n == 1) {
 			uint64_t uid;
 
-			memcpy(&uid, m->uids.items[0].value.p, sizeof(uid));
-			write_format(w, " by uid %llu", (unsigned long long)uid);
-		} else if (m->uids.n > 1) {
-			write_str(w, " by ");
-			write_count(w, m->uids.n, "user");
+			memcpy(&uid, s->uids.items[0].value.p, sizeof(uid));
+			writer_format(w, " by uid %llu", (unsigned long long)uid);
+		} else if (s->uids.n > 1) {
+			writer_str(w, " by ");
+			writer_count(w, s->uids.n, "user");
 		}
 		separator = ", ";
 	}
-	if (m->of_kind[ALERT_GAP] > 0) {
-		write_str(w, separator);
-		write_count(w, m->of_kind[ALERT_GAP], "gap");
-		write_str(w, " in the log");
+	if (s->of_kind[ALERT_GAP] > 0) {
+		writer_str(w, separator);
+		writer_count(w, s->of_kind[ALERT_GAP], "gap");
+		writer_str(w, " in the log");
 		separator = ", ";
 	}
-	if (m->of_kind[ALERT_INSTANCE] > 0) {
-		write_str(w, separator);
-		write_count(w, m->of_kind[ALERT_INSTANCE], "event");
-		write_str(w, " of loginbell itself");
+	if (s->of_kind[ALERT_INSTANCE] > 0) {
+		writer_str(w, separator);
+		writer_count(w, s->of_kind[ALERT_INSTANCE], "event");
+		writer_str(w, " of loginbell itself");
 		separator = ", ";
 	}
-	if (m->of_kind[ALERT_HEARTBEAT] > 0) {
-		write_str(w, separator);
-		write_count(w, m->of_kind[ALERT_HEARTBEAT], "heartbeat");
+	if (s->of_kind[ALERT_HEARTBEAT] > 0) {
+		writer_str(w, separator);
+		writer_count(w, s->of_kind[ALERT_HEARTBEAT], "heartbeat");
 	}
 }
 
-static void write_title(struct writer *w, const struct mail *m)
+static void write_title(struct writer *w, const struct summary *s)
 {
-	if (m->options->test)
-		write_str(w, "loginbell: test message");
-	else if (m->n == 1)
-		describe_title(w, &m->alerts[0], m->options);
+	if (s->options->test)
+		writer_str(w, "loginbell: test message");
+	else if (s->n == 1)
+		describe_title(w, &s->alerts[0], s->options);
 	else
-		write_totals(w, m);
+		write_totals(w, s);
 }
 
 /* What a template's variables take their values from. */
@@ -114,41 +114,41 @@ static void write_variable(struct writer *w, enum template_variable variable,
 
 	switch (variable) {
 	case TEMPLATE_USER:
-		write_shown(w, known ? a->user : unknown, e->shown);
+		writer_shown(w, known ? a->user : unknown, e->shown);
 		break;
 	case TEMPLATE_ADDR:
-		write_shown(w, known ? a->addr : unknown, e->shown);
+		writer_shown(w, known ? a->addr : unknown, e->shown);
 		break;
 	case TEMPLATE_PORT:
 		if (known && a->port_known)
-			write_format(w, "%u", (unsigned)a->port);
+			writer_format(w, "%u", (unsigned)a->port);
 		break;
 	case TEMPLATE_METHOD:
-		write_shown(w, known ? a->method : unknown, e->shown);
+		writer_shown(w, known ? a->method : unknown, e->shown);
 		break;
 	case TEMPLATE_HOST:
-		write_shown(w, describe_host(a, e->options), e->shown);
+		writer_shown(w, describe_host(a, e->options), e->shown);
 		break;
 	case TEMPLATE_TIME:
 		if (describe_time(a) > 0)
 			(void)timetext_local(describe_time(a), time);
-		write_str(w, time);
+		writer_str(w, time);
 		break;
 	case TEMPLATE_KEY:
 		if (known)
-			write_shown(w, a->fingerprint, e->shown);
+			writer_shown(w, a->fingerprint, e->shown);
 		break;
 	case TEMPLATE_MESSAGE:
 		if (e->options->style == MESSAGE_FULL)
-			write_shown(w, a->message, e->shown);
+			writer_shown(w, a->message, e->shown);
 		else
-			write_str(w, "(log line left out)");
+			writer_str(w, "(log line left out)");
 		break;
 	case TEMPLATE_COUNT:
-		write_format(w, "%llu", (unsigned long long)e->count);
+		writer_format(w, "%llu", (unsigned long long)e->count);
 		break;
 	case TEMPLATE_EVENT:
-		write_str(w, alert_kind_name(a->kind));
+		writer_str(w, alert_kind_name(a->kind));
 		break;
 	case TEMPLATE_VARIABLES:
 		break;
@@ -173,87 +173,88 @@ static int expand_template(const char *template, const struct expansion *e, stru
 	return template_expand(slice_of(template), values, ret);
 }
 
-static const struct alert *first_login(const struct mail *m)
+static const struct alert *first_login(const struct summary *s)
 {
-	for (size_t i = 0; i < m->n; i++)
-		if (m->alerts[i].kind == ALERT_LOGIN)
-			return &m->alerts[i];
+	for (size_t i = 0; i < s->n; i++)
+		if (s->alerts[i].kind == ALERT_LOGIN)
+			return &s->alerts[i];
 	return NULL;
 }
 
-static void write_templated_subject(struct writer *w, const struct mail *m, const struct alert *a)
+static void write_templated_subject(struct writer *w, const struct summary *s,
+				    const struct alert *a)
 {
 	AUTO_BUFFER struct buffer text = BUFFER_INIT(MESSAGE_MAX);
-	const char *template = m->options->subject_template;
-	uint64_t count = m->of_kind[ALERT_LOGIN];
-	const struct expansion e = {a, m->options, count, SUBJECT_SHOWN};
+	const char *template = s->options->subject_template;
+	uint64_t count = s->of_kind[ALERT_LOGIN];
+	const struct expansion e = {a, s->options, count, SUBJECT_SHOWN};
 
 	if (w->error == 0)
 		w->error = expand_template(template, &e, &text);
-	write_shown(w, buffer_slice(&text), SUBJECT_SHOWN);
+	writer_shown(w, buffer_slice(&text), SUBJECT_SHOWN);
 	if (count > 1 && !strstr(template, "${count}"))
-		write_format(w, " (and %llu more)", (unsigned long long)(count - 1));
+		writer_format(w, " (and %llu more)", (unsigned long long)(count - 1));
 }
 
-void mail_write_subject(struct writer *w, const struct mail *m)
+void body_write_subject(struct writer *w, const struct summary *s)
 {
-	const struct alert *login = m->options->subject_template ? first_login(m) : NULL;
+	const struct alert *login = s->options->subject_template ? first_login(s) : NULL;
 
 	if (!login)
-		write_where(w, m);
-	if (m->delay > 0)
-		write_str(w, "[delayed] ");
+		write_where(w, s);
+	if (s->delay > 0)
+		writer_str(w, "[delayed] ");
 	if (login)
-		write_templated_subject(w, m, login);
+		write_templated_subject(w, s, login);
 	else
-		write_title(w, m);
+		write_title(w, s);
 }
 
 static void write_top(struct writer *w, const char *name, const struct tally *t)
 {
 	if (t->n == 0)
 		return;
-	write_format(w, "\nby %s:\n", name);
+	writer_format(w, "\nby %s:\n", name);
 	for (size_t i = 0; i < t->n && i < TOP_LISTED; i++) {
-		write_format(w, "%llu  ", (unsigned long long)t->items[i].count);
-		write_shown(w, t->items[i].value, NAME_SHOWN);
-		write_str(w, "\n");
+		writer_format(w, "%llu  ", (unsigned long long)t->items[i].count);
+		writer_shown(w, t->items[i].value, NAME_SHOWN);
+		writer_str(w, "\n");
 	}
 	if (t->n > TOP_LISTED)
-		write_format(w, "and %zu more\n", t->n - TOP_LISTED);
+		writer_format(w, "and %zu more\n", t->n - TOP_LISTED);
 }
 
-static void write_late(struct writer *w, const struct mail *m)
+static void write_late(struct writer *w, const struct summary *s)
 {
 	char now[TIMETEXT_MAX], delay[TIMETEXT_MAX];
 
-	if (m->delay > 0)
-		write_format(w, "mailed: %s\noldest: %s ago\n",
-			     timetext_local(m->options->now_usec, now),
-			     timetext_duration(m->delay, delay));
+	if (s->delay > 0)
+		writer_format(w, "mailed: %s\noldest: %s ago\n",
+			      timetext_local(s->options->now_usec, now),
+			      timetext_duration(s->delay, delay));
 }
 
-static void write_digest(struct writer *w, const struct mail *m)
+static void write_digest(struct writer *w, const struct summary *s)
 {
 	size_t i;
 
-	write_title(w, m);
-	write_str(w, "\n");
-	write_late(w, m);
-	if (m->hosts.n > 1)
-		write_top(w, "host", &m->hosts);
-	write_top(w, "user", &m->users);
-	write_top(w, "address", &m->addresses);
-	for (i = 0; i < m->n && i < MESSAGE_FULL_ALERTS && w->to->len < FULL_TEXT_MAX; i++) {
-		write_format(w, "\n--- %zu of %zu ---\n", i + 1, m->n);
-		describe_full(w, &m->alerts[i], m->options);
+	write_title(w, s);
+	writer_str(w, "\n");
+	write_late(w, s);
+	if (s->hosts.n > 1)
+		write_top(w, "host", &s->hosts);
+	write_top(w, "user", &s->users);
+	write_top(w, "address", &s->addresses);
+	for (i = 0; i < s->n && i < MESSAGE_FULL_ALERTS && w->to->len < FULL_TEXT_MAX; i++) {
+		writer_format(w, "\n--- %zu of %zu ---\n", i + 1, s->n);
+		describe_full(w, &s->alerts[i], s->options);
 	}
-	if (i == m->n)
+	if (i == s->n)
 		return;
-	write_format(w, "\n--- %zu to %zu, a line each ---\n", i + 1, m->n);
-	for (; i < m->n; i++)
-		describe_line(w, &m->alerts[i], m->options,
-			      m->hosts.n > 1 ? DESCRIBE_SEVERAL_HOSTS : DESCRIBE_ONE_HOST);
+	writer_format(w, "\n--- %zu to %zu, a line each ---\n", i + 1, s->n);
+	for (; i < s->n; i++)
+		describe_line(w, &s->alerts[i], s->options,
+			      s->hosts.n > 1 ? DESCRIBE_SEVERAL_HOSTS : DESCRIBE_ONE_HOST);
 }
 
 /* Writes lines that an administrator wrote, made safe but for their tabs, each ended with LF. */
@@ -270,58 +271,58 @@ static void write_lines(struct writer *w, struct slice text)
 			part.n--;
 		if (w->error == 0)
 			w->error = display_append(w->to, part);
-		write_str(w, n < text.n && text.p[n] == '\t' ? "\t" : "\n");
+		writer_str(w, n < text.n && text.p[n] == '\t' ? "\t" : "\n");
 		text = slice_from(text, n < text.n ? n + 1 : n);
 	}
 }
 
-static void write_templated(struct writer *w, const struct mail *m)
+static void write_templated(struct writer *w, const struct summary *s)
 {
-	const char *template = m->options->body_template;
+	const char *template = s->options->body_template;
 	const char *newline = strchr(template, '\n');
 	bool apart = newline && newline[1];
 
-	for (size_t i = 0; i < m->n && w->error == 0; i++) {
+	for (size_t i = 0; i < s->n && w->error == 0; i++) {
 		AUTO_BUFFER struct buffer text = BUFFER_INIT(MESSAGE_MAX);
-		const struct alert *a = &m->alerts[i];
-		const struct expansion e = {a, m->options, describe_events(a),
+		const struct alert *a = &s->alerts[i];
+		const struct expansion e = {a, s->options, describe_events(a),
 					    i < MESSAGE_FULL_ALERTS ? FULL_TEXT_MAX / 4
 								    : LINE_SHOWN};
 
 		if (a->kind != ALERT_LOGIN || w->to->len >= FULL_TEXT_MAX) {
-			describe_line(w, a, m->options, DESCRIBE_SEVERAL_HOSTS);
+			describe_line(w, a, s->options, DESCRIBE_SEVERAL_HOSTS);
 			continue;
 		}
 		if (i > 0 && apart)
-			write_str(w, "\n");
+			writer_str(w, "\n");
 		if (w->error == 0)
 			w->error = expand_template(template, &e, &text);
 		write_lines(w, buffer_slice(&text));
 	}
 }
 
-static void write_test(struct writer *w, const struct mail *m)
+static void write_test(struct writer *w, const struct summary *s)
 {
 	char time[TIMETEXT_MAX];
 
-	write_str(w, "This is a test message of loginbell on ");
-	write_shown(w, slice_of(m->options->host), NAME_SHOWN);
-	write_format(w, ".\nWhoever reads it will read its alerts too.\n\ntime: %s\n",
-		     timetext_local(m->options->now_usec, time));
+	writer_str(w, "This is a test message of loginbell on ");
+	writer_shown(w, slice_of(s->options->host), NAME_SHOWN);
+	writer_format(w, ".\nWhoever reads it will read its alerts too.\n\ntime: %s\n",
+		      timetext_local(s->options->now_usec, time));
 }
 
-void mail_write_body(struct writer *w, const struct mail *m)
+void body_write(struct writer *w, const struct summary *s)
 {
-	if (m->options->note && *m->options->note) {
-		write_lines(w, slice_of(m->options->note));
-		write_str(w, "\n");
+	if (s->options->note && *s->options->note) {
+		write_lines(w, slice_of(s->options->note));
+		writer_str(w, "\n");
 	}
-	if (m->options->test)
-		write_test(w, m);
-	else if (m->options->body_template && first_login(m))
-		write_templated(w, m);
-	else if (m->n == 1)
-		describe_full(w, &m->alerts[0], m->options);
+	if (s->options->test)
+		write_test(w, s);
+	else if (s->options->body_template && first_login(s))
+		write_templated(w, s);
+	else if (s->n == 1)
+		describe_full(w, &s->alerts[0], s->options);
 	else
-		write_digest(w, m);
+		write_digest(w, s);
 }

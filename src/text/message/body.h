@@ -4,7 +4,7 @@
 #include "text/message/summary.h"
 #include "text/message/writer.h"
 
-void mail_write_subject(struct writer *w, const struct mail *m);
+void body_write_subject(struct writer *w, const struct summary *s);
 
 /* Lines end with LF. */
-void mail_write_body(struct writer *w, const struct mail *m);
+void body_write(struct writer *w, const struct summary *s);

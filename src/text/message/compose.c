@@ -78,17 +78,17 @@ void message_id(const struct alert *alerts, size_t n, const struct message_optio
 }
 
 /* A mail that never was: what clients thread the mails of one host, or of one user there, under. */
-static void thread_id(const struct mail *m, char ret[128])
+static void thread_id(const struct summary *s, char ret[128])
 {
 	struct hash128 h = hash_add_slice(hash_fnv_init(), SLICE_LITERAL("thread"));
 
 	h = hash_add_slice(h,
-			   m->hosts.n == 1 ? m->hosts.items[0].value : slice_of(m->options->host));
-	if (m->n == 1 && m->users.n == 1)
-		h = hash_add_slice(h, m->users.items[0].value);
-	else if (m->of_kind[ALERT_FORGED] > 0)
+			   s->hosts.n == 1 ? s->hosts.items[0].value : slice_of(s->options->host));
+	if (s->n == 1 && s->users.n == 1)
+		h = hash_add_slice(h, s->users.items[0].value);
+	else if (s->of_kind[ALERT_FORGED] > 0)
 		h = hash_add_slice(h, SLICE_LITERAL("forged\n"));
-	format_id(h, m->options, ret);
+	format_id(h, s->options, ret);
 }
 
 static int append_address_list(struct buffer *ret, const struct message_options *options)
@@ -99,20 +99,20 @@ static int append_address_list(struct buffer *ret, const struct message_options 
 
 	domain_of(options, DOMAIN_MAX, domain);
 	for (size_t i = 0; i < options->n_to; i++) {
-		write_format(&w, "%s%s", i > 0 ? ", " : "", options->to[i]);
+		writer_format(&w, "%s%s", i > 0 ? ", " : "", options->to[i]);
 		/* RFC 5322 knows no bare local part; it means a mailbox of this host. */
 		if (!strchr(options->to[i], '@'))
-			write_format(&w, "@%s", domain);
+			writer_format(&w, "@%s", domain);
 	}
 	return w.error < 0 ? w.error : mime_append_tokens(ret, "To", buffer_slice(&list));
 }
 
-static int append_subject(struct buffer *ret, const struct mail *m)
+static int append_subject(struct buffer *ret, const struct summary *s)
 {
 	AUTO_BUFFER struct buffer text = BUFFER_INIT(SUBJECT_MAX);
 	struct writer w = {&text, 0};
 
-	mail_write_subject(&w, m);
+	body_write_subject(&w, s);
 	return w.error < 0 ? w.error : mime_append_header(ret, "Subject", buffer_slice(&text));
 }
 
@@ -123,20 +123,20 @@ static int append_filter(struct buffer *ret, const char *name, struct slice valu
 
 	if (value.n == 0)
 		return 0;
-	write_shown(&w, value, FILTER_SHOWN);
+	writer_shown(&w, value, FILTER_SHOWN);
 	return w.error < 0 ? w.error : mime_append_header(ret, name, buffer_slice(&text));
 }
 
 /* For rules of mail clients: what is the same of all that the mail tells. */
-static int append_filters(struct buffer *ret, const struct mail *m)
+static int append_filters(struct buffer *ret, const struct summary *s)
 {
 	static const struct {
 		const char *name;
 		tally_field field;
 	} filters[] = {
-		{"X-Loginbell-Host", mail_host},    {"X-Loginbell-User", mail_user},
-		{"X-Loginbell-Addr", mail_address}, {"X-Loginbell-Method", mail_method},
-		{"X-Loginbell-Key", mail_key},
+		{"X-Loginbell-Host", summary_host},    {"X-Loginbell-User", summary_user},
+		{"X-Loginbell-Addr", summary_address}, {"X-Loginbell-Method", summary_method},
+		{"X-Loginbell-Key", summary_key},
 	};
 	AUTO_BUFFER struct buffer events = BUFFER_INIT(SUBJECT_MAX);
 	struct writer w = {&events, 0};
@@ -144,26 +144,26 @@ static int append_filters(struct buffer *ret, const struct mail *m)
 	int r;
 
 	for (int kind = 0; kind < ALERT_KINDS; kind++) {
-		if (m->of_kind[kind] > 0)
-			write_format(&w, "%s%s", events.len > 0 ? ", " : "",
-				     alert_kind_name((enum alert_kind)kind));
-		count += m->of_kind[kind];
+		if (s->of_kind[kind] > 0)
+			writer_format(&w, "%s%s", events.len > 0 ? ", " : "",
+				      alert_kind_name((enum alert_kind)kind));
+		count += s->of_kind[kind];
 	}
-	if (m->n == 0)
-		write_str(&w, "test");
+	if (s->n == 0)
+		writer_str(&w, "test");
 	r = w.error < 0 ? w.error : append_filter(ret, "X-Loginbell-Event", buffer_slice(&events));
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(filters); i++)
-		r = append_filter(ret, filters[i].name, mail_common(m, filters[i].field));
+		r = append_filter(ret, filters[i].name, summary_common(s, filters[i].field));
 	if (r == 0)
 		r = buffer_printf(ret, "X-Loginbell-Count: %llu\r\n", (unsigned long long)count);
-	if (r == 0 && m->of_kind[ALERT_LOGIN] > 0)
+	if (r == 0 && s->of_kind[ALERT_LOGIN] > 0)
 		r = buffer_append_str(ret, "X-Loginbell-Verdict: alert\r\n");
 	return r;
 }
 
-static int append_headers(struct buffer *ret, const struct mail *m, const char *id)
+static int append_headers(struct buffer *ret, const struct summary *s, const char *id)
 {
-	const struct message_options *options = m->options;
+	const struct message_options *options = s->options;
 	char date[TIMETEXT_MAX], root[128];
 	int r;
 
@@ -174,26 +174,28 @@ static int append_headers(struct buffer *ret, const struct mail *m, const char *
 		r = append_address_list(ret, options);
 	if (r == 0)
 		r = mime_append_tokens(ret, "Message-ID", slice_of(id));
-	if (r == 0 && m->n > 0) {
-		thread_id(m, root);
+	if (r == 0 && s->n > 0) {
+		thread_id(s, root);
 		r = mime_append_tokens(ret, "In-Reply-To", slice_of(root));
 		if (r == 0)
 			r = mime_append_tokens(ret, "References", slice_of(root));
 	}
 	if (r == 0)
-		r = append_subject(ret, m);
+		r = append_subject(ret, s);
 	if (r == 0)
 		r = buffer_append_str(ret,
 				      "Auto-Submitted: auto-generated\r\n"
 				      "X-Auto-Response-Suppress: All\r\n");
-	return r < 0 ? r : append_filters(ret, m);
+	if (r == 0 && options->sequence)
+		r = mime_append_tokens(ret, "X-Loginbell-Sequence", slice_of(options->sequence));
+	return r < 0 ? r : append_filters(ret, s);
 }
 
 int message_compose(const struct alert *alerts, size_t n, const struct message_options *options,
 		    struct buffer *ret, char ret_message_id[128])
 {
 	AUTO_BUFFER struct buffer text = BUFFER_INIT(MESSAGE_MAX);
-	AUTO_MAIL struct mail m;
+	AUTO_SUMMARY struct summary s;
 	struct writer w = {&text, 0};
 	size_t before = ret->len;
 	char id[128];
@@ -201,14 +203,14 @@ int message_compose(const struct alert *alerts, size_t n, const struct message_o
 
 	if (options->test)
 		n = 0;
-	r = mail_init(&m, alerts, n, options);
+	r = summary_init(&s, alerts, n, options);
 	if (r < 0)
 		return r;
-	mail_write_body(&w, &m);
+	body_write(&w, &s);
 	if (w.error < 0)
 		return w.error;
 	message_id(alerts, n, options, id);
-	r = append_headers(ret, &m, id);
+	r = append_headers(ret, &s, id);
 	if (r == 0)
 		r = mime_append_body(ret, buffer_slice(&text));
 	if (r < 0) {

@@ -1,7 +1,7 @@
 /*
  * Lines are short and begin with what they are about: they are read on a phone. Whatever came from
- * a log goes through write_shown(); what a forged or unreadable record claims is only ever shown as
- * the record itself, never as a fact.
+ * a log goes through writer_shown(); what a forged or unreadable record claims is only ever shown
+ * as the record itself, never as a fact.
  */
 #include "text/message/describe.h"
 
@@ -72,48 +72,48 @@ static void write_minute(struct writer *w, uint64_t usec, uint64_t day_usec)
 	bool same_day = strncmp(timetext_local(usec, text), timetext_local(day_usec, day), 10) == 0;
 
 	if (usec != day_usec && same_day)
-		write_format(w, "%.5s", text + 11);
+		writer_format(w, "%.5s", text + 11);
 	else
-		write_format(w, "%.16s", text);
+		writer_format(w, "%.16s", text);
 }
 
 static void write_interval(struct writer *w, const struct alert *a)
 {
 	if (a->from_usec > 0 && a->time_usec >= a->from_usec) {
 		write_minute(w, a->from_usec, a->from_usec);
-		write_str(w, " to ");
+		writer_str(w, " to ");
 		write_minute(w, a->time_usec, a->from_usec);
 	} else if (a->time_usec > 0) {
-		write_str(w, "before ");
+		writer_str(w, "before ");
 		write_minute(w, a->time_usec, a->time_usec);
 	} else {
-		write_str(w, "at an unknown time");
+		writer_str(w, "at an unknown time");
 	}
 }
 
 static void write_who(struct writer *w, const struct alert *a)
 {
-	write_shown(w, a->user, TITLE_SHOWN);
-	write_str(w, " from ");
-	write_shown(w, a->addr, ADDRESS_SHOWN);
+	writer_shown(w, a->user, TITLE_SHOWN);
+	writer_str(w, " from ");
+	writer_shown(w, a->addr, ADDRESS_SHOWN);
 	if (a->ambiguous)
-		write_str(w, " (ambiguous)");
+		writer_str(w, " (ambiguous)");
 }
 
 static void login_title(struct writer *w, const struct alert *a,
 			const struct message_options *options)
 {
 	if (describe_is_summary(a) || is_repetition(a))
-		write_count(w, a->count, "further SSH login");
+		writer_count(w, a->count, "further SSH login");
 	else
-		write_str(w, "SSH login");
+		writer_str(w, "SSH login");
 	if (!a->readable) {
-		write_str(w, " that could not be read");
+		writer_str(w, " that could not be read");
 	} else if (describe_shows_fields(a, options)) {
-		write_str(w, ": ");
+		writer_str(w, ": ");
 		write_who(w, a);
 	} else {
-		write_str(w, " (ambiguous)");
+		writer_str(w, " (ambiguous)");
 	}
 }
 
@@ -122,11 +122,11 @@ static void instance_title(struct writer *w, const struct alert *a)
 	struct slice what = a->reason.n > 0 ? a->reason : a->message;
 
 	if (!slice_starts_with(what, "loginbell"))
-		write_str(w, "loginbell: ");
+		writer_str(w, "loginbell: ");
 	if (what.n > 0)
-		write_shown(w, what, 3 * TITLE_SHOWN);
+		writer_shown(w, what, 3 * TITLE_SHOWN);
 	else
-		write_str(w, "started or stopped");
+		writer_str(w, "started or stopped");
 }
 
 void describe_title(struct writer *w, const struct alert *a, const struct message_options *options)
@@ -136,20 +136,20 @@ void describe_title(struct writer *w, const struct alert *a, const struct messag
 		login_title(w, a, options);
 		break;
 	case ALERT_FORGED:
-		write_count(w, describe_events(a), "forged SSH login record");
+		writer_count(w, describe_events(a), "forged SSH login record");
 		if (a->uid_known)
-			write_format(w, " by uid %llu", (unsigned long long)a->uid);
+			writer_format(w, " by uid %llu", (unsigned long long)a->uid);
 		break;
 	case ALERT_GAP:
-		write_str(w, "log records were lost, ");
+		writer_str(w, "log records were lost, ");
 		write_interval(w, a);
 		break;
 	case ALERT_INSTANCE:
 		instance_title(w, a);
 		break;
 	case ALERT_HEARTBEAT:
-		write_str(w, "still watching: ");
-		write_shown(w, a->reason, 3 * TITLE_SHOWN);
+		writer_str(w, "still watching: ");
+		writer_shown(w, a->reason, 3 * TITLE_SHOWN);
 		break;
 	case ALERT_KINDS:
 		break;
@@ -163,49 +163,49 @@ void describe_line(struct writer *w, const struct alert *a, const struct message
 
 	if (describe_time(a) > 0)
 		(void)timetext_local(describe_time(a), time);
-	write_format(w, "%.19s ", time);
+	writer_format(w, "%.19s ", time);
 	if (hosts == DESCRIBE_SEVERAL_HOSTS) {
-		write_shown(w, describe_host(a, options), TITLE_SHOWN);
-		write_str(w, ": ");
+		writer_shown(w, describe_host(a, options), TITLE_SHOWN);
+		writer_str(w, ": ");
 	}
 	if (describe_shows_fields(a, options)) {
 		if (describe_is_summary(a) || is_repetition(a))
-			write_format(w, "%llu further: ", (unsigned long long)a->count);
+			writer_format(w, "%llu further: ", (unsigned long long)a->count);
 		write_who(w, a);
-		write_str(w, " by ");
-		write_shown(w, a->method, TITLE_SHOWN);
+		writer_str(w, " by ");
+		writer_shown(w, a->method, TITLE_SHOWN);
 		if (a->fingerprint.n > 0) {
-			write_str(w, " ");
-			write_shown(w, a->fingerprint, ADDRESS_SHOWN);
+			writer_str(w, " ");
+			writer_shown(w, a->fingerprint, ADDRESS_SHOWN);
 		}
 	} else {
 		describe_title(w, a, options);
 	}
-	write_str(w, "\n");
+	writer_str(w, "\n");
 }
 
 static void write_field(struct writer *w, const char *name, struct slice value)
 {
 	if (value.n == 0)
 		return;
-	write_format(w, "%s: ", name);
-	write_shown(w, value, FIELD_SHOWN);
-	write_str(w, "\n");
+	writer_format(w, "%s: ", name);
+	writer_shown(w, value, FIELD_SHOWN);
+	writer_str(w, "\n");
 }
 
 static void write_time(struct writer *w, const char *name, uint64_t usec)
 {
 	char local[TIMETEXT_MAX], utc[TIMETEXT_MAX];
 
-	write_format(w, "%s: ", name);
+	writer_format(w, "%s: ", name);
 	if (usec == 0) {
-		write_str(w, "not known\n");
+		writer_str(w, "not known\n");
 		return;
 	}
-	write_str(w, timetext_local(usec, local));
+	writer_str(w, timetext_local(usec, local));
 	if (!strstr(local, " +0000 "))
-		write_format(w, " (%s)", timetext_utc(usec, utc));
-	write_str(w, "\n");
+		writer_format(w, " (%s)", timetext_utc(usec, utc));
+	writer_str(w, "\n");
 }
 
 static void write_times(struct writer *w, const struct alert *a,
@@ -226,7 +226,7 @@ static void write_times(struct writer *w, const struct alert *a,
 	if (delay == 0)
 		return;
 	write_time(w, "mailed", options->now_usec);
-	write_format(w, "delay: %s\n", timetext_duration(delay, late));
+	writer_format(w, "delay: %s\n", timetext_duration(delay, late));
 }
 
 static void write_how(struct writer *w, const struct alert *a,
@@ -234,13 +234,13 @@ static void write_how(struct writer *w, const struct alert *a,
 {
 	write_field(w, "method", a->method);
 	if (a->fingerprint.n > 0) {
-		write_str(w, "key: ");
+		writer_str(w, "key: ");
 		if (a->key_type.n > 0) {
-			write_shown(w, a->key_type, TITLE_SHOWN);
-			write_str(w, " ");
+			writer_shown(w, a->key_type, TITLE_SHOWN);
+			writer_str(w, " ");
 		}
-		write_shown(w, a->fingerprint, FIELD_SHOWN);
-		write_str(w, "\n");
+		writer_shown(w, a->fingerprint, FIELD_SHOWN);
+		writer_str(w, "\n");
 	} else {
 		write_field(w, "key", a->key_type);
 	}
@@ -253,27 +253,27 @@ static void write_how(struct writer *w, const struct alert *a,
 /* Where it stands and what wrote it: "source: journal, sshd[4711]". */
 static void write_source(struct writer *w, const struct alert *a)
 {
-	write_str(w, "source: ");
+	writer_str(w, "source: ");
 	if (a->source.n > 0)
-		write_shown(w, a->source, FIELD_SHOWN);
+		writer_shown(w, a->source, FIELD_SHOWN);
 	else
-		write_str(w, "not known");
+		writer_str(w, "not known");
 	if (a->program.n > 0) {
-		write_str(w, ", ");
-		write_shown(w, a->program, TITLE_SHOWN);
+		writer_str(w, ", ");
+		writer_shown(w, a->program, TITLE_SHOWN);
 		if (a->pid_known)
-			write_format(w, "[%llu]", (unsigned long long)a->pid);
+			writer_format(w, "[%llu]", (unsigned long long)a->pid);
 	}
-	write_str(w, "\n");
+	writer_str(w, "\n");
 }
 
 static void write_reason(struct writer *w, const struct alert *a)
 {
 	if (a->reason.n == 0 || a->kind == ALERT_HEARTBEAT) /* its title is the reason */
 		return;
-	write_str(w, "why: ");
-	write_shown(w, a->reason, FIELD_SHOWN);
-	write_str(w, ".\n");
+	writer_str(w, "why: ");
+	writer_shown(w, a->reason, FIELD_SHOWN);
+	writer_str(w, ".\n");
 }
 
 static void write_log_line(struct writer *w, const struct alert *a,
@@ -281,12 +281,12 @@ static void write_log_line(struct writer *w, const struct alert *a,
 {
 	if (a->message.n == 0)
 		return;
-	write_str(w, "\nThe log line:\n");
+	writer_str(w, "\nThe log line:\n");
 	if (options->style == MESSAGE_FULL)
-		write_shown(w, a->message, MESSAGE_SHOWN);
+		writer_shown(w, a->message, MESSAGE_SHOWN);
 	else
-		write_str(w, "(left out, since the mail server refused the mail that had it)");
-	write_str(w, "\n");
+		writer_str(w, "(left out, since the mail server refused the mail that had it)");
+	writer_str(w, "\n");
 }
 
 static void write_permit(struct writer *w, const struct alert *a,
@@ -297,17 +297,17 @@ static void write_permit(struct writer *w, const struct alert *a,
 	if (!refusal && options->style == MESSAGE_NO_LOGS && a->cert_id.n > 0)
 		refusal = "it would name the certificate, which is log text";
 	if (refusal) {
-		write_format(w, "\nNo whitelist line is offered: %s.\n", refusal);
+		writer_format(w, "\nNo whitelist line is offered: %s.\n", refusal);
 		return;
 	}
-	write_str(w, "\nTo allow this");
+	writer_str(w, "\nTo allow this");
 	if (options->whitelist_file) {
-		write_str(w, ", add to ");
-		write_shown(w, slice_of(options->whitelist_file), FIELD_SHOWN);
+		writer_str(w, ", add to ");
+		writer_shown(w, slice_of(options->whitelist_file), FIELD_SHOWN);
 	}
-	write_str(w, ":\n");
+	writer_str(w, ":\n");
 	permit_write(w, a, slice_of(options->host));
-	write_str(w, "\n");
+	writer_str(w, "\n");
 }
 
 void describe_full(struct writer *w, const struct alert *a, const struct message_options *options)
@@ -315,33 +315,33 @@ void describe_full(struct writer *w, const struct alert *a, const struct message
 	bool claims_login = a->kind == ALERT_LOGIN || a->kind == ALERT_FORGED;
 
 	describe_title(w, a, options);
-	write_str(w, "\n\n");
+	writer_str(w, "\n\n");
 	if (describe_shows_fields(a, options)) {
 		write_field(w, "user", a->user);
 		write_field(w, "from", a->addr);
 		if (a->port_known)
-			write_format(w, "port: %u\n", (unsigned)a->port);
+			writer_format(w, "port: %u\n", (unsigned)a->port);
 	}
 	write_field(w, "host", describe_host(a, options));
 	write_times(w, a, options);
 	if (describe_is_known_login(a))
 		write_how(w, a, options);
 	if (is_repetition(a))
-		write_format(w, "logins: %llu, which the log joined in one line\n",
-			     (unsigned long long)a->count);
+		writer_format(w, "logins: %llu, which the log joined in one line\n",
+			      (unsigned long long)a->count);
 	if (a->kind == ALERT_FORGED) {
 		if (a->uid_known)
-			write_format(w, "uid: %llu\n", (unsigned long long)a->uid);
+			writer_format(w, "uid: %llu\n", (unsigned long long)a->uid);
 		if (options->style == MESSAGE_FULL)
 			write_field(w, "command", a->comm);
 	}
 	if (a->kind == ALERT_GAP && a->count > 0)
-		write_format(w, "lost: %llu\n", (unsigned long long)a->count);
+		writer_format(w, "lost: %llu\n", (unsigned long long)a->count);
 	write_reason(w, a);
 	write_source(w, a);
 	write_log_line(w, a, options);
 	if (a->cut)
-		write_str(w, "(this line was cut)\n");
+		writer_str(w, "(this line was cut)\n");
 	if (claims_login)
 		write_permit(w, a, options);
 }

@@ -4,7 +4,7 @@
 #pragma once
 
 #include "text/alert.h"
-#include "text/message/compose.h"
+#include "text/message/options.h"
 #include "text/message/writer.h"
 
 /* What was told of how many logins or records: never 0. */

@@ -67,9 +67,9 @@ static void write_field(struct writer *w, const char *key, struct slice value)
 	for (size_t i = 0; i < value.n; i++)
 		if (value.p[i] == ' ' || value.p[i] == ',' || value.p[i] == '#')
 			quote = "\"";
-	write_format(w, " %s=%s", key, quote);
-	write_shown(w, value, SIZE_MAX);
-	write_str(w, quote);
+	writer_format(w, " %s=%s", key, quote);
+	writer_shown(w, value, SIZE_MAX);
+	writer_str(w, quote);
 }
 
 static struct slice without_zone(struct slice addr)
@@ -81,7 +81,7 @@ static struct slice without_zone(struct slice addr)
 
 void permit_write(struct writer *w, const struct alert *a, struct slice local_host)
 {
-	write_str(w, "allow");
+	writer_str(w, "allow");
 	write_field(w, "user", a->user);
 	write_field(w, "from", without_zone(a->addr));
 	/* A cut message may have lost its end: no rule allows it by what stands there. */

@@ -4,10 +4,10 @@
  */
 #pragma once
 
-#include "text/message/compose.h"
+#include "text/message/options.h"
 #include "text/message/tally.h"
 
-struct mail {
+struct summary {
 	const struct alert *alerts;
 	size_t n;
 	const struct message_options *options;
@@ -17,18 +17,18 @@ struct mail {
 	uint64_t delay;		       /* of the oldest; 0: none */
 };
 
-/* Points to what it is given; mail_done(), after a failure too. -ENOMEM. */
-int mail_init(struct mail *m, const struct alert *alerts, size_t n,
-	      const struct message_options *options);
-void mail_done(struct mail *m);
-#define AUTO_MAIL CLEANUP(mail_done)
+/* Points to what it is given; summary_done(), after a failure too. -ENOMEM. */
+int summary_init(struct summary *s, const struct alert *alerts, size_t n,
+		 const struct message_options *options);
+void summary_done(struct summary *s);
+#define AUTO_SUMMARY CLEANUP(summary_done)
 
 /* Fields of an alert, absent where they are not known as facts; @options is a message_options. */
-struct slice mail_user(const struct alert *a, const void *options);
-struct slice mail_address(const struct alert *a, const void *options);
-struct slice mail_method(const struct alert *a, const void *options);
-struct slice mail_key(const struct alert *a, const void *options);
-struct slice mail_host(const struct alert *a, const void *options);
+struct slice summary_user(const struct alert *a, const void *options);
+struct slice summary_address(const struct alert *a, const void *options);
+struct slice summary_method(const struct alert *a, const void *options);
+struct slice summary_key(const struct alert *a, const void *options);
+struct slice summary_host(const struct alert *a, const void *options);
 
 /* The value that all alerts have in common; absent where they differ, or one has none. */
-struct slice mail_common(const struct mail *m, tally_field field);
+struct slice summary_common(const struct summary *s, tally_field field);

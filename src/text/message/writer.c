@@ -7,13 +7,13 @@
 
 #include "text/display.h"
 
-void write_str(struct writer *w, const char *s)
+void writer_str(struct writer *w, const char *s)
 {
 	if (w->error == 0)
 		w->error = buffer_append_str(w->to, s);
 }
 
-void write_format(struct writer *w, const char *format, ...)
+void writer_format(struct writer *w, const char *format, ...)
 {
 	char *text = NULL;
 	va_list ap;
@@ -29,7 +29,7 @@ void write_format(struct writer *w, const char *format, ...)
 		free(text);
 }
 
-void write_shown(struct writer *w, struct slice s, size_t limit)
+void writer_shown(struct writer *w, struct slice s, size_t limit)
 {
 	size_t begin = w->to->len;
 
@@ -42,14 +42,14 @@ void write_shown(struct writer *w, struct slice s, size_t limit)
 		w->error = display_append(w->to, c);
 		if (w->error == 0 && w->to->len - begin > limit) {
 			w->to->len = before;
-			write_str(w, "...");
+			writer_str(w, "...");
 			return;
 		}
 		at += c.n;
 	}
 }
 
-void write_count(struct writer *w, uint64_t n, const char *singular)
+void writer_count(struct writer *w, uint64_t n, const char *singular)
 {
-	write_format(w, "%llu %s%s", (unsigned long long)n, singular, n == 1 ? "" : "s");
+	writer_format(w, "%llu %s%s", (unsigned long long)n, singular, n == 1 ? "" : "s");
 }

@@ -14,11 +14,11 @@ struct writer {
 	int error; /* 0, -ENOMEM, -E2BIG */
 };
 
-void write_str(struct writer *w, const char *s);
-void write_format(struct writer *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void writer_str(struct writer *w, const char *s);
+void writer_format(struct writer *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Writes @s by display_append(); beyond about @limit bytes of what that gives, "..." stands. */
-void write_shown(struct writer *w, struct slice s, size_t limit);
+void writer_shown(struct writer *w, struct slice s, size_t limit);
 
 /* Writes "1 user", "2 users": @singular, with an "s" for any other number than 1. */
-void write_count(struct writer *w, uint64_t n, const char *singular);
+void writer_count(struct writer *w, uint64_t n, const char *singular);

@@ -1,4 +1,4 @@
-/* What the sender has done: exceptions, repeats, and the file's text there and back. */
+/* What the sender has done: held, repeats, and the file's text there and back. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,6 +11,7 @@
 
 #include "base/cleanup.h"
 #include "store/delivery.h"
+#include "store/delivery_file.h"
 
 static struct delivery_destination *one(struct delivery **d)
 {
@@ -26,17 +27,17 @@ static struct delivery_destination *one(struct delivery **d)
 static void except(struct delivery_destination *dest, enum delivery_state state, uint64_t first,
 		   uint64_t last, const char *rcpt)
 {
-	struct delivery_exception x = {.state = state,
-				       .class = DELIVERY_LOGIN,
-				       .first = first,
-				       .last = last,
-				       .tries = 2,
-				       .waited_usec = 30,
-				       .last_try_usec = 100,
-				       .next_try_usec = 200,
-				       .rcpt = (char *)rcpt};
+	struct delivery_held x = {.state = state,
+				  .class = DELIVERY_LOGIN,
+				  .first = first,
+				  .last = last,
+				  .tries = 2,
+				  .waited_usec = 30,
+				  .last_try_usec = 100,
+				  .next_try_usec = 200,
+				  .rcpt = (char *)rcpt};
 
-	assert_int_equal(delivery_except(dest, &x), 0);
+	assert_int_equal(delivery_hold(dest, &x), 0);
 }
 
 static void assert_ranges(const struct delivery_destination *dest, const char *expected)
@@ -45,10 +46,10 @@ static void assert_ranges(const struct delivery_destination *dest, const char *e
 	int n = 0;
 
 	text[0] = '\0';
-	for (size_t i = 0; i < dest->n_exceptions; i++)
+	for (size_t i = 0; i < dest->n_held; i++)
 		n += snprintf(text + n, sizeof(text) - (size_t)n, "%llu-%llu ",
-			      (unsigned long long)dest->exceptions[i].first,
-			      (unsigned long long)dest->exceptions[i].last);
+			      (unsigned long long)dest->held[i].first,
+			      (unsigned long long)dest->held[i].last);
 	assert_string_equal(text, expected);
 }
 
@@ -60,9 +61,9 @@ static struct delivery *full(void)
 
 	dest = one(&d);
 	(void)snprintf(d->ledger_id, sizeof(d->ledger_id), "0123456789abcdef0123456789abcdef");
-	dest->lanes[DELIVERY_LOGIN] = (struct delivery_lane){1, 2, 3, 4, 5, 6};
-	dest->lanes[DELIVERY_FORGED] = (struct delivery_lane){UINT64_MAX, 0, 0, 0, 0, 0};
-	dest->lanes[DELIVERY_ASIDE] = (struct delivery_lane){0, 9, 8, 7, 6, 5};
+	dest->queues[DELIVERY_LOGIN] = (struct delivery_queue){1, 2, 3, 4, 5, 6};
+	dest->queues[DELIVERY_FORGED] = (struct delivery_queue){UINT64_MAX, 0, 0, 0, 0, 0};
+	dest->queues[DELIVERY_RETRY] = (struct delivery_queue){0, 9, 8, 7, 6, 5};
 	except(dest, DELIVERY_REFUSED, 3, 5, NULL);
 	except(dest, DELIVERY_GIVEN_UP, 1, 1, NULL);
 	except(dest, DELIVERY_DEFERRED, 3, 5, "\"a b\"@example.net");
@@ -75,7 +76,7 @@ static struct delivery *full(void)
 		p->last_seq = i + 2;
 	}
 	assert_int_equal(delivery_drop(dest, DELIVERY_LOGIN, 9), 0);
-	dest->untold = 7;
+	dest->unreported = 7;
 	(void)snprintf(dest->reply, sizeof(dest->reply), "250 ok=\\x");
 	(void)snprintf(dest->mailed, sizeof(dest->mailed), "<a@b>");
 	(void)snprintf(dest->failure, sizeof(dest->failure), "line\nbreak");
@@ -97,16 +98,16 @@ static void text_comes_back_the_same(void **state)
 	assert_memory_equal(text.data, again.data, text.len);
 	assert_int_equal(back->n_destinations, 2);
 	dest = &back->destinations[0];
-	assert_memory_equal(dest->lanes, d->destinations[0].lanes, sizeof(dest->lanes));
+	assert_memory_equal(dest->queues, d->destinations[0].queues, sizeof(dest->queues));
 	assert_int_equal(dest->n_repeats, 40);
 	assert_memory_equal(dest->repeats, d->destinations[0].repeats, 40 * sizeof(*dest->repeats));
-	assert_int_equal(dest->n_exceptions, 3);
-	assert_int_equal(dest->exceptions[2].state, DELIVERY_DEFERRED);
-	assert_string_equal(dest->exceptions[2].rcpt, "\"a b\"@example.net");
+	assert_int_equal(dest->n_held, 3);
+	assert_int_equal(dest->held[2].state, DELIVERY_DEFERRED);
+	assert_string_equal(dest->held[2].rcpt, "\"a b\"@example.net");
 	assert_int_equal(dest->n_dropped, 1);
 	assert_true(delivery_is_dropped(dest, DELIVERY_LOGIN, 9));
-	assert_null(dest->exceptions[0].rcpt);
-	assert_int_equal(dest->exceptions[0].next_try_usec, 200);
+	assert_null(dest->held[0].rcpt);
+	assert_int_equal(dest->held[0].next_try_usec, 200);
 	assert_string_equal(dest->failure, "line\nbreak");
 	assert_string_equal(back->destinations[1].name, "night \"shift\"\n=x");
 }
@@ -193,21 +194,21 @@ static void joined_exceptions_keep_the_shorter_wait(void **state)
 {
 	AUTO_DELIVERY struct delivery *d = NULL;
 	struct delivery_destination *dest = one(&d);
-	struct delivery_exception x = {.state = DELIVERY_REFUSED,
-				       .first = 3,
-				       .last = 3,
-				       .tries = 9,
-				       .waited_usec = 10,
-				       .last_try_usec = 150,
-				       .next_try_usec = 300};
+	struct delivery_held x = {.state = DELIVERY_REFUSED,
+				  .first = 3,
+				  .last = 3,
+				  .tries = 9,
+				  .waited_usec = 10,
+				  .last_try_usec = 150,
+				  .next_try_usec = 300};
 
 	(void)state;
 	except(dest, DELIVERY_REFUSED, 2, 2, NULL);
-	assert_int_equal(delivery_except(dest, &x), 0);
-	assert_int_equal(dest->n_exceptions, 1);
-	assert_int_equal(dest->exceptions[0].tries, 2);
-	assert_int_equal(dest->exceptions[0].waited_usec, 10);
-	assert_int_equal(dest->exceptions[0].next_try_usec, 200);
+	assert_int_equal(delivery_hold(dest, &x), 0);
+	assert_int_equal(dest->n_held, 1);
+	assert_int_equal(dest->held[0].tries, 2);
+	assert_int_equal(dest->held[0].waited_usec, 10);
+	assert_int_equal(dest->held[0].next_try_usec, 200);
 }
 
 static void unexcept_cuts_at_both_ends_and_in_the_middle(void **state)
@@ -217,21 +218,21 @@ static void unexcept_cuts_at_both_ends_and_in_the_middle(void **state)
 
 	(void)state;
 	except(dest, DELIVERY_REFUSED, 10, 20, "a@b");
-	assert_int_equal(delivery_unexcept(dest, DELIVERY_LOGIN, NULL, 1, 100), 0);
-	assert_int_equal(delivery_unexcept(dest, DELIVERY_FORGED, "a@b", 1, 100), 0);
-	assert_int_equal(delivery_unexcept(dest, DELIVERY_LOGIN, "a@c", 1, 100), 0);
-	assert_int_equal(delivery_unexcept(dest, DELIVERY_LOGIN, "a@b", 21, 100), 0);
+	assert_int_equal(delivery_release(dest, DELIVERY_LOGIN, NULL, 1, 100), 0);
+	assert_int_equal(delivery_release(dest, DELIVERY_FORGED, "a@b", 1, 100), 0);
+	assert_int_equal(delivery_release(dest, DELIVERY_LOGIN, "a@c", 1, 100), 0);
+	assert_int_equal(delivery_release(dest, DELIVERY_LOGIN, "a@b", 21, 100), 0);
 	assert_ranges(dest, "10-20 ");
-	assert_int_equal(delivery_unexcept(dest, DELIVERY_LOGIN, "a@b", 1, 10), 0);
+	assert_int_equal(delivery_release(dest, DELIVERY_LOGIN, "a@b", 1, 10), 0);
 	assert_ranges(dest, "11-20 ");
-	assert_int_equal(delivery_unexcept(dest, DELIVERY_LOGIN, "a@b", 20, 20), 0);
+	assert_int_equal(delivery_release(dest, DELIVERY_LOGIN, "a@b", 20, 20), 0);
 	assert_ranges(dest, "11-19 ");
-	assert_int_equal(delivery_unexcept(dest, DELIVERY_LOGIN, "a@b", 14, 15), 0);
+	assert_int_equal(delivery_release(dest, DELIVERY_LOGIN, "a@b", 14, 15), 0);
 	assert_ranges(dest, "11-13 16-19 ");
-	assert_string_equal(dest->exceptions[1].rcpt, "a@b");
-	assert_int_equal(delivery_unexcept(dest, DELIVERY_LOGIN, "a@b", 12, 17), 0);
+	assert_string_equal(dest->held[1].rcpt, "a@b");
+	assert_int_equal(delivery_release(dest, DELIVERY_LOGIN, "a@b", 12, 17), 0);
 	assert_ranges(dest, "11-11 18-19 ");
-	assert_int_equal(delivery_unexcept(dest, DELIVERY_LOGIN, "a@b", 11, 19), 0);
+	assert_int_equal(delivery_release(dest, DELIVERY_LOGIN, "a@b", 11, 19), 0);
 	assert_ranges(dest, "");
 }
 
@@ -241,7 +242,7 @@ static void the_least_good_state_counts(void **state)
 	struct delivery_destination *dest = one(&d);
 
 	(void)state;
-	dest->lanes[DELIVERY_LOGIN].mark = 5;
+	dest->queues[DELIVERY_LOGIN].done_up_to = 5;
 	assert_int_equal(delivery_state_of(dest, ALERT_LOGIN, 5), DELIVERY_DONE);
 	assert_int_equal(delivery_state_of(dest, ALERT_GAP, 6), DELIVERY_WAITING);
 	assert_int_equal(delivery_state_of(dest, ALERT_FORGED, 1), DELIVERY_WAITING);
@@ -261,9 +262,9 @@ static void settled_only_when_nothing_is_needed_any_more(void **state)
 	(void)state;
 	assert_true(delivery_settled(d, 0));
 	assert_false(delivery_settled(d, 1));
-	dest->lanes[DELIVERY_LOGIN].mark = 1;
+	dest->queues[DELIVERY_LOGIN].done_up_to = 1;
 	assert_false(delivery_settled(d, 1));
-	dest->lanes[DELIVERY_FORGED].mark = 1;
+	dest->queues[DELIVERY_FORGED].done_up_to = 1;
 	assert_true(delivery_settled(d, 1));
 	except(dest, DELIVERY_GIVEN_UP, 1, 1, NULL);
 	assert_true(delivery_settled(d, 1));
@@ -379,7 +380,7 @@ static void saved_file_is_loaded_and_a_torn_one_is_damaged(void **state)
 	assert_int_equal(delivery_load(dirfd, &back, &err), DELIVERY_E_NONE);
 	assert_int_equal(delivery_save(dirfd, d), 0);
 	assert_int_equal(delivery_load(dirfd, &back, &err), 0);
-	assert_int_equal(back->destinations[0].untold, 7);
+	assert_int_equal(back->destinations[0].unreported, 7);
 	fd = openat(dirfd, DELIVERY_FILE, O_WRONLY | O_CLOEXEC);
 	assert_int_equal(ftruncate(fd, 30), 0);
 	assert_int_equal(delivery_load(dirfd, &none, &err), DELIVERY_E_DAMAGED);
@@ -394,7 +395,7 @@ static void a_dropped_alert_waits_no_more_and_is_forgotten_behind_the_mark(void 
 	struct delivery_destination *dest = one(&d);
 
 	(void)state;
-	dest->lanes[DELIVERY_LOGIN].mark = 4;
+	dest->queues[DELIVERY_LOGIN].done_up_to = 4;
 	assert_int_equal(delivery_drop(dest, DELIVERY_LOGIN, 4), 0);
 	assert_int_equal(dest->n_dropped, 0);
 	assert_int_equal(delivery_drop(dest, DELIVERY_LOGIN, 5), 0);
@@ -408,7 +409,7 @@ static void a_dropped_alert_waits_no_more_and_is_forgotten_behind_the_mark(void 
 	assert_int_equal(delivery_state_of(dest, ALERT_FORGED, 1), DELIVERY_DONE);
 	delivery_drop_expire(dest);
 	assert_int_equal(dest->n_dropped, 3);
-	dest->lanes[DELIVERY_LOGIN].mark = 6;
+	dest->queues[DELIVERY_LOGIN].done_up_to = 6;
 	delivery_drop_expire(dest);
 	assert_int_equal(dest->n_dropped, 2);
 	assert_false(delivery_is_dropped(dest, DELIVERY_LOGIN, 5));
@@ -421,7 +422,7 @@ static void dropping_takes_one_alert_out_of_all_exceptions(void **state)
 	struct delivery_destination *dest = one(&d);
 
 	(void)state;
-	dest->lanes[DELIVERY_LOGIN].mark = 9;
+	dest->queues[DELIVERY_LOGIN].done_up_to = 9;
 	except(dest, DELIVERY_REFUSED, 1, 3, "a@b");
 	except(dest, DELIVERY_DEFERRED, 2, 2, NULL);
 	except(dest, DELIVERY_GIVEN_UP, 2, 5, "c@d");
@@ -431,7 +432,7 @@ static void dropping_takes_one_alert_out_of_all_exceptions(void **state)
 	assert_int_equal(delivery_state_of(dest, ALERT_LOGIN, 2), DELIVERY_DONE);
 	assert_int_equal(delivery_state_of(dest, ALERT_LOGIN, 1), DELIVERY_REFUSED);
 	assert_int_equal(delivery_state_of(dest, ALERT_LOGIN, 3), DELIVERY_GIVEN_UP);
-	assert_int_equal(dest->n_exceptions, 3);
+	assert_int_equal(dest->n_held, 3);
 }
 
 static void only_what_was_given_up_is_taken_back(void **state)
@@ -440,7 +441,7 @@ static void only_what_was_given_up_is_taken_back(void **state)
 	struct delivery_destination *dest = one(&d);
 
 	(void)state;
-	dest->lanes[DELIVERY_LOGIN].mark = 9;
+	dest->queues[DELIVERY_LOGIN].done_up_to = 9;
 	except(dest, DELIVERY_GIVEN_UP, 1, 3, NULL);
 	except(dest, DELIVERY_GIVEN_UP, 2, 2, "a@b");
 	except(dest, DELIVERY_REFUSED, 2, 4, "c@d");
@@ -451,8 +452,8 @@ static void only_what_was_given_up_is_taken_back(void **state)
 	assert_int_equal(delivery_state_of(dest, ALERT_LOGIN, 2), DELIVERY_REFUSED);
 	assert_int_equal(delivery_state_of(dest, ALERT_LOGIN, 1), DELIVERY_GIVEN_UP);
 	assert_int_equal(delivery_state_of(dest, ALERT_LOGIN, 3), DELIVERY_GIVEN_UP);
-	for (size_t i = 0; i < dest->n_exceptions; i++) {
-		const struct delivery_exception *x = &dest->exceptions[i];
+	for (size_t i = 0; i < dest->n_held; i++) {
+		const struct delivery_held *x = &dest->held[i];
 
 		if (x->state != DELIVERY_DEFERRED)
 			continue;
@@ -462,7 +463,7 @@ static void only_what_was_given_up_is_taken_back(void **state)
 		assert_int_equal(x->waited_usec, 0);
 		assert_int_equal(x->next_try_usec, 700);
 	}
-	assert_int_equal(dest->n_exceptions, 5);
+	assert_int_equal(dest->n_held, 5);
 }
 
 int main(void)

@@ -89,7 +89,7 @@ static void a_request_is_listed_until_it_is_answered(void **state)
 	assert_int_equal(request_make(dirfd, &drop), 0);
 	assert_int_equal(request_make(dirfd, &drop), 0);
 	assert_true(request_waits(dirfd, &drop));
-	assert_int_equal(request_take_answer(dirfd, &drop, &done, &text), -ENOENT);
+	assert_int_equal(request_read_answer(dirfd, &drop, &done, &text), -ENOENT);
 	assert_int_equal(request_list(dirfd, NOW, &list, &n), 0);
 	assert_int_equal(n, 1);
 	assert_int_equal(list[0].kind, REQUEST_DROP);
@@ -98,10 +98,10 @@ static void a_request_is_listed_until_it_is_answered(void **state)
 
 	assert_int_equal(request_answer(dirfd, &drop, false, "1 no"), 0);
 	assert_false(request_waits(dirfd, &drop));
-	assert_int_equal(request_take_answer(dirfd, &drop, &done, &text), 0);
+	assert_int_equal(request_read_answer(dirfd, &drop, &done, &text), 0);
 	assert_false(done);
 	assert_string_equal(buffer_cstr(&text), "1 no");
-	assert_int_equal(request_take_answer(dirfd, &drop, &done, &text), -ENOENT);
+	assert_int_equal(request_read_answer(dirfd, &drop, &done, &text), -ENOENT);
 	assert_int_equal(unlinkat(dirfd, "request.drop.x", 0), 0);
 	assert_int_equal(rmdir(path), 0);
 }
@@ -118,9 +118,9 @@ static void an_earlier_answer_is_not_taken_for_the_next_one(void **state)
 	assert_int_equal(request_make(dirfd, &drop), 0);
 	assert_int_equal(request_answer(dirfd, &drop, true, "old"), 0);
 	assert_int_equal(request_make(dirfd, &drop), 0);
-	assert_int_equal(request_take_answer(dirfd, &drop, &done, &text), -ENOENT);
+	assert_int_equal(request_read_answer(dirfd, &drop, &done, &text), -ENOENT);
 	assert_int_equal(request_answer(dirfd, &drop, true, "new"), 0);
-	assert_int_equal(request_take_answer(dirfd, &drop, &done, &text), 0);
+	assert_int_equal(request_read_answer(dirfd, &drop, &done, &text), 0);
 	assert_true(done);
 	assert_string_equal(buffer_cstr(&text), "new");
 	assert_int_equal(rmdir(path), 0);

@@ -1,15 +1,15 @@
 /* Rotations that were compressed before they were read, by the real programs. */
-#include "source/logfile/file_id.h"
+#include "source/logfile/segments.h"
 #include "source/logfile/unpack.h"
 #include "tests/unit/logfile_fixture.h"
 
 static const struct packer {
 	const char *program, *ending;
-	enum packing packing;
+	enum compression compression;
 } packers[] = {
-	{"gzip", ".gz", PACKING_GZIP},
-	{"xz", ".xz", PACKING_XZ},
-	{"zstd", ".zst", PACKING_ZSTD},
+	{"gzip", ".gz", COMPRESSION_GZIP},
+	{"xz", ".xz", COMPRESSION_XZ},
+	{"zstd", ".zst", COMPRESSION_ZSTD},
 };
 
 #define FOR_EACH_PACKER(p) for (const struct packer *p = packers; p < packers + 3; p++)
@@ -42,7 +42,7 @@ static void keep(char ret[POSITION_SIZE], const char *position)
 	memcpy(ret, position, size);
 }
 
-static void empty_directory(struct place_of_test *t)
+static void empty_directory(struct scene *t)
 {
 	run("rm -f %s/*", t->dir);
 }
@@ -71,7 +71,7 @@ static void write_login_at(const char *path, const char *user, unsigned sec)
 }
 
 /* Reads what is there, and expects it to end with a gap that says all of @words. */
-static void assert_gap(struct place_of_test *t, const char *name, const char *words)
+static void assert_gap(struct scene *t, const char *name, const char *words)
 {
 	struct record r;
 
@@ -89,7 +89,7 @@ static void assert_gap(struct place_of_test *t, const char *name, const char *wo
 
 static void unpack_gives_what_was_packed_and_skips(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	char text[64];
 
 	FOR_EACH_PACKER(p)
@@ -103,19 +103,19 @@ static void unpack_gives_what_was_packed_and_skips(void **state)
 		pack(p, path);
 		(void)snprintf(packed, sizeof(packed), "%s%s", path, p->ending);
 		fd = open(packed, O_RDONLY | O_CLOEXEC);
-		assert_int_equal(packing_of(fd, "any"), p->packing);
+		assert_int_equal(compression_of(fd, "any"), p->compression);
 		for (unsigned i = 0; i < 2; i++) {
-			unpack_start(&u, p->packing, fd, unpack_directories);
+			unpack_start(&u, p->compression, fd, unpack_directories);
 			unpack_skip(&u, 10);
 			assert_int_equal(unpack_read(&u, text, sizeof(text)), 6);
 			assert_memory_equal(text, "abcdef", 6);
 			assert_int_equal(unpack_end(&u), 0);
 			assert_int_equal(unpack_end(&u), 0);
 		}
-		unpack_start(&u, p->packing, fd, unpack_directories);
+		unpack_start(&u, p->compression, fd, unpack_directories);
 		unpack_skip(&u, 17);
 		assert_int_equal(unpack_end(&u), UNPACK_E_SHORT);
-		unpack_start(&u, p->packing, fd, unpack_directories);
+		unpack_start(&u, p->compression, fd, unpack_directories);
 		unpack_stop(&u);
 		assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
 		assert_int_equal(close(fd), 0);
@@ -125,7 +125,7 @@ static void unpack_gives_what_was_packed_and_skips(void **state)
 static void unpack_tells_what_is_damaged_and_what_is_missing(void **state)
 {
 	const char *const nowhere[] = {"/nonexistent", "/proc", NULL};
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	char text[64];
 
 	FOR_EACH_PACKER(p)
@@ -140,13 +140,13 @@ static void unpack_tells_what_is_damaged_and_what_is_missing(void **state)
 		(void)snprintf(packed, sizeof(packed), "%s%s", path, p->ending);
 		run("truncate -s -3 %s", packed);
 		fd = open(packed, O_RDONLY | O_CLOEXEC);
-		unpack_start(&u, p->packing, fd, unpack_directories);
+		unpack_start(&u, p->compression, fd, unpack_directories);
 		(void)unpack_read(&u, text, sizeof(text));
 		assert_int_equal(unpack_end(&u), UNPACK_E_DAMAGED);
-		unpack_start(&u, p->packing, fd, nowhere);
+		unpack_start(&u, p->compression, fd, nowhere);
 		assert_int_equal(unpack_read(&u, text, sizeof(text)), 0);
 		assert_int_equal(unpack_end(&u), UNPACK_E_MISSING);
-		unpack_start(&u, PACKING_OTHER, fd, unpack_directories);
+		unpack_start(&u, COMPRESSION_OTHER, fd, unpack_directories);
 		assert_int_equal(unpack_read(&u, text, sizeof(text)), 0);
 		assert_int_equal(unpack_end(&u), UNPACK_E_MISSING);
 		assert_int_equal(close(fd), 0);
@@ -155,7 +155,7 @@ static void unpack_tells_what_is_damaged_and_what_is_missing(void **state)
 
 static void a_program_inherits_three_descriptors_and_no_signals(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	const char *const here[] = {"/nonexistent", t->dir, NULL};
 	struct unpack u = UNPACK_INIT;
 	sigset_t all, before;
@@ -175,11 +175,11 @@ static void a_program_inherits_three_descriptors_and_no_signals(void **state)
 		(void)fcntl(other, F_SETFD, FD_CLOEXEC); /* whatever the test itself was given */
 	(void)sigfillset(&all);
 	(void)sigprocmask(SIG_SETMASK, &all, &before);
-	(void)signal(SIGINT, SIG_DFL); /* ignored where a shell put the test into the background */
-	(void)signal(SIGQUIT, SIG_DFL);
+	(void)signal(SIGHUP, SIG_IGN);
 	(void)signal(SIGPIPE, SIG_IGN);
-	unpack_start(&u, PACKING_GZIP, fd, here);
+	unpack_start(&u, COMPRESSION_GZIP, fd, here);
 	(void)sigprocmask(SIG_SETMASK, &before, NULL);
+	(void)signal(SIGHUP, SIG_DFL);
 	(void)signal(SIGPIPE, SIG_DFL);
 	(void)unpack_read(&u, text, sizeof(text) - 1);
 	/* The shell itself has its script open, and the directory that it lists. */
@@ -194,7 +194,7 @@ static void a_program_inherits_three_descriptors_and_no_signals(void **state)
 
 static void the_rest_of_a_file_that_was_compressed_is_read(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	char position[POSITION_SIZE];
 
 	FOR_EACH_PACKER(p)
@@ -223,7 +223,7 @@ static void the_rest_of_a_file_that_was_compressed_is_read(void **state)
 static void a_restart_within_compressed_rotations_goes_on_there(void **state)
 {
 	static const char *const users[] = {"u2", "u3", "u4", "u5", "u6", "u7"};
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	char position[7][POSITION_SIZE], identity[7][128], *path;
 	struct record r;
 
@@ -267,7 +267,7 @@ static void a_restart_within_compressed_rotations_goes_on_there(void **state)
 
 static void a_repetition_in_a_compressed_file_counts(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	char position[POSITION_SIZE];
 	struct record r;
 
@@ -289,7 +289,7 @@ static void a_repetition_in_a_compressed_file_counts(void **state)
 /* As copytruncate with compress leaves it. */
 static void the_rest_of_a_compressed_copy_of_what_was_truncated_is_read(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 
 	write_filler(t->log, 20);
 	write_login(t->log, "u1");
@@ -305,7 +305,7 @@ static void the_rest_of_a_compressed_copy_of_what_was_truncated_is_read(void **s
 /* What was read between the copying and the truncation is not lost. */
 static void a_compressed_copy_that_is_too_short_tells_no_gap(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 
 	write_filler(t->log, 20);
 	write_login(t->log, "u1");
@@ -321,7 +321,7 @@ static void a_compressed_copy_that_is_too_short_tells_no_gap(void **state)
 
 static void a_record_has_the_same_identity_after_compression(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	char identity[128], position[POSITION_SIZE];
 	struct record r;
 
@@ -347,7 +347,7 @@ static void a_record_has_the_same_identity_after_compression(void **state)
 
 static void lines_that_differ_have_another_identity_in_files_that_begin_alike(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	char identity[2][128];
 	struct record r;
 
@@ -366,7 +366,7 @@ static void lines_that_differ_have_another_identity_in_files_that_begin_alike(vo
 
 static void a_file_that_is_being_compressed_is_read_once(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	char position[POSITION_SIZE];
 
 	write_filler(t->log, 20);
@@ -393,7 +393,7 @@ static void a_file_that_is_being_compressed_is_read_once(void **state)
 
 static void a_plain_file_of_another_time_hides_no_compressed_one(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	char position[POSITION_SIZE];
 
 	write_login(name(t, "auth.log.1"), "no");
@@ -410,7 +410,7 @@ static void a_plain_file_of_another_time_hides_no_compressed_one(void **state)
 
 static void a_queued_file_that_is_compressed_meanwhile_is_read_once(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	char position[POSITION_SIZE];
 
 	write_filler(t->log, 20);
@@ -434,7 +434,7 @@ static void a_queued_file_that_is_compressed_meanwhile_is_read_once(void **state
 
 static void following_reads_compressed_rotations_between(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 
 	write_filler(t->log, 20);
 	start(t, NULL, true);
@@ -452,7 +452,7 @@ static void following_reads_compressed_rotations_between(void **state)
 
 static void the_end_of_a_compressed_file_is_no_line_s_end_but_its_own(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	char position[POSITION_SIZE], line[512];
 
 	write_filler(t->log, 20);
@@ -474,7 +474,7 @@ static void the_end_of_a_compressed_file_is_no_line_s_end_but_its_own(void **sta
 
 static void a_damaged_file_counts_as_far_as_it_goes_and_tells_a_gap(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	char position[POSITION_SIZE], identity[2][128];
 	struct record r;
 
@@ -506,7 +506,7 @@ static void a_damaged_file_counts_as_far_as_it_goes_and_tells_a_gap(void **state
 
 static void an_unknown_compression_tells_one_gap_that_names_the_file(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	char position[POSITION_SIZE];
 
 	write_login(t->log, "u1");
@@ -525,7 +525,7 @@ static void an_unknown_compression_tells_one_gap_that_names_the_file(void **stat
 
 static void rotations_that_were_read_are_left_alone(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	const char *position;
 
 	write_text(name(t, "auth.log.1.gz"), "no gzip file at all");
@@ -541,12 +541,12 @@ static void rotations_that_were_read_are_left_alone(void **state)
 
 static void more_rotations_than_are_queued_tell_a_gap(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	char position[POSITION_SIZE], file[32];
 
 	write_login(t->log, "u1");
 	keep(position, read_and_stop(t, "u1"));
-	for (int i = 0; i <= PLACE_ROTATIONS_MAX; i++) {
+	for (int i = 0; i <= ROTATIONS_MAX; i++) {
 		(void)snprintf(file, sizeof(file), "auth.log.%d", i);
 		write_text(name(t, file), "nothing of interest\n");
 		set_written(name(t, file), 10 + i);
@@ -564,7 +564,7 @@ static void more_rotations_than_are_queued_tell_a_gap(void **state)
 	assert_int_equal(truncate(name(t, "moved"), 0), 0);
 	start(t, position, false);
 	assert_gap(t, "/auth.log only", "newest 200");
-	assert_gap(t, "/auth.log is gone", "not read to its end");
+	assert_gap(t, "/auth.log no longer exists", "not read to its end");
 	assert_reads(t, "u2");
 	assert_int_equal(rename(name(t, "moved"), name(t, "auth.log.old")), 0);
 }
@@ -573,7 +573,7 @@ static void more_rotations_than_are_queued_tell_a_gap(void **state)
 
 static void a_compressed_file_is_read_whole(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 
 	FOR_EACH_PACKER(p)
 	{
@@ -588,8 +588,7 @@ static void a_compressed_file_is_read_whole(void **state)
 	}
 }
 
-static void assert_refused(struct place_of_test *t, const struct source_options *o,
-			   const char *words)
+static void assert_refused(struct scene *t, const struct source_options *o, const char *words)
 {
 	struct error err = {0};
 
@@ -600,7 +599,7 @@ static void assert_refused(struct place_of_test *t, const struct source_options 
 
 static void a_compressed_file_is_never_followed_nor_read_as_it_is(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	struct source_options once = options_of(NULL, false), follow = options_of(NULL, true);
 	int fd, standard_input;
 

@@ -1,4 +1,6 @@
 /* A log file that is followed while it is renamed, truncated, removed and made again. */
+#include <dirent.h>
+
 #include "tests/unit/logfile_fixture.h"
 
 #include <sched.h>
@@ -7,7 +9,7 @@
 
 static void a_rename_is_followed(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 
 	write_login(t->log, "u1");
 	start(t, NULL, true);
@@ -44,7 +46,7 @@ static void a_rename_is_followed(void **state)
 
 static void rotations_between_two_looks_are_read_in_order(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 
 	write_login(t->log, "u1");
 	start(t, NULL, true);
@@ -66,7 +68,7 @@ static void rotations_between_two_looks_are_read_in_order(void **state)
 
 static void a_copytruncate_is_followed(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	char command[400];
 
 	write_login(t->log, "u1");
@@ -95,7 +97,7 @@ static void a_copytruncate_is_followed(void **state)
 
 static void copies_made_between_two_looks_are_read(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	char command[400];
 
 	/* Empty at the last look, so that nothing of it is known. */
@@ -119,7 +121,7 @@ static void copies_made_between_two_looks_are_read(void **state)
 }
 
 /* Reads the first block only: as much as one line. */
-static void open_in_blocks(struct place_of_test *t, bool follow, const char *first)
+static void open_in_blocks(struct scene *t, bool follow, const char *first)
 {
 	struct source_options o = options_of(NULL, follow);
 	struct error err;
@@ -133,7 +135,7 @@ static void open_in_blocks(struct place_of_test *t, bool follow, const char *fir
 	assert_non_null(memmem(r.message.p, r.message.n, first, strlen(first)));
 }
 
-static void copy_and_truncate(struct place_of_test *t, const char *copy)
+static void copy_and_truncate(struct scene *t, const char *copy)
 {
 	char command[400];
 
@@ -144,7 +146,7 @@ static void copy_and_truncate(struct place_of_test *t, const char *copy)
 
 static void a_truncation_between_two_blocks_is_seen(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 
 	for (int follow = 0; follow < 2; follow++) {
 		for (int copied = 0; copied < 2; copied++) {
@@ -169,7 +171,7 @@ static void a_truncation_between_two_blocks_is_seen(void **state)
 
 static void a_truncation_at_the_end_of_a_scan_is_seen(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 
 	write_login(t->log, "u1-which-is-longer");
 	open_in_blocks(t, false, "u1-which-is-longer");
@@ -180,7 +182,7 @@ static void a_truncation_at_the_end_of_a_scan_is_seen(void **state)
 
 static void two_truncations_between_two_blocks_are_read_from_both_copies(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 
 	write_login(t->log, "u1");
 	write_login(t->log, "u2");
@@ -198,7 +200,7 @@ static void two_truncations_between_two_blocks_are_read_from_both_copies(void **
 
 static void a_copy_that_is_being_made_is_not_read(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	char line[512];
 
 	write_login(t->log, "u1");
@@ -219,7 +221,7 @@ static void a_copy_that_is_being_made_is_not_read(void **state)
 
 static void what_was_read_behind_the_copy_is_no_gap(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	char command[400];
 
 	write_login(t->log, "u1");
@@ -238,7 +240,7 @@ static void what_was_read_behind_the_copy_is_no_gap(void **state)
 
 static void a_gap_of_a_truncation_says_so(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	struct record r;
 
 	write_login(t->log, "u1");
@@ -258,7 +260,7 @@ static void a_gap_of_a_truncation_says_so(void **state)
 
 static void an_edited_file_tells_no_login_again(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	char command[400];
 
 	for (unsigned i = 0; i < 8; i++)
@@ -282,7 +284,7 @@ static void an_edited_file_tells_no_login_again(void **state)
 
 static void a_file_with_two_names_is_read_once(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 
 	write_login(t->log, "u1");
 	start(t, NULL, true);
@@ -303,7 +305,7 @@ static void a_file_with_two_names_is_read_once(void **state)
 
 static void rotations_beside_what_a_link_names_are_read(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 
 	assert_int_equal(mkdir(name(t, "sub"), 0755), 0);
 	write_login(name(t, "sub/a.log"), "u1");
@@ -325,7 +327,7 @@ static void rotations_beside_what_a_link_names_are_read(void **state)
 /* As fast as the clock of files does not tell, or in a directory that was copied. */
 static void rotations_of_the_same_moment_are_read_by_their_numbers(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	struct timespec written[2];
 
 	write_login(t->log, "u1");
@@ -348,7 +350,7 @@ static void rotations_of_the_same_moment_are_read_by_their_numbers(void **state)
 
 static void a_line_being_written_survives_a_truncation(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	char line[512];
 
 	write_login(t->log, "u0");
@@ -365,7 +367,7 @@ static void a_line_being_written_survives_a_truncation(void **state)
 
 static void a_switched_link_is_followed(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 
 	assert_int_equal(mkdir(name(t, "sub"), 0755), 0);
 	write_login(name(t, "sub/a.log"), "u1");
@@ -387,7 +389,7 @@ static void a_switched_link_is_followed(void **state)
 
 static void a_file_and_its_directories_may_come_later(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	struct pollfd p;
 	uint64_t timeout;
 
@@ -410,7 +412,7 @@ static void a_file_and_its_directories_may_come_later(void **state)
 
 static void directories_made_all_at_once_are_found(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 
 	(void)snprintf(t->log, sizeof(t->log), "%s/a/b/auth.log", t->dir);
 	start(t, NULL, true);
@@ -423,7 +425,7 @@ static void directories_made_all_at_once_are_found(void **state)
 
 static void a_position_without_a_file_begins_with_the_file(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	const char *position;
 
 	start(t, NULL, true);
@@ -436,7 +438,7 @@ static void a_position_without_a_file_begins_with_the_file(void **state)
 
 static void a_missing_file_is_a_gap_after_a_minute(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	uint64_t timeout;
 	short events;
 
@@ -471,7 +473,7 @@ static void a_missing_file_is_a_gap_after_a_minute(void **state)
  * path. */
 static void a_file_that_is_truncated_before_it_is_left_is_looked_at_again(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 
 	write_login(t->log, "u1-and-more");
 	start(t, NULL, true);
@@ -488,7 +490,7 @@ static void a_file_that_is_truncated_before_it_is_left_is_looked_at_again(void *
 
 static void a_line_in_a_file_that_was_left_may_still_be_on_its_way(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	char line[200], *old = name(t, "auth.log.1");
 
 	write_login(t->log, "u1");
@@ -514,7 +516,7 @@ static void a_line_in_a_file_that_was_left_may_still_be_on_its_way(void **state)
 
 static void a_file_that_never_was_there_is_a_gap_too(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	struct record r;
 	char first[128];
 
@@ -573,7 +575,7 @@ static void what_is_no_file_is_waited_out(void **state)
 {
 	static int (*const make[])(const char *) = {
 		make_directory, make_fifo, make_link_to_a_device, make_socket, make_link_to_itself};
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	uint64_t timeout;
 	short events;
 	char user[8];
@@ -603,7 +605,7 @@ static void where_inotify_is_used_up_the_file_is_looked_at(void **state)
 {
 	static const char *const limits[] = {"/proc/sys/user/max_inotify_instances",
 					     "/proc/sys/user/max_inotify_watches"};
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 
 	for (size_t i = 0; i < sizeof(limits) / sizeof(*limits); i++) {
 		int status = 0;
@@ -651,7 +653,7 @@ static void where_inotify_is_used_up_the_file_is_looked_at(void **state)
 
 static void a_gap_says_when_and_why(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	struct record r;
 
 	write_login(t->log, "u1");
@@ -672,7 +674,7 @@ static void a_gap_says_when_and_why(void **state)
 
 static void the_old_file_is_read_while_the_path_is_missing(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 
 	write_login(t->log, "u1");
 	start(t, NULL, true);
@@ -681,6 +683,61 @@ static void the_old_file_is_read_while_the_path_is_missing(void **state)
 	assert_told(t, "");
 	write_login(name(t, "gone"), "u2");
 	assert_told(t, "u2");
+}
+
+/* Rotates the log whenever the directory is read. */
+static struct {
+	struct scene *scene; /* NULL: not now */
+	unsigned rounds;
+} restless;
+
+DIR *opendir(const char *path)
+{
+	struct scene *t = restless.scene;
+	char rotation[32], user[16];
+
+	if (t) {
+		restless.rounds++;
+		(void)snprintf(rotation, sizeof(rotation), "auth.log.%u", 999 - restless.rounds);
+		(void)snprintf(user, sizeof(user), "r%u-and-more", restless.rounds);
+		assert_int_equal(rename(t->log, name(t, rotation)), 0);
+		write_login(t->log, user);
+	}
+	return fdopendir(open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+}
+
+static void a_directory_that_never_rests_is_read_a_bounded_number_of_times(void **state)
+{
+	struct scene *t = *state;
+	struct record r;
+	size_t length = 0;
+	char user[16];
+
+	write_login(t->log, "u1");
+	start(t, NULL, true);
+	assert_reads(t, "u1");
+	assert_int_equal(rename(t->log, name(t, "auth.log.999")), 0);
+	write_login(t->log, "r0-and-more");
+	restless.rounds = 0;
+	restless.scene = t;
+	assert_int_equal(source_process(t->source), 0);
+	assert_int_equal(source_next(t->source, &r), 1);
+	restless.scene = NULL;
+	/* It looks once before, and once after it came to the next file. */
+	if (restless.rounds > 2 * 16)
+		fail_msg("%u rounds", restless.rounds);
+	/* The first record was returned already. */
+	buffer_clear(&t->text);
+	assert_int_equal(buffer_append_slice(&t->text, r.message), 0);
+	read_on(t);
+	assert_int_equal(source_process(t->source), 0);
+	read_on(t);
+	for (unsigned i = 0; i <= restless.rounds; i++) {
+		(void)snprintf(user, sizeof(user), " r%u-and-more", i);
+		assert_non_null(memmem(t->text.data, t->text.len, user, strlen(user)));
+		length += strlen(user);
+	}
+	assert_int_equal(t->text.len, length + r.message.n - strlen(" r0-and-more"));
 }
 
 int main(void)
@@ -713,6 +770,7 @@ int main(void)
 		TEST(a_file_that_is_truncated_before_it_is_left_is_looked_at_again),
 		TEST(a_gap_says_when_and_why),
 		TEST(the_old_file_is_read_while_the_path_is_missing),
+		TEST(a_directory_that_never_rests_is_read_a_bounded_number_of_times),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,7 +5,7 @@
 
 static void logins_of_the_programs_are_given_with_their_details(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	struct record r;
 	char source[128];
 
@@ -37,7 +37,7 @@ static void logins_of_the_programs_are_given_with_their_details(void **state)
 
 static void records_of_dropbear_are_given(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 
 	write_text(t->log,
 		   "2026-11-23T04:05:06+00:00 web1 dropbear[5]: Password auth succeeded "
@@ -60,7 +60,7 @@ static void nuls_invalid_utf8_and_crlf_cost_nothing(void **state)
 		"192.0.2.1 port 1 ssh2\n"
 		"2026-11-23T04:05:06+00:00 web1 sshd[1]: Accepted password for u\0"
 		"4 from 192.0.2.1 port 1 ssh2\n";
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 
 	write_bytes(t->log, text, sizeof(text) - 1);
 	start(t, NULL, false);
@@ -94,7 +94,7 @@ static void a_line_that_a_full_disk_cut_off_does_not_hide_the_next(void **state)
 		"2026-11-23T04:05:06+00:00 web1 CRON[7]: pam",
 		"2026-11-23T04:0",
 	};
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 
 	for (size_t i = 0; i < ARRAY_SIZE(torn); i++) {
 		(void)unlink(t->log);
@@ -109,7 +109,7 @@ static void a_line_that_a_full_disk_cut_off_does_not_hide_the_next(void **state)
 
 static void a_header_within_a_message_is_a_part_of_it(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 
 	write_torn(t->log, "2026-11-23T04:05:06+00:00 web1 sshd[7]: Invalid user ", 1);
 	write_login(t->log, "u1");
@@ -119,7 +119,7 @@ static void a_header_within_a_message_is_a_part_of_it(void **state)
 
 static void a_hole_of_nuls_hides_nothing(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 
 	write_text(t->log, "");
 	assert_int_equal(truncate(t->log, 3 * LINES_BLOCK + 17), 0);
@@ -130,7 +130,7 @@ static void a_hole_of_nuls_hides_nothing(void **state)
 
 static void headers_of_no_known_form_hide_nothing(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 
 	write_text(t->log,
 		   "Accepted password for u1 from 192.0.2.1 port 1 ssh2\n"
@@ -147,7 +147,7 @@ static void headers_of_no_known_form_hide_nothing(void **state)
 
 static void what_claims_a_login_and_cannot_be_read_is_given(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 
 	write_text(t->log, "2026-11-23T04:05:06+00:00 web1 sshd[1]: Accepted something else\n");
 	start(t, NULL, false);
@@ -160,7 +160,7 @@ static void a_line_is_kept_up_to_64_kib(void **state)
 					 LINES_LONGEST + 1,	      2 * LINES_LONGEST,
 					 LINES_BLOCK + LINES_LONGEST, 3 * LINES_BLOCK};
 	static const char head[] = "2026-11-23T04:05:06+00:00 web1 sshd[1]: ";
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 
 	for (size_t i = 0; i < sizeof(lengths) / sizeof(*lengths); i++) {
 		for (size_t end = 0; end < 2; end++) {
@@ -195,7 +195,7 @@ static void a_line_is_kept_up_to_64_kib(void **state)
 
 static void an_endless_line_goes_by(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	char *noise = malloc(1 << 20);
 
 	memset(noise, 'x', 1 << 20);
@@ -217,7 +217,7 @@ static void an_endless_line_goes_by(void **state)
 
 static void a_long_run_without_a_login_gives_a_sign_of_life(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	static char noise[1 << 20];
 	struct record r;
 	unsigned again = 0;
@@ -237,7 +237,7 @@ static void a_long_run_without_a_login_gives_a_sign_of_life(void **state)
 
 static void a_hundred_megabytes_of_one_line_go_by(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	static char noise[1 << 20];
 	struct source_progress p;
 
@@ -254,7 +254,7 @@ static void a_hundred_megabytes_of_one_line_go_by(void **state)
 
 static void lines_are_whole_wherever_a_block_ends(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	struct source_options o = options_of(NULL, false);
 	struct error err;
 	char line[512];
@@ -297,7 +297,7 @@ static void lines_are_whole_wherever_a_block_ends(void **state)
 static void logins_are_found_behind_what_looks_like_them(void **state)
 {
 	static const char *const fills[] = {"x", "c", "cc ", "Acc", "Accepted", "uth succeede"};
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	char line[600];
 
 	for (size_t i = 0; i < ARRAY_SIZE(fills); i++) {
@@ -321,7 +321,7 @@ static void logins_are_found_behind_what_looks_like_them(void **state)
 
 static void repetitions_are_counted(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	struct record r;
 	static const uint64_t counts[] = {0, 3, 12, 0};
 
@@ -348,7 +348,7 @@ static void repetitions_are_counted(void **state)
 
 static void since_and_until_bound_the_records(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	struct source_options o = options_of(NULL, false);
 
 	for (unsigned i = 1; i <= 5; i++) {
@@ -371,7 +371,7 @@ static void since_and_until_bound_the_records(void **state)
 
 static void a_whole_second_is_not_before_a_part_of_it(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	struct source_options o = options_of(NULL, false);
 
 	write_text(t->log,
@@ -390,7 +390,7 @@ static void a_whole_second_is_not_before_a_part_of_it(void **state)
 
 static void years_come_from_the_last_write(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	struct record r;
 
 	write_text(t->log,
@@ -407,7 +407,7 @@ static void years_come_from_the_last_write(void **state)
 
 static void progress_counts_bytes(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	struct source_progress p;
 	char line[512];
 	size_t n = strlen(login_line(line, sizeof(line), "u1"));
@@ -426,7 +426,7 @@ static void progress_counts_bytes(void **state)
 
 static void a_last_line_without_newline_is_read_at_once_but_not_twice(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	char line[512];
 
 	(void)login_line(line, sizeof(line), "u1");
@@ -440,7 +440,7 @@ static void a_last_line_without_newline_is_read_at_once_but_not_twice(void **sta
 
 static void a_line_cut_before_it_tells_is_read_when_it_is_whole(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	const char *position;
 	char line[512];
 	size_t n = strlen(login_line(line, sizeof(line), "u1"));
@@ -458,7 +458,7 @@ static void a_line_cut_before_it_tells_is_read_when_it_is_whole(void **state)
 
 static void pieces_are_put_together_while_following(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	char line[512];
 	size_t n = strlen(login_line(line, sizeof(line), "u1"));
 
@@ -476,7 +476,7 @@ static void pieces_are_put_together_while_following(void **state)
 
 static void the_end_is_behind_the_last_whole_line(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	struct source_options o = options_of(NULL, true);
 	char line[512];
 
@@ -507,7 +507,7 @@ static void the_end_is_behind_the_last_whole_line(void **state)
 
 static void the_end_is_found_in_front_of_a_long_piece(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	struct source_options o = options_of(NULL, false);
 	char *noise = malloc(50000);
 
@@ -543,7 +543,7 @@ static void assert_unreadable(const char *path, const char *why, bool follow)
 
 static void what_is_no_file_is_refused(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 
 	assert_unreadable(t->log, "no such file", false);
 	assert_unreadable(t->dir, "is a directory", false);
@@ -576,7 +576,7 @@ static int open_as_nobody(const char *path, const char *why)
 
 static void a_file_without_permission_is_refused(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 
 	write_login(t->log, "u1");
 	assert_int_equal(chmod(t->dir, 0755), 0);
@@ -600,7 +600,7 @@ static int swap_stdin(int fd)
 
 static void standard_input_is_read_to_its_end(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	struct source_options o = options_of(NULL, false);
 	struct error err;
 	struct slice s;
@@ -624,7 +624,7 @@ static void standard_input_is_read_to_its_end(void **state)
 
 static void standard_input_is_followed_without_waiting_in_it(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	struct source_options o = options_of(NULL, true);
 	struct error err;
 	char line[512];
@@ -652,7 +652,7 @@ static void standard_input_is_followed_without_waiting_in_it(void **state)
 
 static void a_file_on_standard_input_is_read(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	struct source_options o = options_of(NULL, false);
 	struct error err;
 	int old;

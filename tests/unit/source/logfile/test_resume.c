@@ -5,7 +5,7 @@
 
 static void a_restart_goes_on_behind_the_last_record(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	const char *position;
 
 	write_login(t->log, "u1");
@@ -21,7 +21,7 @@ static void a_restart_goes_on_behind_the_last_record(void **state)
 
 static void a_restart_at_each_record_reads_the_rest(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	struct record r;
 	char position[10][512], identity[10][256];
 	unsigned n = 0;
@@ -56,7 +56,7 @@ static void a_restart_at_each_record_reads_the_rest(void **state)
 
 static void an_identity_does_not_change_when_the_file_grows(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	struct record r;
 	char identity[256];
 
@@ -75,7 +75,7 @@ static void an_identity_does_not_change_when_the_file_grows(void **state)
 
 static void a_restart_reads_the_rotated_file_first(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	const char *position;
 
 	write_login(t->log, "u1");
@@ -96,7 +96,7 @@ static void a_restart_reads_the_rotated_file_first(void **state)
 
 static void a_time_without_its_fraction_is_not_earlier(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	const char *position;
 
 	write_text(t->log,
@@ -115,7 +115,7 @@ static void a_time_without_its_fraction_is_not_earlier(void **state)
 
 static void a_restart_follows_after_the_rotated_file(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	const char *position;
 
 	write_login(t->log, "u1");
@@ -135,7 +135,7 @@ static void a_restart_follows_after_the_rotated_file(void **state)
 
 static void a_scan_waits_at_the_old_file_while_the_new_one_is_empty(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	const char *position;
 
 	write_login(t->log, "u1");
@@ -153,7 +153,7 @@ static void a_scan_waits_at_the_old_file_while_the_new_one_is_empty(void **state
 
 static void a_restart_finds_the_copy_of_a_copytruncate(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	const char *position;
 	char command[400];
 
@@ -171,7 +171,7 @@ static void a_restart_finds_the_copy_of_a_copytruncate(void **state)
 /* What was read behind the end of the copy is not lost. */
 static void a_restart_behind_the_copy_of_a_copytruncate_tells_no_gap(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	const char *position;
 	char command[400];
 
@@ -193,7 +193,7 @@ static void a_restart_behind_the_copy_of_a_copytruncate_tells_no_gap(void **stat
 
 static void a_restart_at_an_empty_file_finds_a_later_copy(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	struct slice s;
 	char position[512], command[400];
 
@@ -212,7 +212,7 @@ static void a_restart_at_an_empty_file_finds_a_later_copy(void **state)
 
 static void a_restart_after_the_file_went_tells_a_gap(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	const char *position;
 
 	write_login(t->log, "u1");
@@ -227,7 +227,7 @@ static void a_restart_after_the_file_went_tells_a_gap(void **state)
 
 static void old_records_are_left_out_behind_a_gap(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	const char *position;
 
 	write_login(t->log, "u1");
@@ -243,7 +243,7 @@ static void old_records_are_left_out_behind_a_gap(void **state)
 
 static void a_restored_file_with_another_inode_goes_on(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	const char *position;
 	char command[400];
 
@@ -259,7 +259,7 @@ static void a_restored_file_with_another_inode_goes_on(void **state)
 
 static void a_changed_path_goes_on_by_time(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	const char *position;
 
 	write_login(t->log, "u1");
@@ -276,7 +276,7 @@ static void a_changed_path_goes_on_by_time(void **state)
 
 static void odd_paths_come_back_from_their_position(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	const char *position;
 
 	(void)snprintf(t->log, sizeof(t->log), "%s/a b%%\n\xc3\xa9.log", t->dir);
@@ -292,7 +292,7 @@ static void odd_paths_come_back_from_their_position(void **state)
 static void a_repetition_after_a_restart_counts(void **state)
 {
 	static const char repeated[] = "Nov 23 04:05:07 web1 last message repeated 3 times\n";
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	const char *position;
 	char text[512];
 	struct record r;
@@ -337,7 +337,7 @@ static void what_was_rotated_just_before_the_position_is_left_alone(void **state
 	static const char text[] =
 		"Nov 23 04:05:00 web1 sshd[100]: Accepted password for %s from "
 		"192.0.2.1 port 4711 ssh2\n";
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	struct source_options o = options_of(NULL, false);
 	struct timespec times[2] = {{TIME_SEC, 300000000}, {TIME_SEC, 300000000}};
 	char line[256], position[1024];
@@ -366,7 +366,7 @@ static void what_was_rotated_just_before_the_position_is_left_alone(void **state
 
 static void damaged_positions_are_told(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	struct error err;
 	static char text[16384], good[16384];
 

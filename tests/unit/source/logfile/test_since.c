@@ -3,7 +3,7 @@
 
 #define AT(sec) ((TIME_SEC + (sec)) * USEC_PER_SEC)
 
-static void go_on(struct place_of_test *t, uint64_t usec, bool follow)
+static void go_on(struct scene *t, uint64_t usec, bool follow)
 {
 	struct source_options o = options_of(NULL, follow);
 
@@ -26,7 +26,7 @@ static void write_at(const char *path, const char *user, int sec)
 
 static void rotations_since_then_are_read(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	char command[256];
 
 	write_at(name(t, "auth.log.3"), "old", 0);
@@ -49,7 +49,7 @@ static void rotations_since_then_are_read(void **state)
 
 static void a_log_that_begins_later_tells_a_gap(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	struct record r;
 
 	write_at(t->log, "u1", 100);
@@ -71,7 +71,7 @@ static void a_log_that_begins_later_tells_a_gap(void **state)
 
 static void an_empty_log_holds_all_since_it_was_written(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 
 	write_text(t->log, "");
 	set_written(t->log, 100);
@@ -89,7 +89,7 @@ static void an_empty_log_holds_all_since_it_was_written(void **state)
 /* The bound is for what was there, not for what comes: the clock may be set back. */
 static void what_comes_later_is_read_whatever_its_time(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 
 	write_at(t->log, "old", 0);
 	go_on(t, AT(200), true);

@@ -3,6 +3,8 @@
  * before one of the reader's pread(2), for each part and each call. So what happens to a reader
  * once in thousands of times happens here at each run. Each login must be given once.
  */
+#include <sys/syscall.h>
+
 #include "tests/unit/logfile_fixture.h"
 
 #define BEGUN (time_t)(NOW / USEC_PER_SEC - TIME_SEC) /* of set_written() */
@@ -24,7 +26,7 @@ struct step {
 };
 
 static struct {
-	struct place_of_test *t;
+	struct scene *t;
 	const struct step *steps;
 	size_t at, until;
 	time_t written;
@@ -44,7 +46,7 @@ static void copy(const char *from, const char *to)
 	write_bytes(to, text, (size_t)n);
 }
 
-static void take_step(struct place_of_test *t, const struct step *s)
+static void take_step(struct scene *t, const struct step *s)
 {
 	const char *file = name(t, s->name), *to = s->other ? name(t, s->other) : NULL;
 
@@ -103,7 +105,7 @@ ssize_t pread(int fd, void *p, size_t n, off_t offset)
 	return syscall(SYS_pread64, fd, p, n, offset);
 }
 
-static void remove_files(struct place_of_test *t)
+static void remove_files(struct scene *t)
 {
 	static const char *const names[] = {"auth.log", "auth.log.1", "auth.log.2", "auth.log.3",
 					    "auth.log.4"};
@@ -114,7 +116,7 @@ static void remove_files(struct place_of_test *t)
 		(void)unlink(name(t, names[i]));
 }
 
-static void look(struct place_of_test *t)
+static void look(struct scene *t)
 {
 	assert_int_equal(source_process(t->source), 0);
 	read_on(t);
@@ -124,7 +126,7 @@ static void look(struct place_of_test *t)
  * Takes the steps up to @from before a look and those up to @until right before its call @call, and
  * then looks after each step. Whether the look had that many calls.
  */
-static bool run(struct place_of_test *t, size_t from, size_t until, unsigned call)
+static bool run(struct scene *t, size_t from, size_t until, unsigned call)
 {
 	bool had;
 
@@ -142,7 +144,7 @@ static bool run(struct place_of_test *t, size_t from, size_t until, unsigned cal
 }
 
 /* The users are u1, u2 and so on. */
-static void assert_gave_once(struct place_of_test *t, size_t from, size_t until, unsigned call,
+static void assert_gave_once(struct scene *t, size_t from, size_t until, unsigned call,
 			     unsigned users)
 {
 	const char *text = buffer_cstr(&t->text);
@@ -158,7 +160,7 @@ static void assert_gave_once(struct place_of_test *t, size_t from, size_t until,
 }
 
 /* Where @first, there is a login when the reader starts. */
-static void assert_each_once(struct place_of_test *t, const struct step *steps, const char *first,
+static void assert_each_once(struct scene *t, const struct step *steps, const char *first,
 			     unsigned users)
 {
 	script.t = t;

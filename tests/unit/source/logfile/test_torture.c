@@ -195,7 +195,7 @@ static void follow(struct source *s, struct seen *seen)
 	}
 }
 
-static void torture(struct place_of_test *t, enum kind kind, uint64_t seed, struct seen *ret)
+static void torture(struct scene *t, enum kind kind, uint64_t seed, struct seen *ret)
 {
 	static const size_t blocks[] = {200, 1000, LINES_BLOCK};
 	struct source_options o = options_of(NULL, true);

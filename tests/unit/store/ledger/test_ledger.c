@@ -19,9 +19,11 @@
 #include <cmocka.h>
 
 #include "base/cleanup.h"
+#include "base/hash.h"
 #include "base/io.h"
 #include "store/file.h"
-#include "store/ledger/ledger.h"
+#include "store/ledger/reader.h"
+#include "store/ledger/writer.h"
 
 static char root[128];
 static int dirfd = -1;

@@ -103,10 +103,10 @@ static void assert_subject_of(const struct alert *alerts, size_t n,
 {
 	AUTO_BUFFER struct buffer b = BUFFER_INIT(1 << 16);
 	struct writer w = {&b, 0};
-	AUTO_MAIL struct mail m;
+	AUTO_SUMMARY struct summary s;
 
-	assert_int_equal(mail_init(&m, alerts, n, options), 0);
-	mail_write_subject(&w, &m);
+	assert_int_equal(summary_init(&s, alerts, n, options), 0);
+	body_write_subject(&w, &s);
 	assert_int_equal(w.error, 0);
 	assert_string_equal(buffer_cstr(&b), expected);
 }
@@ -120,10 +120,10 @@ static char *text_of(const struct alert *alerts, size_t n, const struct message_
 		     struct buffer *b)
 {
 	struct writer w = {b, 0};
-	AUTO_MAIL struct mail m;
+	AUTO_SUMMARY struct summary s;
 
-	assert_int_equal(mail_init(&m, alerts, n, options), 0);
-	mail_write_body(&w, &m);
+	assert_int_equal(summary_init(&s, alerts, n, options), 0);
+	body_write(&w, &s);
 	assert_int_equal(w.error, 0);
 	return buffer_cstr(b);
 }
@@ -643,6 +643,24 @@ static void filters_hold_what_all_alerts_have_in_common(void **state)
 			       "MIME-Version: 1.0\r\n"));
 }
 
+static void the_sequence_is_a_header_if_there_is_one(void **state)
+{
+	AUTO_BUFFER struct buffer b = BUFFER_INIT(MESSAGE_MAX);
+	struct message_options options = plain;
+	char id[128], later[128];
+
+	(void)state;
+	assert_int_equal(message_compose(&login, 1, &plain, &b, id), 0);
+	assert_null(strstr(buffer_cstr(&b), "Sequence"));
+	buffer_clear(&b);
+	options.sequence = "0123456789abcdef0123456789abcdef [Mail] 17";
+	assert_int_equal(message_compose(&login, 1, &options, &b, later), 0);
+	assert_non_null(strstr(buffer_cstr(&b),
+			       "\r\nX-Loginbell-Sequence: "
+			       "0123456789abcdef0123456789abcdef [Mail] 17\r\n"));
+	assert_string_equal(id, later);
+}
+
 static void a_full_buffer_is_left_as_it_was(void **state)
 {
 	AUTO_BUFFER struct buffer b = BUFFER_INIT(500);
@@ -679,6 +697,7 @@ int main(void)
 		cmocka_unit_test(a_note_comes_first),
 		cmocka_unit_test(a_test_message_needs_no_alerts),
 		cmocka_unit_test(filters_hold_what_all_alerts_have_in_common),
+		cmocka_unit_test(the_sequence_is_a_header_if_there_is_one),
 		cmocka_unit_test(a_full_buffer_is_left_as_it_was),
 	};
 

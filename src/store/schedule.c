@@ -1,5 +1,5 @@
 /* Arithmetic on times that saturates, since an interval may be "infinity". */
-#include "deliver/schedule.h"
+#include "store/schedule.h"
 
 #include "base/cleanup.h"
 #include "base/timetext.h"
@@ -61,15 +61,15 @@ bool schedule_normalise(struct delivery_destination *dest, uint64_t now_usec)
 {
 	bool changed = false;
 
-	for (int i = 0; i < DELIVERY_LANES; i++) {
-		struct delivery_lane *l = &dest->lanes[i];
+	for (int i = 0; i < DELIVERY_QUEUES; i++) {
+		struct delivery_queue *l = &dest->queues[i];
 
 		changed |= shift(&l->last_mail_usec, NULL, now_usec);
 		changed |= shift(&l->last_try_usec, &l->next_try_usec, now_usec);
 	}
-	for (size_t i = 0; i < dest->n_exceptions; i++)
-		changed |= shift(&dest->exceptions[i].last_try_usec,
-				 &dest->exceptions[i].next_try_usec, now_usec);
+	for (size_t i = 0; i < dest->n_held; i++)
+		changed |=
+			shift(&dest->held[i].last_try_usec, &dest->held[i].next_try_usec, now_usec);
 	for (size_t i = 0; i < dest->n_repeats; i++) {
 		if (!shift(&dest->repeats[i].start_usec, NULL, now_usec))
 			continue;
@@ -80,23 +80,23 @@ bool schedule_normalise(struct delivery_destination *dest, uint64_t now_usec)
 	return changed;
 }
 
-uint64_t schedule_lane_due(const struct schedule_lane *s, uint64_t now_usec)
+uint64_t schedule_queue_due(const struct schedule_queue *s, uint64_t now_usec)
 {
-	const struct delivery_lane *l = s->lane;
+	const struct delivery_queue *q = s->queue;
 	uint64_t due;
 
 	if (!s->frozen && !s->waiting && s->summary_usec == SCHEDULE_NEVER)
 		return SCHEDULE_NEVER;
-	if (l->tries > 0) {
-		due = l->next_try_usec;
+	if (q->tries > 0) {
+		due = q->next_try_usec;
 		if (s->fresh)
-			due = least(due, schedule_after(l->last_try_usec, SCHEDULE_URGENT_USEC,
+			due = least(due, schedule_after(q->last_try_usec, SCHEDULE_URGENT_USEC,
 							now_usec));
 		return due;
 	}
 	if (s->frozen)
 		return now_usec;
-	due = l->last_mail_usec ? schedule_after(l->last_mail_usec, s->interval_usec, now_usec)
+	due = q->last_mail_usec ? schedule_after(q->last_mail_usec, s->interval_usec, now_usec)
 				: now_usec;
 	return s->waiting ? due : most(due, s->summary_usec);
 }

@@ -3,7 +3,7 @@
  * says what cannot be, is damaged as a whole, since half a truth about what was mailed would lose
  * alerts. Unknown keys are skipped, so that an older program reads a newer file.
  */
-#include "store/delivery.h"
+#include "store/delivery_file.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -30,12 +30,12 @@ static int put_text(struct buffer *ret, const char *key, const char *value)
 	return r < 0 ? r : buffer_append_char(ret, '\n');
 }
 
-static int put_exception(struct buffer *ret, const struct delivery_exception *x)
+static int put_exception(struct buffer *ret, const struct delivery_held *x)
 {
 	return buffer_printf(ret,
 			     "EXCEPTION=%s %s %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64
 			     " %" PRIu64 " %" PRIu64 "%s%s\n",
-			     delivery_state_text(x->state), delivery_lane_text(x->class), x->first,
+			     delivery_state_text(x->state), delivery_queue_text(x->class), x->first,
 			     x->last, x->tries, x->waited_usec, x->last_try_usec, x->next_try_usec,
 			     x->rcpt ? " " : "", x->rcpt ? x->rcpt : "");
 }
@@ -49,18 +49,18 @@ static int put_destination(struct buffer *ret, const struct delivery_destination
 		r = alert_escape(slice_of(dest->name), ret);
 	if (r == 0)
 		r = buffer_append_char(ret, '\n');
-	for (int i = 0; r == 0 && i < DELIVERY_LANES; i++) {
-		const struct delivery_lane *l = &dest->lanes[i];
+	for (int i = 0; r == 0 && i < DELIVERY_QUEUES; i++) {
+		const struct delivery_queue *l = &dest->queues[i];
 
 		r = buffer_printf(ret,
 				  "LANE=%s %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64
 				  " %" PRIu64 "\n",
-				  delivery_lane_text((enum delivery_lane_name)i), l->mark,
+				  delivery_queue_text((enum delivery_queue_name)i), l->done_up_to,
 				  l->serial, l->last_mail_usec, l->tries, l->last_try_usec,
 				  l->next_try_usec);
 	}
-	for (size_t i = 0; r == 0 && i < dest->n_exceptions; i++)
-		r = put_exception(ret, &dest->exceptions[i]);
+	for (size_t i = 0; r == 0 && i < dest->n_held; i++)
+		r = put_exception(ret, &dest->held[i]);
 	for (size_t i = 0; r == 0 && i < dest->n_repeats; i++) {
 		const struct delivery_repeat *p = &dest->repeats[i];
 
@@ -72,9 +72,10 @@ static int put_destination(struct buffer *ret, const struct delivery_destination
 	}
 	for (size_t i = 0; r == 0 && i < dest->n_dropped; i++)
 		r = buffer_printf(ret, "DROPPED=%s %" PRIu64 "\n",
-				  delivery_lane_text(dest->dropped[i].class), dest->dropped[i].seq);
-	if (r == 0 && dest->untold > 0)
-		r = buffer_printf(ret, "UNTOLD=%" PRIu64 "\n", dest->untold);
+				  delivery_queue_text(dest->dropped[i].class),
+				  dest->dropped[i].seq);
+	if (r == 0 && dest->unreported > 0)
+		r = buffer_printf(ret, "UNTOLD=%" PRIu64 "\n", dest->unreported);
 	if (r == 0)
 		r = put_text(ret, "REPLY", dest->reply);
 	if (r == 0)
@@ -123,9 +124,9 @@ static int read_name(struct slice word, const char *(*text)(int), int n, int *re
 	return -EINVAL;
 }
 
-static const char *lane_text(int i)
+static const char *queue_text(int i)
 {
-	return delivery_lane_text((enum delivery_lane_name)i);
+	return delivery_queue_text((enum delivery_queue_name)i);
 }
 
 static const char *state_text(int i)
@@ -133,34 +134,34 @@ static const char *state_text(int i)
 	return delivery_state_text((enum delivery_state)i);
 }
 
-static int read_lane(struct slice line, struct delivery_destination *dest)
+static int read_queue(struct slice line, struct delivery_destination *dest)
 {
-	struct delivery_lane l = {0};
-	int lane, r;
+	struct delivery_queue l = {0};
+	int queue, r;
 
-	r = read_name(words_next(&line), lane_text, DELIVERY_LANES, &lane);
+	r = read_name(fields_word(&line), queue_text, DELIVERY_QUEUES, &queue);
 	if (r == 0)
-		r = words_numbers(&line, 6,
-				  (uint64_t *[]){&l.mark, &l.serial, &l.last_mail_usec, &l.tries,
-						 &l.last_try_usec, &l.next_try_usec});
+		r = fields_numbers(&line, 6,
+				   (uint64_t *[]){&l.done_up_to, &l.serial, &l.last_mail_usec,
+						  &l.tries, &l.last_try_usec, &l.next_try_usec});
 	if (r == 0)
-		dest->lanes[lane] = l;
+		dest->queues[queue] = l;
 	return r;
 }
 
 static int read_exception(struct slice line, struct delivery_destination *dest)
 {
 	AUTO_FREE char *rcpt = NULL;
-	struct delivery_exception x = {0};
+	struct delivery_held x = {0};
 	int state, class, r;
 
-	r = read_name(words_next(&line), state_text, DELIVERY_STATES, &state);
+	r = read_name(fields_word(&line), state_text, DELIVERY_STATES, &state);
 	if (r == 0)
-		r = read_name(words_next(&line), lane_text, DELIVERY_CLASSES, &class);
+		r = read_name(fields_word(&line), queue_text, DELIVERY_CLASSES, &class);
 	if (r == 0)
-		r = words_numbers(&line, 6,
-				  (uint64_t *[]){&x.first, &x.last, &x.tries, &x.waited_usec,
-						 &x.last_try_usec, &x.next_try_usec});
+		r = fields_numbers(&line, 6,
+				   (uint64_t *[]){&x.first, &x.last, &x.tries, &x.waited_usec,
+						  &x.last_try_usec, &x.next_try_usec});
 	if (r < 0)
 		return r;
 	if (state < DELIVERY_DEFERRED || x.first == 0 || x.last < x.first)
@@ -173,9 +174,9 @@ static int read_exception(struct slice line, struct delivery_destination *dest)
 			return -ENOMEM;
 	}
 	x.state = (enum delivery_state)state;
-	x.class = (enum delivery_lane_name) class;
+	x.class = (enum delivery_queue_name) class;
 	x.rcpt = rcpt;
-	return delivery_except(dest, &x);
+	return delivery_hold(dest, &x);
 }
 
 static int read_repeat(struct slice line, struct delivery_destination *dest)
@@ -183,9 +184,9 @@ static int read_repeat(struct slice line, struct delivery_destination *dest)
 	struct delivery_repeat p = {0}, *at;
 	int r;
 
-	r = words_hash(&line, &p.key);
+	r = fields_hash(&line, &p.key);
 	if (r == 0)
-		r = words_numbers(
+		r = fields_numbers(
 			&line, 4,
 			(uint64_t *[]){&p.start_usec, &p.count, &p.first_seq, &p.last_seq});
 	if (r < 0)
@@ -202,10 +203,10 @@ static int read_dropped(struct slice line, struct delivery_destination *dest)
 	uint64_t seq;
 	int class, r;
 
-	r = read_name(words_next(&line), lane_text, DELIVERY_CLASSES, &class);
+	r = read_name(fields_word(&line), queue_text, DELIVERY_CLASSES, &class);
 	if (r == 0)
-		r = words_numbers(&line, 1, (uint64_t *[]){&seq});
-	return r < 0 ? r : delivery_drop(dest, (enum delivery_lane_name) class, seq);
+		r = fields_numbers(&line, 1, (uint64_t *[]){&seq});
+	return r < 0 ? r : delivery_drop(dest, (enum delivery_queue_name) class, seq);
 }
 
 /* Unescapes into @ret, NUL-terminated. */
@@ -227,7 +228,7 @@ static int read_line(struct slice line, struct delivery *d, struct delivery_dest
 	struct slice key;
 	int r;
 
-	r = words_key(&line, &key);
+	r = fields_key(&line, &key);
 	if (r < 0)
 		return r;
 	if (slice_eq_str(key, "LEDGER"))
@@ -246,7 +247,7 @@ static int read_line(struct slice line, struct delivery *d, struct delivery_dest
 	if (!*dest)
 		return -EINVAL;
 	if (slice_eq_str(key, "LANE"))
-		return read_lane(line, *dest);
+		return read_queue(line, *dest);
 	if (slice_eq_str(key, "EXCEPTION"))
 		return read_exception(line, *dest);
 	if (slice_eq_str(key, "REPEAT"))
@@ -254,7 +255,7 @@ static int read_line(struct slice line, struct delivery *d, struct delivery_dest
 	if (slice_eq_str(key, "DROPPED"))
 		return read_dropped(line, *dest);
 	if (slice_eq_str(key, "UNTOLD"))
-		return words_numbers(&line, 1, (uint64_t *[]){&(*dest)->untold});
+		return fields_numbers(&line, 1, (uint64_t *[]){&(*dest)->unreported});
 	if (slice_eq_str(key, "REPLY"))
 		return read_text(line, (*dest)->reply, sizeof((*dest)->reply));
 	if (slice_eq_str(key, "MAILED"))
@@ -283,7 +284,7 @@ int delivery_read(struct slice text, struct delivery **ret, struct error *err)
 		return DELIVERY_E_DAMAGED;
 	}
 	text = slice_from(text, sizeof(MAGIC) - 1);
-	while ((r = words_line(&text, &line)) > 0) {
+	while ((r = fields_line(&text, &line)) > 0) {
 		number++;
 		r = read_line(line, d, &dest);
 		if (r < 0)

@@ -31,8 +31,8 @@ uint64_t schedule_after(uint64_t last_usec, uint64_t interval_usec, uint64_t now
 /* How long it truly was from the last try until now: at most what was planned. */
 uint64_t schedule_waited(uint64_t last_try_usec, uint64_t next_try_usec, uint64_t now_usec);
 
-struct schedule_lane {
-	const struct delivery_lane *lane;
+struct schedule_queue {
+	const struct delivery_queue *queue;
 	bool frozen;	       /* a mail waits in outgoing/ */
 	bool waiting;	       /* alerts wait behind the mark */
 	bool fresh;	       /* some of them came after the last try */
@@ -40,8 +40,8 @@ struct schedule_lane {
 	uint64_t interval_usec;
 };
 
-/* When a lane of a class is to be tried next; SCHEDULE_NEVER where nothing waits. */
-uint64_t schedule_lane_due(const struct schedule_lane *s, uint64_t now_usec);
+/* When a queue of a class is to be tried next; SCHEDULE_NEVER where nothing waits. */
+uint64_t schedule_queue_due(const struct schedule_queue *s, uint64_t now_usec);
 
 /* When the next window of repeats with something to tell ends; SCHEDULE_NEVER. */
 uint64_t schedule_summary_due(const struct delivery_destination *dest, uint64_t repeat_usec,

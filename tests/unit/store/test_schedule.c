@@ -8,7 +8,7 @@
 
 #include "base/cleanup.h"
 #include "base/timetext.h"
-#include "deliver/schedule.h"
+#include "store/schedule.h"
 
 #define NOW (UINT64_C(1800000000) * USEC_PER_SEC)
 
@@ -54,11 +54,10 @@ static void waited_counts_what_was_planned_at_most(void **state)
 
 static void a_clock_set_back_shifts_and_then_leaves_alone(void **state)
 {
-	struct delivery_exception x = {.last_try_usec = NOW + 1000, .next_try_usec = NOW + 1015};
+	struct delivery_held x = {.last_try_usec = NOW + 1000, .next_try_usec = NOW + 1015};
 	struct delivery_repeat p = {.start_usec = NOW + 1};
-	struct delivery_destination dest = {
-		.exceptions = &x, .n_exceptions = 1, .repeats = &p, .n_repeats = 1};
-	struct delivery_lane *l = &dest.lanes[DELIVERY_FORGED];
+	struct delivery_destination dest = {.held = &x, .n_held = 1, .repeats = &p, .n_repeats = 1};
+	struct delivery_queue *l = &dest.queues[DELIVERY_FORGED];
 
 	(void)state;
 	l->last_mail_usec = NOW + 50;
@@ -75,33 +74,33 @@ static void a_clock_set_back_shifts_and_then_leaves_alone(void **state)
 	assert_int_equal(l->next_try_usec, NOW + 30);
 }
 
-static void a_lane_is_due_as_its_parts_say(void **state)
+static void a_queue_is_due_as_its_parts_say(void **state)
 {
-	struct delivery_lane lane = {0};
-	struct schedule_lane l = {
-		.lane = &lane, .summary_usec = SCHEDULE_NEVER, .interval_usec = 60};
+	struct delivery_queue queue = {0};
+	struct schedule_queue l = {
+		.queue = &queue, .summary_usec = SCHEDULE_NEVER, .interval_usec = 60};
 
 	(void)state;
-	assert_int_equal(schedule_lane_due(&l, NOW), SCHEDULE_NEVER);
+	assert_int_equal(schedule_queue_due(&l, NOW), SCHEDULE_NEVER);
 	l.waiting = true;
-	assert_int_equal(schedule_lane_due(&l, NOW), NOW); /* the first at once */
-	lane.last_mail_usec = NOW - 20;
-	assert_int_equal(schedule_lane_due(&l, NOW), NOW + 40);
+	assert_int_equal(schedule_queue_due(&l, NOW), NOW); /* the first at once */
+	queue.last_mail_usec = NOW - 20;
+	assert_int_equal(schedule_queue_due(&l, NOW), NOW + 40);
 	l.waiting = false;
 	l.summary_usec = NOW + 10;
-	assert_int_equal(schedule_lane_due(&l, NOW), NOW + 40);
+	assert_int_equal(schedule_queue_due(&l, NOW), NOW + 40);
 	l.summary_usec = NOW + 100;
-	assert_int_equal(schedule_lane_due(&l, NOW), NOW + 100);
+	assert_int_equal(schedule_queue_due(&l, NOW), NOW + 100);
 	l.frozen = true; /* not deferred: left over from before */
-	assert_int_equal(schedule_lane_due(&l, NOW), NOW);
-	lane.tries = 1;
-	lane.last_try_usec = NOW - 1;
-	lane.next_try_usec = NOW + 15 * USEC_PER_SEC;
-	assert_int_equal(schedule_lane_due(&l, NOW), NOW + 15 * USEC_PER_SEC);
+	assert_int_equal(schedule_queue_due(&l, NOW), NOW);
+	queue.tries = 1;
+	queue.last_try_usec = NOW - 1;
+	queue.next_try_usec = NOW + 15 * USEC_PER_SEC;
+	assert_int_equal(schedule_queue_due(&l, NOW), NOW + 15 * USEC_PER_SEC);
 	l.waiting = l.fresh = true;
-	assert_int_equal(schedule_lane_due(&l, NOW), NOW - 1 + SCHEDULE_URGENT_USEC);
-	lane.next_try_usec = NOW + 1;
-	assert_int_equal(schedule_lane_due(&l, NOW), NOW + 1);
+	assert_int_equal(schedule_queue_due(&l, NOW), NOW - 1 + SCHEDULE_URGENT_USEC);
+	queue.next_try_usec = NOW + 1;
+	assert_int_equal(schedule_queue_due(&l, NOW), NOW + 1);
 }
 
 static void the_next_summary_is_that_of_the_oldest_window_that_holds(void **state)
@@ -125,7 +124,7 @@ int main(void)
 		cmocka_unit_test(an_infinite_interval_is_never_over),
 		cmocka_unit_test(waited_counts_what_was_planned_at_most),
 		cmocka_unit_test(a_clock_set_back_shifts_and_then_leaves_alone),
-		cmocka_unit_test(a_lane_is_due_as_its_parts_say),
+		cmocka_unit_test(a_queue_is_due_as_its_parts_say),
 		cmocka_unit_test(the_next_summary_is_that_of_the_oldest_window_that_holds),
 	};
 

@@ -1,19 +1,5 @@
 /*
- * The ledger: the append-only file of all alerts, text in the style of the Journal Export Format.
- * The reader process writes it (ledger_writer), the sender and the showing commands read it
- * (ledger_reader).
- *
- *	LOGINBELL_LEDGER=1          a header block: format, the ledger's id (random),
- *	ID=<32 hex digits>          and the number of its first alert
- *	FIRST_SEQ=1
- *	CRC=<8 hex digits>          of all lines of the block before this one
- *	                            an empty line ends a block
- *	KIND=login
- *	SEQ=1
- *	…
- *	CRC=…
- *
- * Sequence numbers go on over rotation to "ledger.1", the id too.
+ * The one writer of the ledger: appends alerts, makes them durable, and rotates the file.
  */
 #pragma once
 
@@ -21,19 +7,15 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "base/hash.h"
+#include "store/ledger/format.h"
 #include "text/alert.h"
 
-#define LEDGER_NAME	  "ledger"
-#define LEDGER_ID_MAX	  33	     /* hex digits with a NUL */
 #define LEDGER_ROTATE_MIN (1U << 20) /* bytes; a smaller ledger need not be rotated */
 
 struct ledger_writer;
-struct ledger_reader;
 
-enum ledger_e {
-	LEDGER_E_KNOWN = 1,    /* an alert of the same id is already there: nothing was written */
-	LEDGER_E_REPLACED = 2, /* of ledger_reader_next() */
+enum ledger_writer_e {
+	LEDGER_E_KNOWN = 1, /* an alert of the same id is already there: nothing was written */
 };
 
 /* What was found wrong when opening; for the log. */
@@ -96,36 +78,3 @@ uint64_t ledger_size(const struct ledger_writer *w);	 /* bytes */
  * is still in use.
  */
 int ledger_rotate(struct ledger_writer *w);
-
-/*
- * Opens the ledger for reading, at the first alert whose number is above @after_seq; ledger.1 is
- * read first where it may hold such. No lock is needed. 0 also where there is no ledger yet: next()
- * then finds it when it comes. -errno with *err set. A caller whose @after_seq belongs to another
- * id than ledger_reader_id() says opens it again with 0.
- */
-int ledger_reader_open(int dirfd, uint64_t after_seq, struct ledger_reader **ret,
-		       struct error *err);
-struct ledger_reader *ledger_reader_free(struct ledger_reader *r);
-
-/*
- * The next alert: 1 and *ret, which lives until the next call; 0 where there is none (yet: an
- * unfinished last block is waited for); -errno. A damaged block is skipped and counted. A rotation
- * is noticed at the end of the old file.
- *
- * LEDGER_E_REPLACED, once, without *ret: @after_seq and the numbers given so far say nothing of
- * what follows. The ledger was deleted and made anew (ledger_reader_id() gives the new id), or it
- * ends before @after_seq (it was put back from a backup). The caller resets its mark to 0; the next
- * calls give the ledger's alerts from its first on, some of which may have been seen before.
- */
-int ledger_reader_next(struct ledger_reader *r, struct alert *ret);
-
-/* Makes what was read durable: fdatasync(2) of the file, so that no mail tells of an alert that a
- * power loss takes back. -errno. */
-int ledger_reader_sync(struct ledger_reader *r);
-
-/* How many damaged blocks were skipped, those before @after_seq too. */
-uint64_t ledger_reader_damaged(const struct ledger_reader *r);
-
-/* The id of the ledger; "" where there is none yet, or its header is damaged. Lives as long as the
- * reader. */
-const char *ledger_reader_id(const struct ledger_reader *r);
