@@ -93,6 +93,11 @@ int recorder_open(const struct reader_state *state, struct recorder **ret)
 	return status;
 }
 
+int recorder_dirfd(const struct recorder *r)
+{
+	return r->state->dirfd;
+}
+
 bool recorder_made_ledger(const struct recorder *r)
 {
 	return r->made_ledger;

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/timetext.h"
 #include "command/deliver_process.h"
+#include "command/instance.h"
 #include "command/intake.h"
 #include "command/preview.h"
 #include "command/recover.h"
@@ -158,7 +159,7 @@ static int record(struct session *s, struct buffer *directory)
 	if (r != STATUS_DONE)
 		return r;
 	/* Before it reads what may end it, too. */
-	r = intake_crashed(in) < 0 ? STATUS_FAILED : read_all(s, in);
+	r = instance_crashed(intake_recorder(in)) < 0 ? STATUS_FAILED : read_all(s, in);
 	counts = intake_counts(in);
 	if (buffer_append_str(directory, intake_directory(in)) < 0 || !buffer_cstr(directory)) {
 		log_error("out of memory");
