@@ -13,6 +13,17 @@ static inline bool ascii_is_alpha(char c)
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
+static inline bool ascii_is_alnum(char c)
+{
+	return ascii_is_digit(c) || ascii_is_alpha(c);
+}
+
+/* Space and tab. */
+static inline bool ascii_is_blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
 /* Space, tab, newline, vertical tab, form feed, carriage return. */
 static inline bool ascii_is_space(char c)
 {

@@ -10,17 +10,12 @@ static int parse(struct slice s, unsigned base, uint64_t max, uint64_t *ret)
 	if (s.n == 0)
 		return -EINVAL;
 	for (size_t i = 0; i < s.n; i++) {
-		unsigned char c = (unsigned char)s.p[i];
-		unsigned d;
+		int d = ascii_hex(s.p[i]);
 
-		if (c >= '0' && c <= '9')
-			d = c - '0';
-		else if (base == 16 && (c | 0x20) >= 'a' && (c | 0x20) <= 'f')
-			d = (c | 0x20) - 'a' + 10;
-		else
+		if (d < 0 || (unsigned)d >= base)
 			return -EINVAL;
-		if (__builtin_mul_overflow(v, base, &v) || __builtin_add_overflow(v, d, &v) ||
-		    v > max)
+		if (__builtin_mul_overflow(v, base, &v) ||
+		    __builtin_add_overflow(v, (unsigned)d, &v) || v > max)
 			return -ERANGE;
 	}
 	*ret = v;

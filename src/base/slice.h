@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "base/ascii.h"
+
 struct slice {
 	const char *p;
 	size_t n;
@@ -43,7 +45,7 @@ static inline struct slice slice_from(struct slice a, size_t n)
 	return (struct slice){a.p + n, a.n - n};
 }
 
-/* Takes @literal off the begin of @s, where it stands there. */
+/* Removes @literal from the beginning of @s, if @s starts with it. */
 static inline bool slice_skip(struct slice *s, const char *literal)
 {
 	if (!slice_starts_with(*s, literal))
@@ -52,7 +54,28 @@ static inline bool slice_skip(struct slice *s, const char *literal)
 	return true;
 }
 
-/* Takes all up to the next blank, and the blank. */
+/* The same at the end of @s. */
+static inline bool slice_skip_end(struct slice *s, const char *literal)
+{
+	size_t n = strlen(literal);
+
+	if (s->n < n || memcmp(s->p + s->n - n, literal, n) != 0)
+		return false;
+	s->n -= n;
+	return true;
+}
+
+/* @s without blanks and tabs at both ends. */
+static inline struct slice slice_trim(struct slice s)
+{
+	while (s.n > 0 && ascii_is_blank(s.p[0]))
+		s = slice_from(s, 1);
+	while (s.n > 0 && ascii_is_blank(s.p[s.n - 1]))
+		s.n--;
+	return s;
+}
+
+/* Removes the first word from @s, with the blank after it, and returns the word. */
 static inline struct slice slice_cut_word(struct slice *s)
 {
 	const char *blank = s->n > 0 ? memchr(s->p, ' ', s->n) : NULL;
@@ -60,4 +83,16 @@ static inline struct slice slice_cut_word(struct slice *s)
 
 	*s = slice_from(*s, blank ? word.n + 1 : word.n);
 	return word;
+}
+
+/* Removes the first line from @s and returns it without its LF or CRLF. */
+static inline struct slice slice_cut_line(struct slice *s)
+{
+	const char *newline = s->n > 0 ? memchr(s->p, '\n', s->n) : NULL;
+	struct slice line = {s->p, newline ? (size_t)(newline - s->p) : s->n};
+
+	*s = slice_from(*s, line.n + (newline != NULL));
+	if (line.n > 0 && line.p[line.n - 1] == '\r')
+		line.n--;
+	return line;
 }

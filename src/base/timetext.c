@@ -86,6 +86,23 @@ char *timetext_local(uint64_t usec, char ret[TIMETEXT_MAX])
 	return format("%Y-%m-%d %H:%M:%S %z %Z", &tm, ret);
 }
 
+bool timetext_local_is_utc(uint64_t usec)
+{
+	struct tm tm;
+
+	broken_down(usec, true, &tm);
+	return tm.tm_gmtoff == 0;
+}
+
+bool timetext_same_day(uint64_t a_usec, uint64_t b_usec)
+{
+	struct tm a, b;
+
+	broken_down(a_usec, true, &a);
+	broken_down(b_usec, true, &b);
+	return a.tm_year == b.tm_year && a.tm_yday == b.tm_yday;
+}
+
 char *timetext_utc(uint64_t usec, char ret[TIMETEXT_MAX])
 {
 	struct tm tm;
@@ -143,20 +160,15 @@ char *timetext_duration(uint64_t usec, char ret[TIMETEXT_MAX])
 	return ret;
 }
 
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
 /* Takes exactly @digits digits from the left. */
-static int take_number(struct slice *s, unsigned digits, int *ret)
+static int read_number(struct slice *s, unsigned digits, int *ret)
 {
 	int v = 0;
 
 	if (s->n < digits)
 		return -EINVAL;
 	for (unsigned i = 0; i < digits; i++) {
-		if (!is_digit(s->p[i]))
+		if (!ascii_is_digit(s->p[i]))
 			return -EINVAL;
 		v = v * 10 + (s->p[i] - '0');
 	}
@@ -165,7 +177,7 @@ static int take_number(struct slice *s, unsigned digits, int *ret)
 	return 0;
 }
 
-static bool take_char(struct slice *s, char c)
+static bool skip_char(struct slice *s, char c)
 {
 	if (s->n == 0 || s->p[0] != c)
 		return false;
@@ -174,7 +186,7 @@ static bool take_char(struct slice *s, char c)
 }
 
 /* ".123456": a fraction of a second; digits after the sixth are dropped. */
-static int take_fraction(struct slice *s, uint64_t *ret_usec)
+static int read_fraction(struct slice *s, uint64_t *ret_usec)
 {
 	uint64_t unit = 100000, usec = 0;
 
@@ -182,9 +194,9 @@ static int take_fraction(struct slice *s, uint64_t *ret_usec)
 	if (s->n == 0 || (s->p[0] != '.' && s->p[0] != ','))
 		return 0;
 	*s = slice_from(*s, 1);
-	if (s->n == 0 || !is_digit(s->p[0]))
+	if (s->n == 0 || !ascii_is_digit(s->p[0]))
 		return -EINVAL;
-	while (s->n > 0 && is_digit(s->p[0])) {
+	while (s->n > 0 && ascii_is_digit(s->p[0])) {
 		usec += (uint64_t)(s->p[0] - '0') * unit;
 		unit /= 10;
 		*s = slice_from(*s, 1);
@@ -194,15 +206,15 @@ static int take_fraction(struct slice *s, uint64_t *ret_usec)
 }
 
 /* "HH:MM[:SS[.frac]]" */
-static int take_clock(struct slice *s, struct tm *tm, uint64_t *ret_usec)
+static int read_clock(struct slice *s, struct tm *tm, uint64_t *ret_usec)
 {
 	*ret_usec = 0;
 	tm->tm_sec = 0;
-	if (take_number(s, 2, &tm->tm_hour) < 0 || !take_char(s, ':') ||
-	    take_number(s, 2, &tm->tm_min) < 0)
+	if (read_number(s, 2, &tm->tm_hour) < 0 || !skip_char(s, ':') ||
+	    read_number(s, 2, &tm->tm_min) < 0)
 		return -EINVAL;
-	if (take_char(s, ':') &&
-	    (take_number(s, 2, &tm->tm_sec) < 0 || take_fraction(s, ret_usec) < 0))
+	if (skip_char(s, ':') &&
+	    (read_number(s, 2, &tm->tm_sec) < 0 || read_fraction(s, ret_usec) < 0))
 		return -EINVAL;
 	if (tm->tm_hour > 23 || tm->tm_min > 59 || tm->tm_sec > 60)
 		return -EINVAL;
@@ -211,7 +223,7 @@ static int take_clock(struct slice *s, struct tm *tm, uint64_t *ret_usec)
 
 enum zone { ZONE_LOCAL, ZONE_OFFSET };
 
-static int take_zone(struct slice *s, enum zone *ret, int64_t *ret_offset_sec)
+static int read_zone(struct slice *s, enum zone *ret, int64_t *ret_offset_sec)
 {
 	int hours, minutes = 0, sign;
 
@@ -226,11 +238,11 @@ static int take_zone(struct slice *s, enum zone *ret, int64_t *ret_offset_sec)
 		s->n = 0;
 		return 0;
 	}
-	(void)take_char(s, ' ');
-	sign = take_char(s, '+') ? 1 : take_char(s, '-') ? -1 : 0;
-	if (sign == 0 || take_number(s, 2, &hours) < 0)
+	(void)skip_char(s, ' ');
+	sign = skip_char(s, '+') ? 1 : skip_char(s, '-') ? -1 : 0;
+	if (sign == 0 || read_number(s, 2, &hours) < 0)
 		return -EINVAL;
-	if ((take_char(s, ':') || s->n > 0) && take_number(s, 2, &minutes) < 0)
+	if ((skip_char(s, ':') || s->n > 0) && read_number(s, 2, &minutes) < 0)
 		return -EINVAL;
 	if (s->n > 0 || hours > 23 || minutes > 59)
 		return -EINVAL;
@@ -276,22 +288,22 @@ static int parse_calendar(struct slice s, uint64_t now_usec, uint64_t *ret)
 	time_t t;
 
 	if (has_day) {
-		if (take_number(&s, 4, &tm.tm_year) < 0 || !take_char(&s, '-') ||
-		    take_number(&s, 2, &tm.tm_mon) < 0 || !take_char(&s, '-') ||
-		    take_number(&s, 2, &tm.tm_mday) < 0 ||
+		if (read_number(&s, 4, &tm.tm_year) < 0 || !skip_char(&s, '-') ||
+		    read_number(&s, 2, &tm.tm_mon) < 0 || !skip_char(&s, '-') ||
+		    read_number(&s, 2, &tm.tm_mday) < 0 ||
 		    !is_day(tm.tm_year, tm.tm_mon, tm.tm_mday))
 			return -EINVAL;
 		tm.tm_year -= 1900;
 		tm.tm_mon--;
 		if (s.n > 1 && (s.p[0] == ' ' || s.p[0] == 'T' || s.p[0] == 't') &&
-		    is_digit(s.p[1])) {
+		    ascii_is_digit(s.p[1])) {
 			s = slice_from(s, 1);
 			has_clock = true;
 		}
 	}
-	if (has_clock && take_clock(&s, &tm, &usec) < 0)
+	if (has_clock && read_clock(&s, &tm, &usec) < 0)
 		return -EINVAL;
-	if (take_zone(&s, &zone, &offset) < 0)
+	if (read_zone(&s, &zone, &offset) < 0)
 		return -EINVAL;
 	if (!has_day) {
 		/* Today where the clock is that was given. */
@@ -342,12 +354,12 @@ int timetext_parse(struct slice s, uint64_t now_usec, uint64_t *ret)
 		uint64_t usec = 0;
 		struct slice fraction;
 
-		while (dot < s.n && is_digit(s.p[dot]))
+		while (dot < s.n && ascii_is_digit(s.p[dot]))
 			dot++;
 		fraction = slice_from(s, dot);
 		if (number_parse_u64((struct slice){s.p + 1, dot - 1}, INT64_MAX / USEC_PER_SEC,
 				     &v) < 0 ||
-		    take_fraction(&fraction, &usec) < 0 || fraction.n > 0)
+		    read_fraction(&fraction, &usec) < 0 || fraction.n > 0)
 			return -EINVAL;
 		*ret = v * USEC_PER_SEC + usec;
 	} else if (s.n > 1 && (s.p[0] == '-' || s.p[0] == '+')) {
@@ -417,17 +429,17 @@ int timetext_parse_duration(struct slice s, uint64_t *ret)
 			s = slice_from(s, 1);
 		if (s.n == 0)
 			break;
-		while (n < s.n && is_digit(s.p[n]))
+		while (n < s.n && ascii_is_digit(s.p[n]))
 			n++;
 		r = number_parse_u64((struct slice){s.p, n}, INT64_MAX, &v);
 		if (r < 0)
 			return r;
 		s = slice_from(s, n);
-		if (take_fraction(&s, &fraction) < 0)
+		if (read_fraction(&s, &fraction) < 0)
 			return -EINVAL;
 		while (s.n > 0 && s.p[0] == ' ')
 			s = slice_from(s, 1);
-		for (n = 0; n < s.n && !is_digit(s.p[n]) && s.p[n] != ' ' && s.p[n] != '\t';)
+		for (n = 0; n < s.n && !ascii_is_digit(s.p[n]) && s.p[n] != ' ' && s.p[n] != '\t';)
 			n++;
 		if (unit_usec((struct slice){s.p, n}, &unit) < 0)
 			return -EINVAL;

@@ -23,6 +23,12 @@ char *timetext_local(uint64_t usec, char ret[TIMETEXT_MAX]);
 /* "2026-11-23 04:05:06 UTC". */
 char *timetext_utc(uint64_t usec, char ret[TIMETEXT_MAX]);
 
+/* Whether local time and UTC are the same at @usec. */
+bool timetext_local_is_utc(uint64_t usec);
+
+/* Whether both are on one day of the local zone. */
+bool timetext_same_day(uint64_t a_usec, uint64_t b_usec);
+
 /* "Mon, 23 Nov 2026 05:05:06 +0100" (RFC 5322, section 3.3), local zone. */
 char *timetext_rfc5322(uint64_t usec, char ret[TIMETEXT_MAX]);
 

@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "deliver/sendmail.h"
 #include "deliver/smtp_child.h"
+#include "text/message/compose.h"
 
 #define PASSWORD_MAX 4096
 #define CREDENTIAL   "loginbell.smtp-password"
@@ -297,8 +298,9 @@ enum attempt_outcome attempt_send(struct attempt *a, struct spool_message *o,
 
 	*ret = (struct transport_result){.outcome = TRANSPORT_DEFERRED};
 	if (!mail.envelope_from) {
-		mail.envelope_from =
-			compose_from(a->dest, a->host, &from) == 0 ? buffer_cstr(&from) : NULL;
+		mail.envelope_from = compose_from(a->dest, hostname_fqdn(a->host), &from) == 0
+					     ? buffer_cstr(&from)
+					     : NULL;
 		if (!mail.envelope_from) {
 			(void)snprintf(ret->text, sizeof(ret->text), "out of memory");
 			return ATTEMPT_DEFERRED;

@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "deliver/compose.h"
+#include "base/hostname.h"
 #include "deliver/transport.h"
 #include "store/spool.h"
 #include "text/config.h"

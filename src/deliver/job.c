@@ -13,7 +13,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/timetext.h"
-#include "deliver/compose.h"
+#include "deliver/content.h"
 #include "deliver/select.h"
 
 void job_init(struct job *job, struct sender *s, struct destination *d,
@@ -137,8 +137,8 @@ static int compose(struct job *job, struct spool_message *o, const struct batch 
 			       n, n == 1 ? "" : "s",
 			       timetext_duration(job->s->config->give_up_after_usec, after),
 			       n == 1 ? "was" : "were");
-	return compose_mail(o, batch, job->s->config, job->d->config, &job->s->host,
-			    n > 0 ? note : NULL, clock_now());
+	return content_compose(o, batch, job->s->config, job->d->config, &job->s->host,
+			       n > 0 ? note : NULL, clock_now());
 }
 
 static const struct spool_repeat *summary_of(const struct spool_message *o, uint64_t seq)

@@ -6,10 +6,9 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
-#include "base/io.h"
 #include "base/log.h"
 #include "deliver/attempt.h"
-#include "deliver/compose.h"
+#include "deliver/content.h"
 #include "deliver/sender.h"
 #include "deliver/signals.h"
 
@@ -61,7 +60,7 @@ static int test_one(const struct config *config, const struct config_destination
 
 	if (!o)
 		return 1;
-	r = compose_test(o, config, dest, host, clock_now());
+	r = content_compose(o, NULL, config, dest, host, NULL, clock_now());
 	if (r < 0) {
 		log_error("no mail can be made: %s", strerror(-r));
 		return 1;

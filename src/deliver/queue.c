@@ -13,7 +13,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "deliver/compose.h"
+#include "deliver/content.h"
 #include "deliver/job.h"
 #include "deliver/outcome.h"
 #include "deliver/retry.h"
@@ -64,7 +64,7 @@ static bool adapt(struct job *job)
 {
 	static const struct transport_result gone = {
 		.text = "the other recipients are no longer configured"};
-	struct hash128 config = compose_fingerprint(job->s->config, job->d->config);
+	struct hash128 config = content_settings(job->s->config, job->d->config);
 	bool accepted = spool_count(job->o, SPOOL_ACCEPTED) > 0;
 	bool unseen = !job->o->in_doubt && !job->of_other_ledger && !accepted;
 

@@ -104,3 +104,21 @@ int config_file_load(const char *path, struct config **ret, config_fault fault, 
 	(void)config_parser_free(l.parser);
 	return r;
 }
+
+int config_file_read_body(const struct config_destination *destination, struct buffer *ret,
+			  struct error *err)
+{
+	AUTO_BUFFER struct buffer text = BUFFER_INIT(CONFIG_TEXT_MAX);
+	int r;
+
+	if (!destination->body_file)
+		return 0;
+	r = io_read_file_at(AT_FDCWD, destination->body_file, &text);
+	if (r < 0)
+		return unreadable(destination->body_file, r, err);
+	if (text.len > 0 && memchr(text.data, '\0', text.len)) {
+		error_set(err, destination->body_file, 0, 0, "contains a NUL byte");
+		return -EINVAL;
+	}
+	return buffer_append_slice(ret, buffer_slice(&text));
+}

@@ -1,7 +1,8 @@
 /* The configuration's files: loginbell.conf and those of loginbell.conf.d beside it. */
 #pragma once
 
-#include "text/config.h"
+#include "base/buffer.h"
+#include "text/config_parser.h"
 
 #define CONFIG_FILE_DEFAULT "/etc/loginbell/loginbell.conf"
 
@@ -13,3 +14,11 @@
  */
 int config_file_load(const char *path, struct config **ret, config_fault fault, void *userdata,
 		     struct error *err);
+
+/*
+ * Appends the text of the destination's BodyFile= to @ret; nothing if it has none. -errno of the
+ * file, -E2BIG beyond 1 MiB, -EINVAL for a NUL in it; *err names the file and the reason, and @ret
+ * is empty.
+ */
+int config_file_read_body(const struct config_destination *destination, struct buffer *ret,
+			  struct error *err);

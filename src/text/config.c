@@ -1,41 +1,9 @@
-/*
- * Where the values go. Every value is checked on the line where it stands, so that its fault can be
- * named by that line; it is then kept as text in its section, with a number beside it where it
- * stands for one. The keys are config_keys.c's; what only the whole shows, and all defaults, are
- * config_resolve.c's: an empty value, which resets, and a key that was never there are the same.
- */
+/* What a configuration owns. */
 #include "text/config.h"
 
 #include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <strings.h>
 
-#include "text/config_section.h"
-#include "text/config_syntax.h"
-#include "text/config_value.h"
-
-#define LIST_MAX	1000 /* values of one key */
-#define SECTIONS_MAX	200
-#define NAME_LENGTH_MAX 64
-
-void config_parser_fault(struct config_parser *p, const char *file, unsigned line,
-			 const char *format, ...)
-{
-	struct error fault;
-	char text[sizeof(fault.text)];
-	va_list ap;
-
-	va_start(ap, format);
-	(void)vsnprintf(text, sizeof(text), format, ap);
-	va_end(ap);
-	error_set(&fault, file, line, 0, "%s", text);
-	if (!p->faulty)
-		p->first = fault;
-	p->faulty = true;
-	if (p->fault)
-		p->fault(&fault, p->userdata);
-}
+#include "base/cleanup.h"
 
 int config_list_add(struct config_list *l, struct slice s)
 {
@@ -66,340 +34,46 @@ void config_list_done(struct config_list *l)
 	*l = (struct config_list){NULL, 0};
 }
 
-struct config_parser *config_parser_new(void)
+static void server_done(struct config_server *s)
 {
-	return calloc(1, sizeof(struct config_parser));
+	free(s->url);
+	free(s->ca_file);
+	free(s->pinned_key);
+	free(s->client_cert);
+	free(s->client_key);
+	free(s->user);
+	free(s->password_file);
+	free(s->auth);
 }
 
-static struct config_section *section_free(struct config_section *s)
+static void destination_done(struct config_destination *d)
 {
-	for (size_t i = 0; i < CONFIG_KEY_COUNT; i++)
-		config_list_done(&s->values[i].list);
-	free(s->name);
-	free(s);
-	return NULL;
+	free(d->name);
+	config_list_done(&d->to);
+	for (size_t i = 0; i < d->n_servers; i++)
+		server_done(&d->servers[i]);
+	free(d->servers);
+	free(d->from);
+	free(d->envelope_from);
+	free(d->ehlo_name);
+	free(d->subject);
+	free(d->body_file);
 }
 
-struct config_parser *config_parser_free(struct config_parser *p)
+struct config *config_free(struct config *c)
 {
-	if (!p)
+	if (!c)
 		return NULL;
-	for (size_t i = 0; i < p->n_sections; i++)
-		(void)section_free(p->sections[i]);
-	free(p->sections);
-	for (size_t i = 0; i < p->n_files; i++)
-		free(p->files[i]);
-	free(p->files);
-	free(p);
+	free(c->directory);
+	free(c->log_file);
+	config_list_done(&c->programs);
+	config_list_done(&c->methods);
+	free(c->pattern);
+	free(c->pattern_file);
+	config_list_done(&c->whitelist_files);
+	for (size_t i = 0; i < c->n_destinations; i++)
+		destination_done(&c->destinations[i]);
+	free(c->destinations);
+	free(c);
 	return NULL;
-}
-
-struct config_section *config_parser_section(const struct config_parser *p,
-					     enum config_section_kind kind, const char *name)
-{
-	for (size_t i = 0; i < p->n_sections; i++) {
-		struct config_section *s = p->sections[i];
-
-		if (s->kind == kind && (name ? s->name && strcmp(s->name, name) == 0 : !s->name))
-			return s;
-	}
-	return NULL;
-}
-
-/* Finds or makes it. Takes over @name, also when it fails. -EINVAL after a fault; -ENOMEM. */
-static int section_get(struct config_parser *p, enum config_section_kind kind, char *name,
-		       const char *file, unsigned line, struct config_section **ret)
-{
-	struct config_section *s = config_parser_section(p, kind, name), **sections;
-	AUTO_FREE char *owned = name;
-
-	if (s) {
-		*ret = s;
-		return 0;
-	}
-	if (p->n_sections >= SECTIONS_MAX) {
-		config_parser_fault(p, file, line, "more than %d sections", SECTIONS_MAX);
-		return -EINVAL;
-	}
-	sections = reallocarray(p->sections, p->n_sections + 1, sizeof(struct config_section *));
-	if (!sections)
-		return -ENOMEM;
-	p->sections = sections;
-	s = calloc(1, sizeof(*s));
-	if (!s)
-		return -ENOMEM;
-	s->kind = kind;
-	s->name = STEAL_PTR(owned);
-	s->file = file;
-	s->line = line;
-	p->sections[p->n_sections++] = s;
-	*ret = s;
-	return 0;
-}
-
-/* A destination's name goes into file names of the state directory. */
-static bool is_destination_name(struct slice s)
-{
-	if (s.n == 0 || s.n > NAME_LENGTH_MAX || s.p[0] == '.' || s.p[0] == '-')
-		return false;
-	for (size_t i = 0; i < s.n; i++) {
-		char c = s.p[i];
-
-		if (!(c >= '0' && c <= '9') && !(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') &&
-		    c != '.' && c != '_' && c != '-')
-			return false;
-	}
-	return true;
-}
-
-/*
- * Checks a section's name and gives it in the form in which it is kept. 0 and *ret (NULL: the
- * section has none); -EINVAL after a fault; -ENOMEM.
- */
-static int section_name(struct config_parser *p, const char *file,
-			const struct config_syntax_item *item, enum config_section_kind kind,
-			char **ret)
-{
-	AUTO_BUFFER struct buffer url = BUFFER_INIT(item->name.n + 64);
-	enum config_scheme scheme;
-	struct error why;
-	int r;
-
-	if (kind == CONFIG_SECTION_MAIL && item->name.p && !is_destination_name(item->name)) {
-		config_parser_fault(p, file, item->line,
-				    "the name \"%.*s\" is not made of 1 to %d letters, digits, "
-				    "\"_\", \"-\" and \".\", beginning with none of the last two",
-				    CONFIG_VALUE_SHOWN(item->name), NAME_LENGTH_MAX);
-		return -EINVAL;
-	}
-	if (kind == CONFIG_SECTION_SERVER) {
-		if (!item->name.p) {
-			config_parser_fault(p, file, item->line,
-					    "[Server] wants a URL: [Server \"smtp://HOST\"]");
-			return -EINVAL;
-		}
-		r = config_value_url(item->name, &url, &scheme, NULL, &why);
-		if (r == 0 && scheme == CONFIG_SCHEME_SENDMAIL) {
-			error_set(&why, NULL, 0, 0, "sendmail has no TLS and AUTH keys");
-			r = -EINVAL;
-		}
-		if (r == -EINVAL)
-			config_parser_fault(p, file, item->line, "%s", why.text);
-		if (r < 0)
-			return r;
-		*ret = strndup(url.data, url.len);
-		return *ret ? 0 : -ENOMEM;
-	}
-	if (kind != CONFIG_SECTION_MAIL && item->name.p) {
-		config_parser_fault(p, file, item->line, "[%.*s] has no name",
-				    CONFIG_VALUE_SHOWN(item->section));
-		return -EINVAL;
-	}
-	*ret = NULL;
-	if (item->name.p)
-		*ret = strndup(item->name.p, item->name.n);
-	return item->name.p && !*ret ? -ENOMEM : 0;
-}
-
-/* *ret is NULL where the section's keys are to be skipped: after a fault. */
-static int begin_section(struct config_parser *p, const char *file,
-			 const struct config_syntax_item *item, struct config_section **ret)
-{
-	char *name;
-	int r;
-
-	*ret = NULL;
-	for (size_t i = 0; i < config_key_table_size; i++) {
-		if (!slice_eq_str(item->section, config_key_table[i].section_name))
-			continue;
-		r = section_name(p, file, item, config_key_table[i].section, &name);
-		if (r == 0)
-			r = section_get(p, config_key_table[i].section, name, file, item->line,
-					ret);
-		return r == -EINVAL ? 0 : r;
-	}
-	if (slice_eq_str(item->section, "Webhook"))
-		config_parser_fault(p, file, item->line,
-				    "webhooks are not implemented in this version");
-	else
-		config_parser_fault(p, file, item->line, "unknown section [%.*s]",
-				    CONFIG_VALUE_SHOWN(item->section));
-	return 0;
-}
-
-static bool same_but_for_case(struct slice s, const char *name)
-{
-	return s.n == strlen(name) && strncasecmp(s.p, name, s.n) == 0;
-}
-
-static const struct config_key_info *find_key(struct config_parser *p, const char *file,
-					      const struct config_syntax_item *item,
-					      const struct config_section *section)
-{
-	const char *section_name = "";
-	const struct config_key_info *near = NULL;
-
-	for (size_t i = 0; i < config_key_table_size; i++) {
-		bool here = config_key_table[i].section == section->kind;
-
-		if (here && slice_eq_str(item->key, config_key_table[i].name))
-			return &config_key_table[i];
-		if (here)
-			section_name = config_key_table[i].section_name;
-		if (same_but_for_case(item->key, config_key_table[i].name) && (here || !near))
-			near = &config_key_table[i];
-	}
-	if (near)
-		config_parser_fault(p, file, item->line,
-				    "unknown key %.*s= in [%s]; there is %s= in [%s]",
-				    CONFIG_VALUE_SHOWN(item->key), section_name, near->name,
-				    near->section_name);
-	else
-		config_parser_fault(p, file, item->line, "unknown key %.*s= in [%s]",
-				    CONFIG_VALUE_SHOWN(item->key), section_name);
-	return NULL;
-}
-
-/* Checks one value and keeps it. 0; -EINVAL with why->text; -ENOMEM. */
-static int keep(const struct config_key_info *key, struct slice s, struct config_value *value,
-		struct error *why)
-{
-	AUTO_BUFFER struct buffer url = BUFFER_INIT(s.n + 64);
-	int r = 0;
-
-	if (key->check)
-		r = key->check(s, why);
-	if (r == 0 && key->number)
-		r = key->number(s, &value->number, why);
-	if (r == 0 && key->id == CONFIG_KEY_SERVER) {
-		r = config_value_url(s, &url, NULL, NULL, why);
-		s = buffer_slice(&url);
-	}
-	return r < 0 ? r : config_list_add(&value->list, s);
-}
-
-static int assign(struct config_parser *p, const char *file, const struct config_syntax_item *item,
-		  struct config_section *section)
-{
-	const struct config_key_info *key = find_key(p, file, item, section);
-	struct config_value *value;
-	struct slice rest = item->value, word;
-	struct error why;
-
-	if (!key)
-		return 0;
-	value = &section->values[key->id];
-	if (item->value.n == 0 || key->form == CONFIG_FORM_ONE) {
-		config_list_done(&value->list);
-		value->number = 0;
-	}
-	value->file = file;
-	value->line = item->line;
-	if (item->value.n == 0)
-		return 0;
-	for (;;) {
-		int r = 1;
-
-		if (key->form == CONFIG_FORM_ONE)
-			word = rest;
-		else
-			r = config_value_next_word(&rest, &word, &why);
-		if (r == 0)
-			return 0;
-		if (value->list.n >= LIST_MAX) {
-			config_parser_fault(p, file, item->line, "%s=: more than %d values",
-					    key->name, LIST_MAX);
-			return 0;
-		}
-		if (r == 1)
-			r = keep(key, word, value, &why);
-		else
-			rest.n = 0;
-		if (r == -EINVAL)
-			config_parser_fault(p, file, item->line, "%s=: %s", key->name, why.text);
-		else if (r < 0)
-			return r;
-		if (key->form == CONFIG_FORM_ONE || rest.n == 0)
-			return 0;
-	}
-}
-
-/* Keeps a copy of a file's name, to which values point. */
-static int keep_file(struct config_parser *p, const char *name, const char **ret)
-{
-	char **files = reallocarray(p->files, p->n_files + 1, sizeof(*files));
-
-	if (!files)
-		return -ENOMEM;
-	p->files = files;
-	files[p->n_files] = strdup(name);
-	if (!files[p->n_files])
-		return -ENOMEM;
-	*ret = files[p->n_files++];
-	return 0;
-}
-
-static int read_text(struct config_parser *p, struct slice text, const char *file)
-{
-	CLEANUP(config_syntax_done) struct config_syntax syntax;
-	struct config_section *section = NULL;
-	bool skip = false;
-
-	config_syntax_init(&syntax, text);
-	for (;;) {
-		struct config_syntax_item item;
-		struct error why;
-		int r = config_syntax_next(&syntax, file, &item, &why);
-
-		if (r <= 0)
-			return r;
-		if (r == CONFIG_SYNTAX_E_LINE || r == CONFIG_SYNTAX_E_SECTION) {
-			config_parser_fault(p, why.file, why.line, "%s", why.text);
-			skip = skip || r == CONFIG_SYNTAX_E_SECTION;
-			continue;
-		}
-		r = 0;
-		if (item.kind == CONFIG_SYNTAX_SECTION) {
-			r = begin_section(p, file, &item, &section);
-			skip = !section;
-		} else if (section && !skip) {
-			r = assign(p, file, &item, section);
-		} else if (!skip) {
-			config_parser_fault(p, file, item.line,
-					    "%.*s= stands before the first [Section]",
-					    CONFIG_VALUE_SHOWN(item.key));
-		}
-		if (r < 0)
-			return r;
-	}
-}
-
-int config_parser_add(struct config_parser *p, struct slice text, const char *name,
-		      config_fault fault, void *userdata, struct error *err)
-{
-	struct error first_before = p->first;
-	bool faulty_before = p->faulty, faulty;
-	const char *file;
-	int r;
-
-	r = keep_file(p, name, &file);
-	if (r < 0)
-		return r;
-	p->fault = fault;
-	p->userdata = userdata;
-	p->faulty = false;
-	if (text.n > CONFIG_TEXT_MAX)
-		config_parser_fault(p, file, 0, "larger than 1 MiB");
-	else
-		r = read_text(p, text, file);
-	faulty = p->faulty;
-	if (faulty && err)
-		*err = p->first;
-	if (faulty_before) {
-		p->first = first_before;
-		p->faulty = true;
-	}
-	if (r < 0)
-		return r;
-	return faulty ? CONFIG_E_INVALID : 0;
 }

@@ -66,42 +66,12 @@ struct config {
 	bool heartbeat; /* daily */
 };
 
-enum config_e {
-	CONFIG_E_INVALID = 1, /* *err names file, line and reason */
-};
-
-struct config_parser;
-
-/*
- * A parser takes the files one after another, then gives the configuration: later files add to
- * and override earlier ones. NULL when out of memory; config_parser_free() takes NULL.
- */
-struct config_parser *config_parser_new(void);
-struct config_parser *config_parser_free(struct config_parser *p);
-
-/*
- * Called for every fault, so that `check` can tell all of them in one go. @userdata is that of
- * config_parser_add().
- */
+/* Called for each fault of a configuration. */
 typedef void (*config_fault)(const struct error *fault, void *userdata);
 
-#define CONFIG_TEXT_MAX (1U << 20) /* bytes of one file */
-
-/*
- * Reads one file's text; @name is copied. 0; CONFIG_E_INVALID after faults, each given to @fault
- * (may be NULL), the first also in *err; -ENOMEM.
- */
-int config_parser_add(struct config_parser *p, struct slice text, const char *name,
-		      config_fault fault, void *userdata, struct error *err);
-
-/*
- * Resolves defaults and what [Mail "NAME"] takes from [Mail], and checks what only the whole can
- * show (a [Server "URL"] that nobody names, credentials without required TLS). *ret is owned by
- * the caller. As config_parser_add(); after faults there, it gives the first of those again in
- * *err, and no more to @fault.
- */
-int config_parser_finish(struct config_parser *p, struct config **ret, config_fault fault,
-			 void *userdata, struct error *err);
+/* Appends a copy of @s, unless the list contains it. 0 or -ENOMEM. */
+int config_list_add(struct config_list *l, struct slice s);
+void config_list_done(struct config_list *l);
 
 struct config *config_free(struct config *c);
 
@@ -110,7 +80,3 @@ static inline void config_auto_free(struct config **c)
 {
 	(void)config_free(*c);
 }
-
-/* All sections and keys that are known, as "Section.Key"; NULL-terminated. For the man page's test.
- */
-extern const char *const config_keys[];

@@ -2,10 +2,13 @@
  * The one list of all keys: where each stands, what checks its values, and what makes a number of
  * them. The names that loginbell.conf(5) must describe are made from the same list.
  */
+#include "text/config_keys.h"
+
 #include <errno.h>
 
+#include "base/cleanup.h"
 #include "base/timetext.h"
-#include "text/config_section.h"
+#include "text/config.h"
 #include "text/config_value.h"
 
 static int number_kind(struct slice s, uint64_t *ret, struct error *err)

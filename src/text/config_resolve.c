@@ -5,6 +5,8 @@
  * sets one of them gives all, so that a password never goes to a server for which another account
  * was written down.
  */
+#include "text/config_resolve.h"
+
 #include <errno.h>
 
 #include "base/timetext.h"
@@ -81,7 +83,7 @@ static int copy_texts(chain c, const struct text_key *keys, size_t n)
 }
 
 /* What Tls= comes to for one server, and whether that can be. */
-static void resolve_tls(struct config_parser *p, enum config_scheme scheme, bool loopback,
+static void resolve_tls(struct config_sections *all, enum config_scheme scheme, bool loopback,
 			const struct config_value *tls, const struct config_value *user,
 			struct config_server *ret)
 {
@@ -90,21 +92,21 @@ static void resolve_tls(struct config_parser *p, enum config_scheme scheme, bool
 	if (scheme == CONFIG_SCHEME_SMTPS) {
 		ret->tls = CONFIG_TLS_REQUIRED;
 		if (said == CONFIG_TLS_NONE)
-			config_parser_fault(p, tls->file, tls->line,
-					    "Tls=: \"none\" cannot be with %s", ret->url);
+			config_section_fault(all, tls->file, tls->line,
+					     "Tls=: \"none\" cannot be with %s", ret->url);
 		return;
 	}
 	ret->tls = said;
 	if (said == CONFIG_TLS_AUTO)
 		ret->tls = user || !loopback ? CONFIG_TLS_REQUIRED : CONFIG_TLS_OPPORTUNISTIC;
 	if (user && ret->tls != CONFIG_TLS_REQUIRED)
-		config_parser_fault(p, user->file, user->line,
-				    "User=: with Tls=%s the password could go to %s in clear; "
-				    "Tls=required is wanted",
-				    said == CONFIG_TLS_NONE ? "none" : "opportunistic", ret->url);
+		config_section_fault(all, user->file, user->line,
+				     "User=: with Tls=%s the password could go to %s in clear; "
+				     "Tls=required is wanted",
+				     said == CONFIG_TLS_NONE ? "none" : "opportunistic", ret->url);
 }
 
-static int resolve_server(struct config_parser *p, const struct config_section *mail,
+static int resolve_server(struct config_sections *all, const struct config_section *mail,
 			  const struct config_section *parent, const char *url,
 			  struct config_server *ret)
 {
@@ -112,7 +114,7 @@ static int resolve_server(struct config_parser *p, const struct config_section *
 						     CONFIG_KEY_AUTH};
 	static const enum config_key client_group[] = {CONFIG_KEY_CLIENT_CERT,
 						       CONFIG_KEY_CLIENT_KEY};
-	struct config_section *own = config_parser_section(p, CONFIG_SECTION_SERVER, url);
+	struct config_section *own = config_section_find(all, CONFIG_SECTION_SERVER, url);
 	chain c = {own ? own : mail, own ? mail : parent, own ? parent : NULL, NULL};
 	const struct config_section *const auth[CHAIN_MAX] = {
 		find_group(c, auth_group, ARRAY_SIZE(auth_group))};
@@ -149,7 +151,8 @@ static int resolve_server(struct config_parser *p, const struct config_section *
 		ret->tls = CONFIG_TLS_NONE;
 		return 0;
 	}
-	resolve_tls(p, scheme, loopback, find(c, CONFIG_KEY_TLS), find(auth, CONFIG_KEY_USER), ret);
+	resolve_tls(all, scheme, loopback, find(c, CONFIG_KEY_TLS), find(auth, CONFIG_KEY_USER),
+		    ret);
 	r = copy_texts(c, of_chain, ARRAY_SIZE(of_chain));
 	if (r == 0)
 		r = copy_texts(client, of_client, ARRAY_SIZE(of_client));
@@ -159,8 +162,8 @@ static int resolve_server(struct config_parser *p, const struct config_section *
 }
 
 /* @mail: its own section, NULL where [Mail] stands nowhere; @parent: [Mail] for a named one. */
-static int resolve_destination(struct config_parser *p, const struct config_section *mail,
-			       const struct config_section *parent, const struct config *all,
+static int resolve_destination(struct config_sections *all, const struct config_section *mail,
+			       const struct config_section *parent, const struct config *config,
 			       struct config_destination *ret)
 {
 	static const char *const to_default[] = {"root", NULL};
@@ -180,9 +183,9 @@ static int resolve_destination(struct config_parser *p, const struct config_sect
 	if (!ret->name)
 		return -ENOMEM;
 	ret->timeout_usec = number(find(c, CONFIG_KEY_TIMEOUT), 5 * USEC_PER_MIN);
-	ret->events = (unsigned)number(find(c, CONFIG_KEY_EVENTS), all->events);
+	ret->events = (unsigned)number(find(c, CONFIG_KEY_EVENTS), config->events);
 	/* Who named kinds for a further destination may not want it there. */
-	if (all->heartbeat && !(parent && value_in(mail, CONFIG_KEY_EVENTS)))
+	if (config->heartbeat && !(parent && value_in(mail, CONFIG_KEY_EVENTS)))
 		ret->events |= 1U << ALERT_HEARTBEAT;
 	r = copy_texts(c, texts, ARRAY_SIZE(texts));
 	if (r == 0)
@@ -196,41 +199,41 @@ static int resolve_destination(struct config_parser *p, const struct config_sect
 	}
 	for (size_t i = 0; i < urls.n && r == 0; i++) {
 		ret->n_servers++;
-		r = resolve_server(p, mail, parent, urls.items[i], &ret->servers[i]);
+		r = resolve_server(all, mail, parent, urls.items[i], &ret->servers[i]);
 	}
 	config_list_done(&urls);
 	return r;
 }
 
-static int resolve_destinations(struct config_parser *p, struct config *c)
+static int resolve_destinations(struct config_sections *all, struct config *c)
 {
-	const struct config_section *mail = config_parser_section(p, CONFIG_SECTION_MAIL, NULL);
+	const struct config_section *mail = config_section_find(all, CONFIG_SECTION_MAIL, NULL);
 	int r;
 
-	c->destinations = calloc(p->n_sections + 1, sizeof(*c->destinations));
+	c->destinations = calloc(all->n + 1, sizeof(*c->destinations));
 	if (!c->destinations)
 		return -ENOMEM;
-	r = resolve_destination(p, mail, NULL, c, &c->destinations[c->n_destinations++]);
-	for (size_t i = 0; i < p->n_sections && r == 0; i++) {
-		const struct config_section *s = p->sections[i];
+	r = resolve_destination(all, mail, NULL, c, &c->destinations[c->n_destinations++]);
+	for (size_t i = 0; i < all->n && r == 0; i++) {
+		const struct config_section *s = all->items[i];
 
 		if (s->kind == CONFIG_SECTION_MAIL && s->name)
-			r = resolve_destination(p, s, mail, c,
+			r = resolve_destination(all, s, mail, c,
 						&c->destinations[c->n_destinations++]);
 	}
 	return r;
 }
 
-static int resolve_rest(const struct config_parser *p, struct config *c)
+static int resolve_rest(const struct config_sections *all, struct config *c)
 {
 	static const char *const programs[] = {"sshd", "sshd-session", "dropbear", NULL};
 	static const char *const whitelists[] = {"/etc/loginbell/whitelist",
 						 "/etc/loginbell/whitelist.d/*.rules", NULL};
 	static const char *const none[] = {NULL};
-	chain source = {config_parser_section(p, CONFIG_SECTION_SOURCE, NULL)};
-	chain match = {config_parser_section(p, CONFIG_SECTION_MATCH, NULL)};
-	chain whitelist = {config_parser_section(p, CONFIG_SECTION_WHITELIST, NULL)};
-	chain alert = {config_parser_section(p, CONFIG_SECTION_ALERT, NULL)};
+	chain source = {config_section_find(all, CONFIG_SECTION_SOURCE, NULL)};
+	chain match = {config_section_find(all, CONFIG_SECTION_MATCH, NULL)};
+	chain whitelist = {config_section_find(all, CONFIG_SECTION_WHITELIST, NULL)};
+	chain alert = {config_section_find(all, CONFIG_SECTION_ALERT, NULL)};
 	const struct config_value *pattern = find(match, CONFIG_KEY_PATTERN);
 	int r;
 
@@ -263,7 +266,7 @@ static int resolve_rest(const struct config_parser *p, struct config *c)
 }
 
 /* Keys of one section that mean nothing without another one. */
-static void check_groups(struct config_parser *p)
+static void check_groups(struct config_sections *all)
 {
 	static const struct {
 		enum config_key key, needs;
@@ -276,97 +279,41 @@ static void check_groups(struct config_parser *p)
 		 "ClientKey= wants a ClientCert= beside it"},
 	};
 
-	for (size_t i = 0; i < p->n_sections; i++)
+	for (size_t i = 0; i < all->n; i++)
 		for (size_t k = 0; k < ARRAY_SIZE(rules); k++) {
-			const struct config_value *v = value_in(p->sections[i], rules[k].key);
+			const struct config_value *v = value_in(all->items[i], rules[k].key);
 
-			if (v && !value_in(p->sections[i], rules[k].needs))
-				config_parser_fault(p, v->file, v->line, "%s", rules[k].text);
+			if (v && !value_in(all->items[i], rules[k].needs))
+				config_section_fault(all, v->file, v->line, "%s", rules[k].text);
 		}
 }
 
-static void check_servers_used(struct config_parser *p)
+static void check_servers_used(struct config_sections *all)
 {
-	for (size_t i = 0; i < p->n_sections; i++) {
-		const struct config_section *s = p->sections[i];
+	for (size_t i = 0; i < all->n; i++) {
+		const struct config_section *s = all->items[i];
 
 		if (s->kind == CONFIG_SECTION_SERVER && !s->used)
-			config_parser_fault(p, s->file, s->line,
-					    "[Server \"%s\"]: no Server= in [Mail] names it",
-					    s->name);
+			config_section_fault(all, s->file, s->line,
+					     "[Server \"%s\"]: no Server= in [Mail] names it",
+					     s->name);
 	}
 }
 
-int config_parser_finish(struct config_parser *p, struct config **ret, config_fault fault,
-			 void *userdata, struct error *err)
+int config_resolve(struct config_sections *all, struct config **ret)
 {
-	AUTO_CONFIG struct config *c = NULL;
+	AUTO_CONFIG struct config *c = calloc(1, sizeof(*c));
 	int r;
 
-	p->fault = fault;
-	p->userdata = userdata;
-	/* A faulty line may be why something else is missing: one fault is told once. */
-	if (!p->faulty) {
-		c = calloc(1, sizeof(*c));
-		if (!c)
-			return -ENOMEM;
-		r = resolve_rest(p, c);
-		if (r == 0)
-			r = resolve_destinations(p, c);
-		if (r < 0)
-			return r;
-		check_groups(p);
-		check_servers_used(p);
-	}
-	if (p->faulty) {
-		if (err)
-			*err = p->first;
-		return CONFIG_E_INVALID;
-	}
+	if (!c)
+		return -ENOMEM;
+	r = resolve_rest(all, c);
+	if (r == 0)
+		r = resolve_destinations(all, c);
+	if (r < 0)
+		return r;
+	check_groups(all);
+	check_servers_used(all);
 	*ret = STEAL_PTR(c);
 	return 0;
-}
-
-static void server_done(struct config_server *s)
-{
-	free(s->url);
-	free(s->ca_file);
-	free(s->pinned_key);
-	free(s->client_cert);
-	free(s->client_key);
-	free(s->user);
-	free(s->password_file);
-	free(s->auth);
-}
-
-static void destination_done(struct config_destination *d)
-{
-	free(d->name);
-	config_list_done(&d->to);
-	for (size_t i = 0; i < d->n_servers; i++)
-		server_done(&d->servers[i]);
-	free(d->servers);
-	free(d->from);
-	free(d->envelope_from);
-	free(d->ehlo_name);
-	free(d->subject);
-	free(d->body_file);
-}
-
-struct config *config_free(struct config *c)
-{
-	if (!c)
-		return NULL;
-	free(c->directory);
-	free(c->log_file);
-	config_list_done(&c->programs);
-	config_list_done(&c->methods);
-	free(c->pattern);
-	free(c->pattern_file);
-	config_list_done(&c->whitelist_files);
-	for (size_t i = 0; i < c->n_destinations; i++)
-		destination_done(&c->destinations[i]);
-	free(c->destinations);
-	free(c);
-	return NULL;
 }

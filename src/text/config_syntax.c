@@ -37,18 +37,11 @@ void config_syntax_done(struct config_syntax *s)
 }
 
 /* Takes a line, without its end ("\n" or "\r\n"). False at the end of the text. */
-static bool take_line(struct config_syntax *s, struct slice *ret)
+static bool read_line(struct config_syntax *s, struct slice *ret)
 {
-	const char *end;
-
 	if (s->rest.n == 0)
 		return false;
-	end = memchr(s->rest.p, '\n', s->rest.n);
-	ret->p = s->rest.p;
-	ret->n = end ? (size_t)(end - s->rest.p) : s->rest.n;
-	s->rest = slice_from(s->rest, ret->n + (end ? 1 : 0));
-	if (ret->n > 0 && ret->p[ret->n - 1] == '\r')
-		ret->n--;
+	*ret = slice_cut_line(&s->rest);
 	s->line++;
 	return true;
 }
@@ -69,13 +62,13 @@ static bool continues(struct slice line)
 }
 
 /* Joins lines into s->joined. 1 and the first one's number, 0 at the end, -ENOMEM. */
-static int take_joined(struct config_syntax *s, unsigned *ret_line)
+static int read_joined(struct config_syntax *s, unsigned *ret_line)
 {
 	struct slice line;
 	bool more = false;
 
 	buffer_clear(&s->joined);
-	while (take_line(s, &line)) {
+	while (read_line(s, &line)) {
 		bool first = !more;
 		int r;
 
@@ -199,7 +192,7 @@ int config_syntax_next(struct config_syntax *s, const char *file, struct config_
 	for (;;) {
 		struct config_syntax_item item = {0};
 		struct slice text;
-		int r = take_joined(s, &item.line);
+		int r = read_joined(s, &item.line);
 
 		if (r <= 0)
 			return r;

@@ -23,28 +23,13 @@
 /* Sets err->text and gives -EINVAL. */
 #define REFUSE(err, ...) (error_set((err), NULL, 0, 0, __VA_ARGS__), -EINVAL)
 
-static bool is_space(char c)
-{
-	return c == ' ' || c == '\t';
-}
-
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
-static bool is_alnum(char c)
-{
-	return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
 int config_value_next_word(struct slice *rest, struct slice *ret, struct error *err)
 {
 	struct slice s = *rest, word;
 	size_t n = 0;
 	char quote;
 
-	while (s.n > 0 && is_space(s.p[0]))
+	while (s.n > 0 && ascii_is_blank(s.p[0]))
 		s = slice_from(s, 1);
 	if (s.n == 0) {
 		*rest = s;
@@ -61,12 +46,12 @@ int config_value_next_word(struct slice *rest, struct slice *ret, struct error *
 			return REFUSE(err, "a quote is not closed");
 		word = (struct slice){s.p, n};
 		s = slice_from(s, n + 1);
-		if (s.n > 0 && !is_space(s.p[0]))
+		if (s.n > 0 && !ascii_is_blank(s.p[0]))
 			return REFUSE(err, "quotes go around a whole value");
 		if (n == 0)
 			return REFUSE(err, "a value in quotes is empty");
 	} else {
-		while (n < s.n && !is_space(s.p[n]))
+		while (n < s.n && !ascii_is_blank(s.p[n]))
 			n++;
 		word = (struct slice){s.p, n};
 		s = slice_from(s, n);
@@ -91,7 +76,7 @@ static bool is_host_name(struct slice s)
 				return false;
 			last_label = i - label;
 			label = 0;
-		} else if (is_alnum(s.p[i]) || s.p[i] == '-' || s.p[i] == '_') {
+		} else if (ascii_is_alnum(s.p[i]) || s.p[i] == '-' || s.p[i] == '_') {
 			label++;
 		} else {
 			return false;
@@ -99,7 +84,7 @@ static bool is_host_name(struct slice s)
 	}
 	/* No top-level domain is a number (RFC 3696, section 2): that was to be an address. */
 	for (size_t i = last_label; i < s.n; i++)
-		numeric = numeric && is_digit(s.p[i]);
+		numeric = numeric && ascii_is_digit(s.p[i]);
 	return !numeric;
 }
 
@@ -138,7 +123,7 @@ int config_value_check_ehlo_name(struct slice s, struct error *err)
 /* atext of RFC 5322, section 3.2.3. */
 static bool is_atext(char c)
 {
-	return is_alnum(c) || (c != '\0' && strchr("!#$%&'*+-/=?^_`{|}~", c));
+	return ascii_is_alnum(c) || (c != '\0' && strchr("!#$%&'*+-/=?^_`{|}~", c));
 }
 
 static const char *local_part_fault(struct slice s)
@@ -154,7 +139,7 @@ static const char *local_part_fault(struct slice s)
 
 		if ((unsigned char)c >= 0x80)
 			return "only ASCII is allowed";
-		if (c == '<' || c == '>' || c == '(' || c == '"' || is_space(c))
+		if (c == '<' || c == '>' || c == '(' || c == '"' || ascii_is_blank(c))
 			return "the address alone is wanted, without a name, \"<\", quotes or "
 			       "spaces";
 		if (c == ',')
@@ -208,7 +193,7 @@ static bool is_key_hash(struct slice s)
 	if (!slice_starts_with(s, "sha256//") || s.n != 8 + 44 || s.p[s.n - 1] != '=')
 		return false;
 	for (size_t i = 8; i < s.n - 1; i++)
-		if (!is_alnum(s.p[i]) && s.p[i] != '+' && s.p[i] != '/')
+		if (!ascii_is_alnum(s.p[i]) && s.p[i] != '+' && s.p[i] != '/')
 			return false;
 	return true;
 }
@@ -380,11 +365,8 @@ static int append_host(const struct authority *a, struct buffer *ret, bool *ret_
 	if (!is_host_name(name))
 		return -EINVAL;
 	*ret_loopback = a->host.n == 9 && strncasecmp(a->host.p, "localhost", 9) == 0;
-	for (size_t i = 0; i < a->host.n && r == 0; i++) {
-		char c = a->host.p[i];
-
-		r = buffer_append_char(ret, c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c);
-	}
+	for (size_t i = 0; i < a->host.n && r == 0; i++)
+		r = buffer_append_char(ret, ascii_lower(a->host.p[i]));
 	return r;
 }
 

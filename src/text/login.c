@@ -50,53 +50,25 @@ struct origin {
 	uint32_t port;
 };
 
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
 static bool is_graph(char c)
 {
 	return c > ' ' && c < 0x7f;
 }
 
-static bool is_alnum(char c)
-{
-	return is_digit(c) || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
-}
-
 static bool is_base64(char c)
 {
-	return is_alnum(c) || c == '+' || c == '/';
+	return ascii_is_alnum(c) || c == '+' || c == '/';
 }
 
 /* Of a key type ("sk-ssh-ed25519@openssh.com"), a file or a function in sshd's source. */
 static bool is_name(char c)
 {
-	return is_alnum(c) || c == '_' || c == '-' || c == '.' || c == '@';
+	return ascii_is_alnum(c) || c == '_' || c == '-' || c == '.' || c == '@';
 }
 
 static struct slice head(struct slice s, size_t n)
 {
 	return (struct slice){s.p, n};
-}
-
-static bool take(struct slice *s, const char *literal)
-{
-	if (!slice_starts_with(*s, literal))
-		return false;
-	*s = slice_from(*s, strlen(literal));
-	return true;
-}
-
-static bool take_end(struct slice *s, const char *literal)
-{
-	size_t n = strlen(literal);
-
-	if (s->n < n || memcmp(s->p + s->n - n, literal, n) != 0)
-		return false;
-	s->n -= n;
-	return true;
 }
 
 /* The bytes before the first of @stops; all of @s without one. */
@@ -112,7 +84,7 @@ static struct slice token(struct slice s, const char *stops)
 }
 
 /* Cuts the last word off @s, with the blank before it; all of @s without one. */
-static struct slice take_last_word(struct slice *s)
+static struct slice cut_last_word(struct slice *s)
 {
 	struct slice word;
 	size_t n = s->n;
@@ -128,7 +100,7 @@ static size_t digits(struct slice s)
 {
 	size_t n = 0;
 
-	while (n < s.n && is_digit(s.p[n]))
+	while (n < s.n && ascii_is_digit(s.p[n]))
 		n++;
 	return n;
 }
@@ -161,7 +133,7 @@ static size_t find(struct slice s, size_t from, const char *words)
 }
 
 /* A file's or a function's name in a tag of LogVerbose=. */
-static bool take_name(struct slice *s)
+static bool skip_name(struct slice *s)
 {
 	size_t n = 0;
 
@@ -179,30 +151,30 @@ static size_t verbose_prefix(struct slice m)
 {
 	struct slice s = m;
 
-	if (!take_name(&s) || !take(&s, ":") || !take_name(&s) || !take(&s, "():") ||
+	if (!skip_name(&s) || !slice_skip(&s, ":") || !skip_name(&s) || !slice_skip(&s, "():") ||
 	    digits(s) == 0)
 		return 0;
 	s = slice_from(s, digits(s));
-	if (take(&s, " (pid=")) {
+	if (slice_skip(&s, " (pid=")) {
 		s = slice_from(s, digits(s));
-		return take(&s, "): ") ? (size_t)(s.p - m.p) : 0;
+		return slice_skip(&s, "): ") ? (size_t)(s.p - m.p) : 0;
 	}
-	if (take(&s, " (bin=")) {
+	if (slice_skip(&s, " (bin=")) {
 		for (size_t at = (size_t)(s.p - m.p); at <= TAG_MAX && at < m.n; at++) {
 			struct slice end = slice_from(m, at);
 
-			if (take(&end, ", pid=")) {
+			if (slice_skip(&end, ", pid=")) {
 				end = slice_from(end, digits(end));
-				if (take(&end, "): "))
+				if (slice_skip(&end, "): "))
 					return (size_t)(end.p - m.p);
 			}
 			/* A long path: sshd cuts the tag. */
-			if (at == TAG_MAX && take(&end, ": "))
+			if (at == TAG_MAX && slice_skip(&end, ": "))
 				return (size_t)(end.p - m.p);
 		}
 		return 0;
 	}
-	return take(&s, ": ") ? (size_t)(s.p - m.p) : 0;
+	return slice_skip(&s, ": ") ? (size_t)(s.p - m.p) : 0;
 }
 
 bool login_candidate(struct slice message)
@@ -228,17 +200,15 @@ static bool is_fingerprint(struct slice s)
 	} hashes[] = {{"SHA256:", 43}, {"SHA1:", 27}, {"SHA384:", 64}, {"SHA512:", 86}};
 
 	for (size_t i = 0; i < ARRAY_SIZE(hashes); i++) {
-		if (!take(&s, hashes[i].name))
+		if (!slice_skip(&s, hashes[i].name))
 			continue;
 		return s.n == hashes[i].length && all(s, is_base64);
 	}
-	(void)take(&s, "MD5:");
+	(void)slice_skip(&s, "MD5:");
 	if (s.n != 47)
 		return false;
 	for (size_t k = 0; k < s.n; k++) {
-		char c = s.p[k], lower = (char)(c | 0x20);
-
-		if (k % 3 == 2 ? c != ':' : !is_digit(c) && (lower < 'a' || lower > 'f'))
+		if (k % 3 == 2 ? s.p[k] != ':' : ascii_hex(s.p[k]) < 0)
 			return false;
 	}
 	return true;
@@ -273,11 +243,11 @@ static bool openssh_origin(struct slice m, size_t at, struct origin *ret)
 	struct slice addr;
 	size_t n;
 
-	if (!take(&s, " from "))
+	if (!slice_skip(&s, " from "))
 		return false;
 	addr = token(head(s, s.n < ADDR_MAX + 1 ? s.n : ADDR_MAX + 1), " ");
 	s = slice_from(s, addr.n);
-	if (!take(&s, " port "))
+	if (!slice_skip(&s, " port "))
 		return false;
 	n = digits(head(s, s.n < 6 ? s.n : 6));
 	if (!read_port(head(s, n), &ret->port) || !read_addr(addr, ret))
@@ -297,7 +267,7 @@ static bool dropbear_origin(struct slice m, size_t at, struct origin *ret)
 	struct slice word, addr;
 	size_t colon;
 
-	if (!take(&s, " from "))
+	if (!slice_skip(&s, " from "))
 		return false;
 	word = token(head(s, s.n < ADDR_MAX + 1 ? s.n : ADDR_MAX + 1), " ,'");
 	for (colon = word.n; colon > 0 && word.p[colon - 1] != ':'; colon--)
@@ -355,7 +325,7 @@ static bool origin_may_be_cut_off(struct slice s)
 		if (s.p[i] != '\\')
 			i++;
 		else
-			i += i + 1 < s.n && is_digit(s.p[i + 1]) ? 4 : 2;
+			i += i + 1 < s.n && ascii_is_digit(s.p[i + 1]) ? 4 : 2;
 	}
 	return bytes <= USER_MAX + ORIGIN_MAX;
 }
@@ -369,7 +339,7 @@ static void add_foreign(struct login *l, struct slice s)
 /* What stands behind a fingerprint: nothing, or INFO. */
 static void read_info(struct login *l, struct slice s)
 {
-	(void)take(&s, ", ");
+	(void)slice_skip(&s, ", ");
 	add_foreign(l, s);
 }
 
@@ -384,7 +354,7 @@ static void read_certificate(struct login *l, struct slice s)
 		struct slice number = head(behind, digits(behind));
 
 		behind = slice_from(behind, number.n);
-		if (number.n == 0 || !take(&behind, ") CA "))
+		if (number.n == 0 || !slice_skip(&behind, ") CA "))
 			continue;
 		marks++;
 		id = head(s, at);
@@ -400,7 +370,7 @@ static void read_certificate(struct login *l, struct slice s)
 		return;
 	}
 	rest = slice_from(rest, token(rest, " ").n);
-	if (!take(&rest, " ")) {
+	if (!slice_skip(&rest, " ")) {
 		add_foreign(l, s);
 		return;
 	}
@@ -419,12 +389,12 @@ static void read_key(struct login *l, struct slice s)
 	struct slice type = token(s, " "), rest = slice_from(s, type.n), fingerprint;
 	bool certificate = find(type, 0, "-CERT") != SIZE_MAX;
 
-	if (!all(type, is_name) || !take(&rest, " ")) {
+	if (!all(type, is_name) || !slice_skip(&rest, " ")) {
 		add_foreign(l, s);
 		return;
 	}
 	l->key_type = type;
-	if (certificate && take(&rest, "ID ")) { /* before 7.9 */
+	if (certificate && slice_skip(&rest, "ID ")) { /* before 7.9 */
 		read_certificate(l, rest);
 		return;
 	}
@@ -436,7 +406,7 @@ static void read_key(struct login *l, struct slice s)
 		return;
 	}
 	rest = slice_from(rest, fingerprint.n);
-	if (certificate && take(&rest, " ID "))
+	if (certificate && slice_skip(&rest, " ID "))
 		read_certificate(l, rest);
 	else
 		read_info(l, rest);
@@ -447,12 +417,12 @@ static void read_extra(struct login *l, struct slice s)
 	bool key = slice_eq_str(l->method, "publickey") || slice_eq_str(l->method, "hostbased") ||
 		   slice_eq_str(l->method, "rsa");
 
-	if (!take(&s, " ssh2"))
-		(void)take(&s, " ssh1");
+	if (!slice_skip(&s, " ssh2"))
+		(void)slice_skip(&s, " ssh1");
 	if (slice_starts_with(s, " ruser ")) {
 		l->extra = slice_from(s, 1);
 		add_foreign(l, l->extra);
-	} else if (take(&s, ": ")) {
+	} else if (slice_skip(&s, ": ")) {
 		l->extra = s;
 		if (key)
 			read_key(l, s);
@@ -487,14 +457,14 @@ static enum login_reading read_openssh(struct slice m, struct slice s, struct lo
 	else
 		l.method = token(s, " ");
 	s = slice_from(s, l.method.n);
-	if (!all(token(l.method, " "), is_graph) || !take(&s, " for "))
+	if (!all(token(l.method, " "), is_graph) || !slice_skip(&s, " for "))
 		return LOGIN_UNREADABLE;
 	user = (size_t)(s.p - m.p);
 	if (!find_origin(m, user, openssh_origin, &origin, &other))
 		return LOGIN_UNREADABLE;
 
 	l.user = head(s, origin.begin - user);
-	(void)take(&l.user, "invalid user ");
+	(void)slice_skip(&l.user, "invalid user ");
 	l.addr = origin.addr;
 	l.address = origin.address;
 	l.addr_known = origin.known;
@@ -508,19 +478,19 @@ static enum login_reading read_openssh(struct slice m, struct slice s, struct lo
 /* "'USER' with [TYPE ]key FINGERPRINT", from the right; leaves "'USER'". */
 static bool read_dropbear_key(struct login *l, struct slice *s)
 {
-	struct slice word = take_last_word(s);
+	struct slice word = cut_last_word(s);
 
 	if (is_fingerprint(word))
 		l->fingerprint = word;
-	word = take_last_word(s);
+	word = cut_last_word(s);
 	if (slice_eq_str(word, "md5") || slice_eq_str(word, "sha1"))
-		word = take_last_word(s);
+		word = cut_last_word(s);
 	if (!slice_eq_str(word, "key"))
 		return false;
-	word = take_last_word(s);
+	word = cut_last_word(s);
 	if (!slice_eq_str(word, "with")) {
 		l->key_type = word;
-		word = take_last_word(s);
+		word = cut_last_word(s);
 	}
 	return slice_eq_str(word, "with");
 }
@@ -555,7 +525,7 @@ static bool quotes_a_stranger(struct slice m)
 		if (slice_starts_with(m, beginnings[i]))
 			return true;
 	}
-	return take_end(&m, " [preauth]");
+	return slice_skip_end(&m, " [preauth]");
 }
 
 static enum login_reading read_dropbear(struct slice m, struct login *ret)
@@ -576,18 +546,18 @@ static enum login_reading read_dropbear(struct slice m, struct login *ret)
 	struct origin origin = {0};
 	size_t form = 0;
 
-	while (form < ARRAY_SIZE(forms) && !take(&s, forms[form].begin))
+	while (form < ARRAY_SIZE(forms) && !slice_skip(&s, forms[form].begin))
 		form++;
 	if (form == ARRAY_SIZE(forms))
 		return LOGIN_UNREADABLE;
-	if (take_end(&s, ", extra auth required"))
+	if (slice_skip_end(&s, ", extra auth required"))
 		return LOGIN_NONE;
 	l.method = slice_of(forms[form].method);
-	if (!slice_eq_str(l.method, "none") && !take(&s, "succeeded for '"))
+	if (!slice_eq_str(l.method, "none") && !slice_skip(&s, "succeeded for '"))
 		return LOGIN_UNREADABLE;
 	before = s;
-	(void)take_last_word(&before);
-	if (!take_end(&before, " from"))
+	(void)cut_last_word(&before);
+	if (!slice_skip_end(&before, " from"))
 		return LOGIN_UNREADABLE;
 	if (!find_origin(m, (size_t)(before.p + before.n - m.p), dropbear_origin, &origin,
 			 &l.ambiguous) ||
@@ -595,7 +565,7 @@ static enum login_reading read_dropbear(struct slice m, struct login *ret)
 		return LOGIN_UNREADABLE;
 	if (slice_eq_str(l.method, "publickey") && !read_dropbear_key(&l, &before))
 		return LOGIN_UNREADABLE;
-	if (!take_end(&before, "'"))
+	if (!slice_skip_end(&before, "'"))
 		return LOGIN_UNREADABLE;
 
 	l.user = before;
@@ -616,7 +586,7 @@ enum login_reading login_parse(struct slice message, struct login *ret)
 	if (message.n == 0)
 		return LOGIN_NONE;
 	s = slice_from(message, verbose_prefix(message));
-	if (take(&s, "Accepted "))
+	if (slice_skip(&s, "Accepted "))
 		return read_openssh(message, s, ret);
 	if (find(message, 0, "uth succeeded") == SIZE_MAX)
 		return LOGIN_NONE;

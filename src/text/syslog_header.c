@@ -5,17 +5,12 @@
 #include "text/syslog_header.h"
 
 #include "base/number.h"
-#include "text/syslog_time.h"
-
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
 
 /* "[sshd]"; a number in brackets is something else. */
 static bool is_metalog_tag(struct slice word)
 {
-	return word.n > 2 && word.p[0] == '[' && word.p[word.n - 1] == ']' && !is_digit(word.p[1]);
+	return word.n > 2 && word.p[0] == '[' && word.p[word.n - 1] == ']' &&
+	       !ascii_is_digit(word.p[1]);
 }
 
 /* Reads "PROGRAM[PID]:", "PROGRAM:" or "[PROGRAM]", all of @word. */
@@ -80,7 +75,7 @@ static bool is_priority(struct slice word)
 	if (word.n < 3 || word.n > 20 || word.p[0] != '<' || word.p[word.n - 1] != '>')
 		return is_facility_level(word);
 	for (size_t i = 1; i + 1 < word.n; i++) {
-		if (!is_digit(word.p[i]) && word.p[i] != '.' &&
+		if (!ascii_is_digit(word.p[i]) && word.p[i] != '.' &&
 		    !(word.p[i] >= 'a' && word.p[i] <= 'z'))
 			return false;
 	}
@@ -95,7 +90,7 @@ static void skip_message_id(struct slice *message)
 	if (!slice_skip(&s, "[ID "))
 		return;
 	for (word = slice_cut_word(&s); word.n > 0; word = slice_from(word, 1)) {
-		if (!is_digit(word.p[0]))
+		if (!ascii_is_digit(word.p[0]))
 			return;
 	}
 	word = slice_cut_word(&s);
@@ -124,7 +119,7 @@ static bool read_words(struct slice s, struct syslog_header *h)
 }
 
 /* An RFC 5424 word, where "-" stands for none. */
-static struct slice take_value(struct slice *s)
+static struct slice read_value(struct slice *s)
 {
 	struct slice word = slice_cut_word(s);
 
@@ -132,7 +127,7 @@ static struct slice take_value(struct slice *s)
 }
 
 /* STRUCTURED-DATA: "-", or elements in brackets whose values escape '"', '\' and ']' by '\'. */
-static bool take_structured_data(struct slice *s)
+static bool skip_structured_data(struct slice *s)
 {
 	if (slice_skip(s, "-"))
 		return true;
@@ -161,15 +156,15 @@ static bool read_rfc5424(struct slice s, struct syslog_clock *clock, struct sysl
 	uint64_t v;
 
 	if (!slice_skip(&s, "- ") &&
-	    (!syslog_time_take_rfc3339(&s, clock, &h->realtime_usec) || !slice_skip(&s, " ")))
+	    (!syslog_time_read_rfc3339(&s, clock, &h->realtime_usec) || !slice_skip(&s, " ")))
 		return false;
-	h->host = take_value(&s);
-	h->program = take_value(&s);
-	h->pid = take_value(&s);
+	h->host = read_value(&s);
+	h->program = read_value(&s);
+	h->pid = read_value(&s);
 	if (h->pid.p && number_parse_u64(h->pid, UINT64_MAX, &v) != 0)
 		h->pid = (struct slice){0};
-	(void)take_value(&s); /* MSGID */
-	if (!take_structured_data(&s) || (s.n > 0 && !slice_skip(&s, " ")))
+	(void)read_value(&s); /* MSGID */
+	if (!skip_structured_data(&s) || (s.n > 0 && !slice_skip(&s, " ")))
 		return false;
 	/* rsyslog's own template writes one blank more. */
 	while (slice_skip(&s, " "))
@@ -186,7 +181,7 @@ static void skip_priority(struct slice *s)
 
 	if (!slice_skip(&rest, "<"))
 		return;
-	while (n < rest.n && n < 4 && is_digit(rest.p[n]))
+	while (n < rest.n && n < 4 && ascii_is_digit(rest.p[n]))
 		n++;
 	rest = slice_from(rest, n);
 	if (n >= 1 && n <= 3 && slice_skip(&rest, ">"))
@@ -219,7 +214,7 @@ int syslog_header_parse(struct slice line, struct syslog_clock *clock, struct sy
 	if (slice_skip(&s, "1 ")) {
 		if (!read_rfc5424(s, clock, &h))
 			return SYSLOG_HEADER_E_NONE;
-	} else if (!syslog_time_take(&s, clock, &h.realtime_usec) || !read_words(s, &h)) {
+	} else if (!syslog_time_read(&s, clock, &h.realtime_usec) || !read_words(s, &h)) {
 		return SYSLOG_HEADER_E_NONE;
 	}
 	*ret = h;

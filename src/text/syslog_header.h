@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/slice.h"
+#include "text/syslog_time.h"
 
 struct syslog_header {
 	uint64_t realtime_usec; /* 0: the line carries no time that can be read */
@@ -13,16 +14,6 @@ struct syslog_header {
 	struct slice program;	/* "sshd" */
 	struct slice pid;	/* digits; absent where the line has none */
 	struct slice message;	/* all behind the header */
-};
-
-/* What a time is read by that lacks its year, or its zone. All but now_usec begins as 0. */
-struct syslog_clock {
-	uint64_t now_usec; /* since the epoch */
-
-	/* The day of a local time that was read last: the next one is mostly of the same. */
-	int64_t day; /* since the epoch, as if it were UTC */
-	long offset; /* of the local zone, seconds east of UTC */
-	bool day_known, one_offset;
 };
 
 enum syslog_header_e {

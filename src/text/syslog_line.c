@@ -14,11 +14,6 @@
 
 #define REPEATED_MAX 1000000000
 
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
 /* "ssh.service", "session-3.scope": journalctl -o with-unit has it where others have the program.
  */
 static bool is_unit(struct slice name)
@@ -43,13 +38,13 @@ static bool is_program(const char *const *programs, struct slice name)
 }
 
 /* Takes "[12]: " or ": " off the begin of @s, as it follows a program's name. */
-static bool take_tag_end(struct slice *s, struct slice *ret_pid)
+static bool skip_tag_end(struct slice *s, struct slice *ret_pid)
 {
 	size_t i = 0, from;
 
 	*ret_pid = (struct slice){NULL, 0};
 	if (i < s->n && s->p[i] == '[') {
-		for (from = ++i; i < s->n && is_digit(s->p[i]); i++)
+		for (from = ++i; i < s->n && ascii_is_digit(s->p[i]); i++)
 			continue;
 		if (i == from || i == s->n || s->p[i] != ']')
 			return false;
@@ -67,8 +62,7 @@ static bool take_tag_end(struct slice *s, struct slice *ret_pid)
 
 static bool is_name_char(char c)
 {
-	return is_digit(c) || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' ||
-	       c == '_';
+	return ascii_is_alnum(c) || c == '-' || c == '_';
 }
 
 /* A line whose header is of no known form. */
@@ -89,7 +83,7 @@ static bool guess(struct slice line, const char *const *programs, struct syslog_
 
 			rest = slice_from(rest, (size_t)(at - rest.p) + n);
 			ret->message = rest;
-			if (begins && take_tag_end(&ret->message, &ret->pid) &&
+			if (begins && skip_tag_end(&ret->message, &ret->pid) &&
 			    login_candidate(ret->message)) {
 				ret->program = (struct slice){at, n};
 				return true;
@@ -100,7 +94,7 @@ static bool guess(struct slice line, const char *const *programs, struct syslog_
 }
 
 /* Takes "12 times", "1 time" or "twice" off the begin of @s. */
-static bool take_times(struct slice *s, uint64_t *ret)
+static bool read_times(struct slice *s, uint64_t *ret)
 {
 	struct slice rest = *s;
 	size_t digits = 0;
@@ -109,7 +103,7 @@ static bool take_times(struct slice *s, uint64_t *ret)
 		*ret = 2;
 		return true;
 	}
-	while (digits < rest.n && is_digit(rest.p[digits]))
+	while (digits < rest.n && ascii_is_digit(rest.p[digits]))
 		digits++;
 	if (number_parse_u64((struct slice){rest.p, digits}, REPEATED_MAX, ret) < 0)
 		return false;
@@ -126,7 +120,7 @@ static void unwrap(struct slice *message, uint64_t *ret_repeated)
 	struct slice s = *message;
 	uint64_t n;
 
-	if (!slice_skip(&s, "message repeated ") || !take_times(&s, &n) || !slice_skip(&s, ": ["))
+	if (!slice_skip(&s, "message repeated ") || !read_times(&s, &n) || !slice_skip(&s, ": ["))
 		return;
 	(void)slice_skip(&s, " ");
 	if (s.n > 0 && s.p[s.n - 1] == ']')
@@ -136,7 +130,7 @@ static void unwrap(struct slice *message, uint64_t *ret_repeated)
 }
 
 /* Takes all up to @words and these; false where they are not in @s. */
-static bool take_up_to(struct slice *s, const char *words)
+static bool skip_up_to(struct slice *s, const char *words)
 {
 	size_t n = strlen(words);
 	const char *at = s->n >= n ? memmem(s->p, s->n, words, n) : NULL;
@@ -166,7 +160,7 @@ bool syslog_line_repeats(struct slice line, uint64_t *ret)
 		line.n--;
 	for (size_t i = 0; i < ARRAY_SIZE(forms); i++) {
 		rest = line;
-		if (take_up_to(&rest, forms[i].begin) && take_times(&rest, &n) &&
+		if (skip_up_to(&rest, forms[i].begin) && read_times(&rest, &n) &&
 		    slice_eq_str(rest, forms[i].end)) {
 			*ret = n;
 			return true;
@@ -174,8 +168,8 @@ bool syslog_line_repeats(struct slice line, uint64_t *ret)
 	}
 	/* syslog-ng quotes how the message began. */
 	rest = line;
-	if (!take_up_to(&rest, ": Last message '") || !take_up_to(&rest, "' repeated ") ||
-	    !take_times(&rest, &n) || !slice_starts_with(rest, ", suppressed by syslog-ng"))
+	if (!skip_up_to(&rest, ": Last message '") || !skip_up_to(&rest, "' repeated ") ||
+	    !read_times(&rest, &n) || !slice_starts_with(rest, ", suppressed by syslog-ng"))
 		return false;
 	*ret = n;
 	return true;

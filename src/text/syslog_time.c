@@ -23,20 +23,15 @@ struct civil {
 	unsigned hour, minute, second, usec;
 };
 
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
 /* Takes exactly @n digits, at most 9, of a number that is at most @max. */
-static bool take_digits(struct slice *s, size_t n, unsigned max, unsigned *ret)
+static bool read_digits(struct slice *s, size_t n, unsigned max, unsigned *ret)
 {
 	unsigned v = 0;
 
 	if (s->n < n)
 		return false;
 	for (size_t i = 0; i < n; i++) {
-		if (!is_digit(s->p[i]))
+		if (!ascii_is_digit(s->p[i]))
 			return false;
 		v = v * 10 + (unsigned)(s->p[i] - '0');
 	}
@@ -45,16 +40,16 @@ static bool take_digits(struct slice *s, size_t n, unsigned max, unsigned *ret)
 	return v <= max;
 }
 
-static bool take_fraction(struct slice *s, unsigned *ret_usec)
+static bool read_fraction(struct slice *s, unsigned *ret_usec)
 {
 	unsigned unit = 100000;
 
 	*ret_usec = 0;
 	if (!slice_skip(s, "."))
 		return true;
-	if (s->n == 0 || !is_digit(s->p[0]))
+	if (s->n == 0 || !ascii_is_digit(s->p[0]))
 		return false;
-	for (; s->n > 0 && is_digit(s->p[0]); *s = slice_from(*s, 1)) {
+	for (; s->n > 0 && ascii_is_digit(s->p[0]); *s = slice_from(*s, 1)) {
 		*ret_usec += (unsigned)(s->p[0] - '0') * unit;
 		unit /= 10;
 	}
@@ -62,11 +57,11 @@ static bool take_fraction(struct slice *s, unsigned *ret_usec)
 }
 
 /* "04:05:06"; a leap second is allowed. */
-static bool take_clock(struct slice *s, struct civil *ret)
+static bool read_clock(struct slice *s, struct civil *ret)
 {
-	return take_digits(s, 2, 23, &ret->hour) && slice_skip(s, ":") &&
-	       take_digits(s, 2, 59, &ret->minute) && slice_skip(s, ":") &&
-	       take_digits(s, 2, 60, &ret->second);
+	return read_digits(s, 2, 23, &ret->hour) && slice_skip(s, ":") &&
+	       read_digits(s, 2, 59, &ret->minute) && slice_skip(s, ":") &&
+	       read_digits(s, 2, 60, &ret->second);
 }
 
 static bool is_leap(int64_t year)
@@ -84,20 +79,20 @@ static bool is_date(const struct civil *c)
 }
 
 /* "2026-11-23" */
-static bool take_date(struct slice *s, struct civil *ret)
+static bool read_date(struct slice *s, struct civil *ret)
 {
 	unsigned year;
 
-	if (!take_digits(s, 4, 9999, &year) || !slice_skip(s, "-") ||
-	    !take_digits(s, 2, 12, &ret->month) || !slice_skip(s, "-") ||
-	    !take_digits(s, 2, 31, &ret->day))
+	if (!read_digits(s, 4, 9999, &year) || !slice_skip(s, "-") ||
+	    !read_digits(s, 2, 12, &ret->month) || !slice_skip(s, "-") ||
+	    !read_digits(s, 2, 31, &ret->day))
 		return false;
 	ret->year = year;
 	return is_date(ret);
 }
 
 /* "Nov  3 04:05:06", also "Nov 03" (journalctl), with a fraction or not. */
-static bool take_month_day_clock(struct slice *s, struct civil *ret)
+static bool read_month_day_clock(struct slice *s, struct civil *ret)
 {
 	static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
 
@@ -111,10 +106,10 @@ static bool take_month_day_clock(struct slice *s, struct civil *ret)
 	*s = slice_from(*s, 3);
 	if (!slice_skip(s, " "))
 		return false;
-	if (slice_skip(s, " ") ? !take_digits(s, 1, 9, &ret->day)
-			       : !take_digits(s, 2, 31, &ret->day))
+	if (slice_skip(s, " ") ? !read_digits(s, 1, 9, &ret->day)
+			       : !read_digits(s, 2, 31, &ret->day))
 		return false;
-	return slice_skip(s, " ") && take_clock(s, ret) && take_fraction(s, &ret->usec);
+	return slice_skip(s, " ") && read_clock(s, ret) && read_fraction(s, &ret->usec);
 }
 
 /* Seconds since the epoch as if @c were UTC: days counted in years that begin with March. */
@@ -188,7 +183,7 @@ static int64_t local_seconds(const struct civil *c, struct slice zone, struct sy
 }
 
 /* "Z", "+01:00", "+0100" or "+01". */
-static bool take_offset(struct slice *s, int64_t *ret_seconds)
+static bool read_offset(struct slice *s, int64_t *ret_seconds)
 {
 	unsigned hours, minutes = 0;
 	int sign;
@@ -202,25 +197,26 @@ static bool take_offset(struct slice *s, int64_t *ret_seconds)
 		sign = -1;
 	else
 		return false;
-	if (!take_digits(s, 2, 23, &hours))
+	if (!read_digits(s, 2, 23, &hours))
 		return false;
-	if (slice_skip(s, ":") ? !take_digits(s, 2, 59, &minutes)
-			       : s->n > 0 && is_digit(s->p[0]) && !take_digits(s, 2, 59, &minutes))
+	if (slice_skip(s, ":")
+		    ? !read_digits(s, 2, 59, &minutes)
+		    : s->n > 0 && ascii_is_digit(s->p[0]) && !read_digits(s, 2, 59, &minutes))
 		return false;
 	*ret_seconds = sign * (int64_t)(hours * 3600 + minutes * 60);
 	return true;
 }
 
-bool syslog_time_take_rfc3339(struct slice *s, struct syslog_clock *clock, uint64_t *ret)
+bool syslog_time_read_rfc3339(struct slice *s, struct syslog_clock *clock, uint64_t *ret)
 {
 	struct civil c = {0};
 	int64_t offset;
 
-	if (!take_date(s, &c) || !slice_skip(s, "T") || !take_clock(s, &c) ||
-	    !take_fraction(s, &c.usec))
+	if (!read_date(s, &c) || !slice_skip(s, "T") || !read_clock(s, &c) ||
+	    !read_fraction(s, &c.usec))
 		return false;
 	if (s->n > 0 && s->p[0] != ' ') {
-		if (!take_offset(s, &offset))
+		if (!read_offset(s, &offset))
 			return false;
 		*ret = to_usec(civil_seconds(&c) - offset, &c);
 	} else {
@@ -244,17 +240,17 @@ static bool is_zone_name(struct slice word)
  * "[Mon ]2026-11-23 04:05:06 ZONE" (journalctl -o short-full); the zone is a name or an offset,
  * that may also follow at once ("04:05:06+01:00"), or there is none.
  */
-static bool take_full(struct slice *s, struct syslog_clock *clock, uint64_t *ret)
+static bool read_full(struct slice *s, struct syslog_clock *clock, uint64_t *ret)
 {
 	struct slice rest, zone, number;
 	struct civil c = {0};
 	int64_t offset;
 
-	if (!take_date(s, &c) || !slice_skip(s, " ") || !take_clock(s, &c) ||
-	    !take_fraction(s, &c.usec))
+	if (!read_date(s, &c) || !slice_skip(s, " ") || !read_clock(s, &c) ||
+	    !read_fraction(s, &c.usec))
 		return false;
 	if (s->n > 0 && s->p[0] != ' ') {
-		if (!take_offset(s, &offset) || !slice_skip(s, " "))
+		if (!read_offset(s, &offset) || !slice_skip(s, " "))
 			return false;
 		*ret = to_usec(civil_seconds(&c) - offset, &c);
 		return true;
@@ -265,7 +261,7 @@ static bool take_full(struct slice *s, struct syslog_clock *clock, uint64_t *ret
 	zone = number = slice_cut_word(s);
 	if (slice_eq_str(zone, "UTC") || slice_eq_str(zone, "GMT"))
 		*ret = to_usec(civil_seconds(&c), &c);
-	else if (take_offset(&number, &offset) && number.n == 0)
+	else if (read_offset(&number, &offset) && number.n == 0)
 		*ret = to_usec(civil_seconds(&c) - offset, &c);
 	else if (is_zone_name(zone))
 		*ret = to_usec(local_seconds(&c, zone, clock), &c);
@@ -301,7 +297,7 @@ static uint64_t infer_year(struct civil *c, struct syslog_clock *clock)
 	return 0;
 }
 
-static bool take_weekday(struct slice *s)
+static bool skip_weekday(struct slice *s)
 {
 	static const char days[] = "MonTueWedThuFriSatSun";
 
@@ -315,14 +311,14 @@ static bool take_weekday(struct slice *s)
 }
 
 /* "[    5.123456] " and "[    5.123456 <    0.100000 >] ": since boot, so not a time of day. */
-static bool take_monotonic(struct slice *s)
+static bool skip_monotonic(struct slice *s)
 {
 	size_t i;
 
 	if (!slice_skip(s, "["))
 		return false;
 	for (i = 0; i < s->n && i < 64 && s->p[i] != ']'; i++) {
-		if (!is_digit(s->p[i]) && !memchr(" .<>*", s->p[i], 5))
+		if (!ascii_is_digit(s->p[i]) && !memchr(" .<>*", s->p[i], 5))
 			return false;
 	}
 	*s = slice_from(*s, i);
@@ -330,32 +326,32 @@ static bool take_monotonic(struct slice *s)
 }
 
 /* "1795406706.123456 " */
-static bool take_unix(struct slice *s, uint64_t *ret)
+static bool read_unix(struct slice *s, uint64_t *ret)
 {
 	struct slice word = slice_cut_word(s), number;
 	struct civil c = {0};
 	uint64_t seconds;
 	size_t n = 0;
 
-	while (n < word.n && is_digit(word.p[n]))
+	while (n < word.n && ascii_is_digit(word.p[n]))
 		n++;
 	number = slice_from(word, n);
 	if (number.n == 0 ||
 	    number_parse_u64((struct slice){word.p, n}, UINT32_MAX, &seconds) != 0 ||
-	    !take_fraction(&number, &c.usec) || number.n > 0)
+	    !read_fraction(&number, &c.usec) || number.n > 0)
 		return false;
 	*ret = to_usec((int64_t)seconds, &c);
 	return true;
 }
 
 /* "2026 Nov  3 04:05:06 " (syslog-ng's FULLDATE). */
-static bool take_year_first(struct slice *s, struct syslog_clock *clock, uint64_t *ret)
+static bool read_year_first(struct slice *s, struct syslog_clock *clock, uint64_t *ret)
 {
 	struct civil c = {0};
 	unsigned year;
 
-	if (!take_digits(s, 4, 9999, &year) || !slice_skip(s, " ") ||
-	    !take_month_day_clock(s, &c) || !slice_skip(s, " "))
+	if (!read_digits(s, 4, 9999, &year) || !slice_skip(s, " ") ||
+	    !read_month_day_clock(s, &c) || !slice_skip(s, " "))
 		return false;
 	c.year = year;
 	if (!is_date(&c))
@@ -368,50 +364,50 @@ static bool take_year_first(struct slice *s, struct syslog_clock *clock, uint64_
  * "Dez 01 04:05:06 ", "12月 01 04:05:06 ": journalctl names months as the locale does. Which one
  * it was nobody says, so the time is not known; what follows is.
  */
-static bool take_foreign_month(struct slice *s)
+static bool skip_foreign_month(struct slice *s)
 {
 	struct slice month = slice_cut_word(s);
 	struct civil c = {0};
 	size_t digits = 0;
 
-	while (digits < month.n && is_digit(month.p[digits]))
+	while (digits < month.n && ascii_is_digit(month.p[digits]))
 		digits++;
-	return digits < month.n && month.n <= 24 && take_digits(s, 2, 31, &c.day) &&
-	       slice_skip(s, " ") && take_clock(s, &c) && take_fraction(s, &c.usec) &&
+	return digits < month.n && month.n <= 24 && read_digits(s, 2, 31, &c.day) &&
+	       slice_skip(s, " ") && read_clock(s, &c) && read_fraction(s, &c.usec) &&
 	       slice_skip(s, " ");
 }
 
-static bool take_known(struct slice *s, struct syslog_clock *clock, uint64_t *ret)
+static bool read_known(struct slice *s, struct syslog_clock *clock, uint64_t *ret)
 {
 	struct civil c = {0};
 	struct slice year;
 	unsigned number;
 
 	if (s->n > 0 && s->p[0] == '[')
-		return take_monotonic(s);
-	if (s->n > 10 && is_digit(s->p[0])) {
+		return skip_monotonic(s);
+	if (s->n > 10 && ascii_is_digit(s->p[0])) {
 		if (s->p[4] == ' ')
-			return take_year_first(s, clock, ret);
+			return read_year_first(s, clock, ret);
 		if (s->p[4] != '-')
-			return take_unix(s, ret);
+			return read_unix(s, ret);
 		if (s->p[10] == 'T')
-			return syslog_time_take_rfc3339(s, clock, ret) && slice_skip(s, " ");
-		return take_full(s, clock, ret);
+			return syslog_time_read_rfc3339(s, clock, ret) && slice_skip(s, " ");
+		return read_full(s, clock, ret);
 	}
-	if (take_weekday(s) && s->n > 0 && is_digit(s->p[0]))
-		return take_full(s, clock, ret);
-	if (!take_month_day_clock(s, &c) || !slice_skip(s, " "))
+	if (skip_weekday(s) && s->n > 0 && ascii_is_digit(s->p[0]))
+		return read_full(s, clock, ret);
+	if (!read_month_day_clock(s, &c) || !slice_skip(s, " "))
 		return false;
 	year = *s;
 	/* OpenWrt's logd writes ctime(3): a year behind the time, and no host. */
-	if (take_digits(&year, 4, 9999, &number) && slice_skip(&year, " ")) {
+	if (read_digits(&year, 4, 9999, &number) && slice_skip(&year, " ")) {
 		c.year = number;
 		*s = year;
 		if (!is_date(&c))
 			return false;
 		*ret = to_usec(local_seconds(&c, (struct slice){0}, clock), &c);
 		/* logread -t: the time once more. */
-		if (take_monotonic(&year))
+		if (skip_monotonic(&year))
 			*s = year;
 		return true;
 	}
@@ -419,14 +415,14 @@ static bool take_known(struct slice *s, struct syslog_clock *clock, uint64_t *re
 	return true;
 }
 
-bool syslog_time_take(struct slice *s, struct syslog_clock *clock, uint64_t *ret)
+bool syslog_time_read(struct slice *s, struct syslog_clock *clock, uint64_t *ret)
 {
 	struct slice begin = *s;
 
 	*ret = 0;
-	if (take_known(s, clock, ret))
+	if (read_known(s, clock, ret))
 		return true;
 	*s = begin;
 	*ret = 0;
-	return take_foreign_month(s);
+	return skip_foreign_month(s);
 }

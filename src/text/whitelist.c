@@ -123,7 +123,7 @@ static int add_rule(struct whitelist *w, struct rule *rule, uint32_t line)
 	}
 	w->places[w->n_places++] = (struct place){
 		line, (uint32_t)w->n_files - 1,
-		rule->cautions | (rule->kind == RULE_NETWORK ? RULE_CAUTION_IDLE : 0)};
+		rule->cautions | (rule->kind == RULE_NETWORK ? WHITELIST_CAUTION_IDLE : 0)};
 	return 0;
 }
 
@@ -166,15 +166,8 @@ int whitelist_add(struct whitelist *w, struct slice text, const char *name, stru
 
 	if (slice_starts_with(text, "\xef\xbb\xbf"))
 		text = slice_from(text, 3);
-	for (uint32_t line = 1; r == 0 && text.n > 0; line++) {
-		const char *end = memchr(text.p, '\n', text.n);
-		struct slice s = {text.p, end ? (size_t)(end - text.p) : text.n};
-
-		text = slice_from(text, end ? s.n + 1 : s.n);
-		if (s.n > 0 && s.p[s.n - 1] == '\r')
-			s.n--;
-		r = add_line(w, s, line, err);
-	}
+	for (uint32_t line = 1; r == 0 && text.n > 0; line++)
+		r = add_line(w, slice_cut_line(&text), line, err);
 	return r;
 }
 
@@ -196,7 +189,7 @@ int whitelist_build(struct whitelist *w)
 	n = netset_numbers(w->networks, &numbers);
 	for (size_t i = 0; i < n; i++)
 		if (numbers[i] != NETSET_NONE)
-			w->places[numbers[i]].cautions &= ~(unsigned)RULE_CAUTION_IDLE;
+			w->places[numbers[i]].cautions &= ~(unsigned)WHITELIST_CAUTION_IDLE;
 	return 0;
 }
 
@@ -399,30 +392,6 @@ void whitelist_judge(struct whitelist *w, const struct whitelist_query *q, struc
 		allow(w, network, ret);
 }
 
-static const struct {
-	enum rule_caution caution;
-	const char *text;
-} cautions[] = {
-	{RULE_CAUTION_WIDE, "this network holds a good part of all addresses"},
-	{RULE_CAUTION_ANYBODY,
-	 "this rule names no user, address or key: it allows everybody's "
-	 "logins where the rest holds"},
-	{RULE_CAUTION_EMPTY, "this expression matches the empty text: it allows every login"},
-	{RULE_CAUTION_EVERY_LOGIN,
-	 "this expression names no user, address or key: it allows "
-	 "everybody's logins"},
-	{RULE_CAUTION_DOTS,
-	 "the dots of an address in an expression stand for any character: "
-	 "write \\. or better allow from=ADDRESS"},
-	{RULE_CAUTION_LONGER,
-	 "an address in an expression is compared as text, and found within "
-	 "longer ones too: better allow from=ADDRESS"},
-	{RULE_CAUTION_COMMENT,
-	 "\" #\" is part of the expression: a comment can follow an address "
-	 "or an allow rule only"},
-	{RULE_CAUTION_IDLE, "earlier rules hold all of these addresses: this one never decides"},
-};
-
 void whitelist_warnings(const struct whitelist *w, uint64_t now_usec,
 			void (*warn)(const struct error *what, void *userdata), void *userdata)
 {
@@ -433,9 +402,10 @@ void whitelist_warnings(const struct whitelist *w, uint64_t now_usec,
 		const struct place *place = &w->places[i];
 		const char *file = w->files[place->file];
 
-		for (size_t k = 0; k < ARRAY_SIZE(cautions); k++)
-			if (place->cautions & cautions[k].caution) {
-				error_set(&what, file, place->line, 0, "%s", cautions[k].text);
+		for (unsigned caution = 1; caution <= place->cautions; caution <<= 1)
+			if (place->cautions & caution) {
+				error_set(&what, file, place->line, 0, "%s",
+					  whitelist_caution_text((enum whitelist_caution)caution));
 				warn(&what, userdata);
 			}
 		if (next == w->n_others || w->others[next].number != i)

@@ -6,24 +6,15 @@
  * address, one network or one dotted prefix. Who means an expression writes one that is none of
  * these: with a backslash, "*" and "|" are taken as the author's knowledge of expressions.
  */
-#include "text/whitelist_rule.h"
+#include "text/whitelist_address.h"
 
 #include <errno.h>
 #include <string.h>
 
+#include "base/ascii.h"
 #include "base/number.h"
 
 #define PLAIN_MAX 128 /* longer than any address with zone and prefix */
-
-static bool is_hex(char c)
-{
-	return rule_is_digit(c) || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f');
-}
-
-static bool is_alnum(char c)
-{
-	return rule_is_digit(c) || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
-}
 
 static bool is_one_of(char c, const char *set)
 {
@@ -101,7 +92,7 @@ static int fault(int r, struct slice plain, struct slice raw, const char *line, 
 		error_set(err, NULL, 0, column,
 			  "this looks like an address and is none: write one address, or "
 			  "NETWORK/PREFIX, or a prefix that ends in a dot (192.0.2.)");
-	return RULE_E_SYNTAX;
+	return WHITELIST_ADDRESS_E_SYNTAX;
 }
 
 enum likeness {
@@ -116,7 +107,7 @@ static bool is_md5(struct slice s)
 	if (s.n != 47)
 		return false;
 	for (size_t i = 0; i < s.n; i++)
-		if (i % 3 == 2 ? s.p[i] != ':' : !is_hex(s.p[i]))
+		if (i % 3 == 2 ? s.p[i] != ':' : ascii_hex(s.p[i]) < 0)
 			return false;
 	return true;
 }
@@ -129,10 +120,10 @@ static bool begins_dotted(struct slice s)
 	for (size_t i = 0; i < s.n && dots < 3; i++) {
 		if (s.p[i] == '.')
 			dots++;
-		else if (!rule_is_digit(s.p[i]) && s.p[i] != '\\')
+		else if (!ascii_is_digit(s.p[i]) && s.p[i] != '\\')
 			return false;
 	}
-	return dots == 3 && rule_is_digit(s.p[0]);
+	return dots == 3 && ascii_is_digit(s.p[0]);
 }
 
 /* Takes off what other notations put around an address: quotes, brackets, "!", an anchor. */
@@ -162,19 +153,20 @@ static enum likeness token_likeness(struct slice s, bool escaped)
 		/* "[2001:db8::1]:22", "[2001:db8::]/32" */
 		if (c == ']' && i + 1 < s.n && is_one_of(s.p[i + 1], ":/"))
 			continue;
-		if (!is_alnum(c) && !is_one_of(c, escaped ? ".:/-%" : ".:/-%*?"))
+		if (!ascii_is_alnum(c) && !is_one_of(c, escaped ? ".:/-%" : ".:/-%*?"))
 			return UNLIKE;
-		digits += rule_is_digit(c);
-		alnums += is_alnum(c);
-		hexes += is_hex(c);
+		digits += ascii_is_digit(c);
+		alnums += ascii_is_alnum(c);
+		hexes += ascii_hex(c) >= 0;
 		colons += c == ':';
-		odd += is_alnum(c) && !rule_is_digit(c) && (escaped || (c | 0x20) != 'x');
+		odd += ascii_is_alnum(c) && !ascii_is_digit(c) &&
+		       (escaped || ascii_lower(c) != 'x');
 	}
 	if (alnums == 0)
 		return NEUTRAL;
 	if ((digits > 0 && odd == 0) || begins_dotted(s))
 		return LIKE;
-	if ((s.p[0] != ':' && !is_hex(s.p[0])) || is_md5(s))
+	if ((s.p[0] != ':' && ascii_hex(s.p[0]) < 0) || is_md5(s))
 		return UNLIKE;
 	return colons > 1 || (colons == 1 && hexes == alnums) ? LIKE : UNLIKE;
 }
@@ -205,16 +197,16 @@ static bool looks_like_address(struct slice s)
 static struct slice without_comment(struct slice s)
 {
 	for (size_t i = 1; i < s.n; i++)
-		if (s.p[i] == '#' && rule_is_space(s.p[i - 1])) {
+		if (s.p[i] == '#' && ascii_is_blank(s.p[i - 1])) {
 			s.n = i;
 			break;
 		}
-	return rule_trim(s);
+	return slice_trim(s);
 }
 
-int rule_address_line(struct slice line, struct network *ret, struct error *err)
+int whitelist_address_line(struct slice line, struct network *ret, struct error *err)
 {
-	struct slice s = without_comment(rule_trim(line)), plain;
+	struct slice s = without_comment(slice_trim(line)), plain;
 	bool ends = false;
 	char text[PLAIN_MAX];
 	size_t n = 0;
@@ -244,7 +236,8 @@ int rule_address_line(struct slice line, struct network *ret, struct error *err)
 	return fault(r, plain, s, line.p, err);
 }
 
-int rule_address(struct slice text, struct network *ret, const char *line, struct error *err)
+int whitelist_address_value(struct slice text, struct network *ret, const char *line,
+			    struct error *err)
 {
 	int r = parse(text, ret);
 

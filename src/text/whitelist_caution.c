@@ -4,8 +4,9 @@
  * An address in an expression is found by its numbers and dots: as text, 192.0.2.7 also stands in
  * 192.0.2.70, and 92.0.2.7 in 192.0.2.7.
  */
-#include "text/whitelist_rule.h"
+#include "text/whitelist_caution.h"
 
+#include "base/ascii.h"
 #include "base/cleanup.h"
 
 static bool finds(const struct pattern *pattern, struct pattern_memory *memory, struct slice text)
@@ -38,7 +39,7 @@ struct dotted {
 };
 
 /* How far from @s.p on numbers with dots between them go. */
-static size_t take_dotted(struct slice s, struct dotted *ret)
+static size_t skip_dotted(struct slice s, struct dotted *ret)
 {
 	struct dotted d = {0};
 	size_t at = 0;
@@ -46,7 +47,7 @@ static size_t take_dotted(struct slice s, struct dotted *ret)
 	while (at < s.n) {
 		size_t digits = 0;
 
-		while (at + digits < s.n && rule_is_digit(s.p[at + digits]))
+		while (at + digits < s.n && ascii_is_digit(s.p[at + digits]))
 			digits++;
 		if (digits == 0)
 			break;
@@ -73,15 +74,15 @@ static unsigned address_cautions(struct slice text)
 
 	for (size_t at = 0; at < text.n;) {
 		struct dotted d;
-		size_t n = take_dotted(slice_from(text, at), &d), end = at + n;
+		size_t n = skip_dotted(slice_from(text, at), &d), end = at + n;
 		bool open_left = at == 0 || text.p[at - 1] == '|' || (at == 1 && text.p[0] == '(');
 		bool open_right = d.ends && (end == text.n || text.p[end] == '|');
 
 		if (d.numbers >= 3 || (d.numbers == 2 && !d.ends)) {
 			if (d.bare_dot)
-				cautions |= RULE_CAUTION_DOTS;
+				cautions |= WHITELIST_CAUTION_DOTS;
 			if (open_left || (open_right && d.numbers == 4))
-				cautions |= RULE_CAUTION_LONGER;
+				cautions |= WHITELIST_CAUTION_LONGER;
 		}
 		at = n > 0 ? end : at + 1;
 	}
@@ -91,21 +92,65 @@ static unsigned address_cautions(struct slice text)
 static bool has_comment(struct slice text)
 {
 	for (size_t i = 1; i < text.n; i++)
-		if (text.p[i] == '#' && rule_is_space(text.p[i - 1]))
+		if (text.p[i] == '#' && ascii_is_blank(text.p[i - 1]))
 			return true;
 	return false;
 }
 
-unsigned rule_expression_cautions(struct slice text, const struct pattern *pattern,
-				  struct pattern_memory *memory)
+unsigned whitelist_caution_expression(struct slice text, const struct pattern *pattern,
+				      struct pattern_memory *memory)
 {
 	unsigned cautions = address_cautions(text);
 
 	if (finds(pattern, memory, SLICE_LITERAL("")))
-		cautions |= RULE_CAUTION_EMPTY;
+		cautions |= WHITELIST_CAUTION_EMPTY;
 	else if (finds_every_login(pattern, memory))
-		cautions |= RULE_CAUTION_EVERY_LOGIN;
+		cautions |= WHITELIST_CAUTION_EVERY_LOGIN;
 	if (has_comment(text))
-		cautions |= RULE_CAUTION_COMMENT;
+		cautions |= WHITELIST_CAUTION_COMMENT;
 	return cautions;
+}
+
+bool whitelist_caution_wide(const struct network *n)
+{
+	static const struct network ipv4 = {.base = {{[10] = 0xff, [11] = 0xff}}, .prefix = 96};
+	struct address ipv4_last, first, last;
+
+	if (n->prefix >= ipv4.prefix + 8)
+		return false;
+	ipv4_last = network_last(&ipv4);
+	first = network_first(n);
+	last = network_last(n);
+	if (address_compare(&first, &ipv4.base) >= 0 && address_compare(&last, &ipv4_last) <= 0)
+		return true;
+	return n->prefix < 16 || (address_compare(&first, &ipv4.base) <= 0 &&
+				  address_compare(&last, &ipv4.base) >= 0);
+}
+
+const char *whitelist_caution_text(enum whitelist_caution caution)
+{
+	switch (caution) {
+	case WHITELIST_CAUTION_WIDE:
+		return "this network holds a good part of all addresses";
+	case WHITELIST_CAUTION_ANYBODY:
+		return "this rule names no user, address or key: it allows everybody's "
+		       "logins where the rest holds";
+	case WHITELIST_CAUTION_EMPTY:
+		return "this expression matches the empty text: it allows every login";
+	case WHITELIST_CAUTION_EVERY_LOGIN:
+		return "this expression names no user, address or key: it allows "
+		       "everybody's logins";
+	case WHITELIST_CAUTION_DOTS:
+		return "the dots of an address in an expression stand for any character: "
+		       "write \\. or better allow from=ADDRESS";
+	case WHITELIST_CAUTION_LONGER:
+		return "an address in an expression is compared as text, and found within "
+		       "longer ones too: better allow from=ADDRESS";
+	case WHITELIST_CAUTION_COMMENT:
+		return "\" #\" is part of the expression: a comment can follow an address "
+		       "or an allow rule only";
+	case WHITELIST_CAUTION_IDLE:
+		return "earlier rules hold all of these addresses: this one never decides";
+	}
+	return "";
 }

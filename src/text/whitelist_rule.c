@@ -12,6 +12,7 @@
 
 #include "base/timetext.h"
 #include "text/login.h"
+#include "text/whitelist_address.h"
 
 #define FINGERPRINT_PREFIX "SHA256:"
 #define FINGERPRINT_BASE64 43 /* 32 bytes without padding */
@@ -35,7 +36,7 @@ struct fields {
 
 static bool is_word(char c)
 {
-	return rule_is_digit(c) || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || c == '-' || c == '_';
+	return ascii_is_alnum(c) || c == '-' || c == '_';
 }
 
 static int find_key(struct slice s)
@@ -47,7 +48,7 @@ static int find_key(struct slice s)
 }
 
 /* One value, or one of a list: bare, or between double quotes. */
-static int take_value(struct fields *f, bool list, struct slice *ret)
+static int read_value(struct fields *f, bool list, struct slice *ret)
 {
 	struct slice s = f->at;
 	size_t n = 0;
@@ -58,11 +59,11 @@ static int take_value(struct fields *f, bool list, struct slice *ret)
 		if (!end)
 			return FAULT(f, s.p, "the quotation is not closed");
 		n = (size_t)(end - s.p) + 1;
-		if (n < s.n && !rule_is_space(s.p[n]) && !(list && s.p[n] == ','))
+		if (n < s.n && !ascii_is_blank(s.p[n]) && !(list && s.p[n] == ','))
 			return FAULT(f, s.p + n, "the quotation ends within the value");
 		*ret = (struct slice){s.p + 1, n - 2};
 	} else {
-		while (n < s.n && !rule_is_space(s.p[n]) && !(list && s.p[n] == ',')) {
+		while (n < s.n && !ascii_is_blank(s.p[n]) && !(list && s.p[n] == ',')) {
 			if (s.p[n] == '"')
 				return FAULT(f, s.p + n, "the quotation begins within the value");
 			n++;
@@ -76,7 +77,7 @@ static int take_value(struct fields *f, bool list, struct slice *ret)
 }
 
 /* Goes on to the next value of a list. */
-static bool take_comma(struct fields *f)
+static bool skip_comma(struct fields *f)
 {
 	if (f->at.n == 0 || f->at.p[0] != ',')
 		return false;
@@ -84,7 +85,7 @@ static bool take_comma(struct fields *f)
 	return true;
 }
 
-static int take_users(struct fields *f, struct rule *rule)
+static int read_users(struct fields *f, struct rule *rule)
 {
 	do {
 		struct slice *users =
@@ -94,15 +95,15 @@ static int take_users(struct fields *f, struct rule *rule)
 		if (!users)
 			return -ENOMEM;
 		rule->users = users;
-		r = take_value(f, true, &users[rule->n_users]);
+		r = read_value(f, true, &users[rule->n_users]);
 		if (r != 0)
 			return r;
 		rule->n_users++;
-	} while (take_comma(f));
+	} while (skip_comma(f));
 	return 0;
 }
 
-static int take_networks(struct fields *f, struct rule *rule)
+static int read_networks(struct fields *f, struct rule *rule)
 {
 	rule->from = netset_new();
 	if (!rule->from)
@@ -112,16 +113,16 @@ static int take_networks(struct fields *f, struct rule *rule)
 		struct slice s;
 		int r;
 
-		r = take_value(f, true, &s);
+		r = read_value(f, true, &s);
 		if (r == 0)
-			r = rule_address(s, &n, f->begin, f->err);
+			r = whitelist_address_value(s, &n, f->begin, f->err);
 		if (r == 0)
 			r = netset_add(rule->from, &n, 0);
 		if (r != 0)
 			return r;
-		if (rule_network_wide(&n))
-			rule->cautions |= RULE_CAUTION_WIDE;
-	} while (take_comma(f));
+		if (whitelist_caution_wide(&n))
+			rule->cautions |= WHITELIST_CAUTION_WIDE;
+	} while (skip_comma(f));
 	return netset_build(rule->from);
 }
 
@@ -154,7 +155,7 @@ static int until_parse(struct slice s, uint64_t *ret)
 	if (s.n < day || s.p[4] != '-' || s.n + end > sizeof(text))
 		return -EINVAL;
 	/* A time follows the day, or nothing, or the zone. */
-	if (s.n > day + 1 && strchr(" Tt", s.p[day]) && rule_is_digit(s.p[day + 1]))
+	if (s.n > day + 1 && strchr(" Tt", s.p[day]) && ascii_is_digit(s.p[day + 1]))
 		return timetext_parse(s, 0, ret);
 	memcpy(text, s.p, day);
 	memcpy(text + day, end_of_day, end);
@@ -162,12 +163,12 @@ static int until_parse(struct slice s, uint64_t *ret)
 	return timetext_parse((struct slice){text, s.n + end}, 0, ret);
 }
 
-static int take_single(struct fields *f, enum rule_key key, struct rule *rule)
+static int read_single(struct fields *f, enum rule_key key, struct rule *rule)
 {
 	struct slice s;
 	int r;
 
-	r = take_value(f, false, &s);
+	r = read_value(f, false, &s);
 	if (r != 0)
 		return r;
 	switch (key) {
@@ -196,13 +197,13 @@ static int take_single(struct fields *f, enum rule_key key, struct rule *rule)
 	return 0;
 }
 
-static int take_field(struct fields *f, struct rule *rule)
+static int read_field(struct fields *f, struct rule *rule)
 {
 	struct slice s = f->at;
 	size_t n = 0;
 	int key;
 
-	while (n < s.n && !rule_is_space(s.p[n]) && s.p[n] != '=')
+	while (n < s.n && !ascii_is_blank(s.p[n]) && s.p[n] != '=')
 		n++;
 	if (n == s.n || s.p[n] != '=')
 		return FAULT(f, s.p, "KEY=VALUE is wanted behind allow");
@@ -217,10 +218,10 @@ static int take_field(struct fields *f, struct rule *rule)
 	rule->given |= 1U << key;
 	f->at = slice_from(s, n + 1);
 	if (key == RULE_USER)
-		return take_users(f, rule);
+		return read_users(f, rule);
 	if (key == RULE_FROM)
-		return take_networks(f, rule);
-	return take_single(f, (enum rule_key)key, rule);
+		return read_networks(f, rule);
+	return read_single(f, (enum rule_key)key, rule);
 }
 
 static int fields_parse(struct slice line, size_t allow, struct rule *rule, struct error *err)
@@ -236,15 +237,15 @@ static int fields_parse(struct slice line, size_t allow, struct rule *rule, stru
 	memcpy(rule->text, line.p, line.n);
 	f.begin = rule->text;
 	f.at = slice_from((struct slice){rule->text, line.n}, allow);
-	if (f.at.n > 0 && !rule_is_space(f.at.p[0]))
+	if (f.at.n > 0 && !ascii_is_blank(f.at.p[0]))
 		return FAULT(&f, f.at.p, "a space is wanted behind allow");
 	for (;;) {
 		int r;
 
-		f.at = rule_trim(f.at);
+		f.at = slice_trim(f.at);
 		if (f.at.n == 0 || f.at.p[0] == '#')
 			break;
-		r = take_field(&f, rule);
+		r = read_field(&f, rule);
 		if (r != 0)
 			return r;
 	}
@@ -252,7 +253,7 @@ static int fields_parse(struct slice line, size_t allow, struct rule *rule, stru
 		return FAULT(&f, f.begin + allow,
 			     "allow with nothing behind it would allow everybody");
 	if (!(rule->given & naming))
-		rule->cautions |= RULE_CAUTION_ANYBODY;
+		rule->cautions |= WHITELIST_CAUTION_ANYBODY;
 	return 0;
 }
 
@@ -263,7 +264,7 @@ static size_t allow_length(struct slice line)
 	struct slice s = line;
 	size_t indent;
 
-	while (s.n > 0 && rule_is_space(s.p[0]))
+	while (s.n > 0 && ascii_is_blank(s.p[0]))
 		s = slice_from(s, 1);
 	indent = line.n - s.n;
 	if (!slice_starts_with(s, word))
@@ -275,7 +276,7 @@ static size_t allow_length(struct slice line)
 /* Where KEY=VALUE stands: any word at the begin of the line, a known key anywhere. */
 static const char *find_field(struct slice line)
 {
-	struct slice s = rule_trim(line);
+	struct slice s = slice_trim(line);
 
 	for (bool first = true; s.n > 0; first = false) {
 		size_t n = 0, equals;
@@ -283,14 +284,14 @@ static const char *find_field(struct slice line)
 		while (n < s.n && is_word(s.p[n]))
 			n++;
 		equals = n;
-		while (first && equals < s.n && rule_is_space(s.p[equals]))
+		while (first && equals < s.n && ascii_is_blank(s.p[equals]))
 			equals++;
 		if (n > 0 && equals < s.n && s.p[equals] == '=' &&
 		    (first || find_key((struct slice){s.p, n}) >= 0))
 			return s.p;
-		while (n < s.n && !rule_is_space(s.p[n]))
+		while (n < s.n && !ascii_is_blank(s.p[n]))
 			n++;
-		s = rule_trim(slice_from(s, n));
+		s = slice_trim(slice_from(s, n));
 	}
 	return NULL;
 }
@@ -312,7 +313,7 @@ static int expression_parse(struct slice line, struct pattern_memory *memory, st
 		return RULE_E_SYNTAX;
 	if (r < 0)
 		return r;
-	rule->cautions = rule_expression_cautions(line, rule->pattern, memory);
+	rule->cautions = whitelist_caution_expression(line, rule->pattern, memory);
 	return 0;
 }
 
@@ -334,18 +335,18 @@ static int parse(struct slice line, struct pattern_memory *memory, struct rule *
 	if (allow > 0)
 		return fields_parse(line, allow, rule, err);
 	rule->kind = RULE_NETWORK;
-	r = rule_address_line(line, &rule->network, err);
+	r = whitelist_address_line(line, &rule->network, err);
 	if (r == -ENOENT)
 		return expression_parse(line, memory, rule, err);
-	if (r == 0 && rule_network_wide(&rule->network))
-		rule->cautions |= RULE_CAUTION_WIDE;
+	if (r == 0 && whitelist_caution_wide(&rule->network))
+		rule->cautions |= WHITELIST_CAUTION_WIDE;
 	return r;
 }
 
 int rule_parse(struct slice line, struct pattern_memory *memory, struct rule *ret,
 	       struct error *err)
 {
-	struct slice trimmed = rule_trim(line);
+	struct slice trimmed = slice_trim(line);
 	struct rule rule = {.kind = RULE_BLANK};
 	int r = 0;
 
@@ -367,20 +368,4 @@ void rule_done(struct rule *r)
 	free(r->text);
 	r->users = NULL;
 	r->text = NULL;
-}
-
-bool rule_network_wide(const struct network *n)
-{
-	static const struct network ipv4 = {.base = {{[10] = 0xff, [11] = 0xff}}, .prefix = 96};
-	struct address ipv4_last, first, last;
-
-	if (n->prefix >= ipv4.prefix + 8)
-		return false;
-	ipv4_last = network_last(&ipv4);
-	first = network_first(n);
-	last = network_last(n);
-	if (address_compare(&first, &ipv4.base) >= 0 && address_compare(&last, &ipv4_last) <= 0)
-		return true;
-	return n->prefix < 16 || (address_compare(&first, &ipv4.base) <= 0 &&
-				  address_compare(&last, &ipv4.base) >= 0);
 }

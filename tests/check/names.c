@@ -1,7 +1,7 @@
 /* Prints the names that the manual has to describe: "key Section.Key", and "method NAME". */
 #include <stdio.h>
 
-#include "text/config.h"
+#include "text/config_keys.h"
 #include "text/login.h"
 
 int main(void)

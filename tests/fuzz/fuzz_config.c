@@ -3,7 +3,7 @@
  */
 #include <stdlib.h>
 
-#include "text/config.h"
+#include "text/config_parser.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -46,8 +46,8 @@ static const struct {
 	{"Content-Transfer-Encoding", true},
 };
 
-/* Takes a line off @mail: printable ASCII, CRLF at its end. */
-static struct slice take_line(struct slice *mail)
+/* Reads a line of @mail: printable ASCII, CRLF at its end. */
+static struct slice read_line(struct slice *mail)
 {
 	size_t n = 0;
 
@@ -64,7 +64,7 @@ static void check_mail(struct slice mail)
 	size_t field = 0;
 
 	for (;;) {
-		struct slice line = take_line(&mail);
+		struct slice line = read_line(&mail);
 
 		if (line.n == 0)
 			break;
@@ -86,7 +86,7 @@ static void check_mail(struct slice mail)
 	}
 	check(field == ARRAY_SIZE(fields));
 	while (mail.n > 0) {
-		struct slice line = take_line(&mail);
+		struct slice line = read_line(&mail);
 
 		check(!slice_starts_with(line, ".") && !slice_starts_with(line, "From "));
 	}
@@ -98,7 +98,7 @@ struct input {
 	size_t n;
 };
 
-static void take_alerts(struct input *in, struct slice s)
+static void read_alerts(struct input *in, struct slice s)
 {
 	while (s.n > 0 && in->n < ALERTS_MAX) {
 		const char *end = memmem(s.p, s.n, "\n\n", 2);
@@ -116,32 +116,35 @@ static void take_alerts(struct input *in, struct slice s)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const char *const to[] = {"root", "admin@example.org"};
+	static char root[] = "root", admin[] = "admin@example.org", from[] = "bell@example.org";
+	static char subject[] = "${user} ${addr} ${method} ${message}";
+	static char whitelist[] = "/etc/loginbell/whitelist";
+	static char *to[] = {root, admin, NULL}, *whitelists[] = {whitelist, NULL};
+	const struct config config = {.whitelist_files = {whitelists, 1}};
+	struct config_destination destination = {.to = {to, 2}};
 	AUTO_BUFFER struct buffer mail = BUFFER_INIT(MESSAGE_MAX);
 	struct input in = {.n = 0};
 	struct message_options options = {
-		.from = "loginbell@web1.example.org",
-		.to = to,
-		.n_to = ARRAY_SIZE(to),
+		.config = &config,
+		.destination = &destination,
 		.host = "web1",
 		.fqdn = "web1.example.org",
-		.whitelist_file = "/etc/loginbell/whitelist",
 		.now_usec = 1795406706000000,
 	};
-	char id[128], again[128];
+	char id[MESSAGE_ID_MAX];
 
 	if (size < 1 || size > INPUT_MAX)
 		return 0;
 	options.style = data[0] & 1 ? MESSAGE_NO_LOGS : MESSAGE_FULL;
-	options.subject_template = data[0] & 2 ? "${user} ${addr} ${method} ${message}" : NULL;
-	options.body_template = data[0] & 4 ? "${message}\n${user} ${key} ${time}" : NULL;
+	destination.subject = data[0] & 2 ? subject : NULL;
+	if (data[0] & 4)
+		options.body_template = SLICE_LITERAL("${message}\n${user} ${key} ${time}");
 	options.note = data[0] & 8 ? "a note\n" : NULL;
-	take_alerts(&in, (struct slice){(const char *)data + 1, size - 1});
+	destination.from = data[0] & 16 ? from : NULL;
+	read_alerts(&in, (struct slice){(const char *)data + 1, size - 1});
 	if (in.n > 0) {
-		check(message_compose(in.alerts, in.n, &options, &mail, id) == 0);
+		check(compose_message(in.alerts, in.n, &options, &mail, id) == 0);
 		check_mail(buffer_slice(&mail));
-		message_id(in.alerts, in.n, &options, again);
-		check(strcmp(id, again) == 0);
 	}
 	for (size_t i = 0; i < in.n; i++)
 		buffer_done(&in.storage[i]);

@@ -16,34 +16,39 @@ struct composition {
 	struct alert alerts[ALERTS_MAX];
 	struct buffer storage[ALERTS_MAX];
 	size_t n;
-	const char *to[64];
+	char *to[64];
+	char *whitelist;
+	struct config config;
+	struct config_destination destination;
 	struct message_options options;
 };
 
-static int take_option(struct composition *c, const char *argument)
+static int read_option(struct composition *c, char *argument)
 {
+	struct config_destination *destination = &c->destination;
 	struct message_options *o = &c->options;
-	const char *value = strchr(argument, '=');
+	char *value = strchr(argument, '=');
 	struct slice key = {argument, value ? (size_t)(value - argument) : 0};
 
 	if (!value)
 		return -1;
 	value++;
 	if (slice_eq_str(key, "from"))
-		o->from = value;
-	else if (slice_eq_str(key, "to") && o->n_to < ARRAY_SIZE(c->to))
-		c->to[o->n_to++] = value;
+		destination->from = value;
+	else if (slice_eq_str(key, "to") && destination->to.n < ARRAY_SIZE(c->to))
+		c->to[destination->to.n++] = value;
 	else if (slice_eq_str(key, "host"))
 		o->host = value;
 	else if (slice_eq_str(key, "fqdn"))
 		o->fqdn = value;
 	else if (slice_eq_str(key, "subject"))
-		o->subject_template = value;
+		destination->subject = value;
 	else if (slice_eq_str(key, "body"))
-		o->body_template = value;
-	else if (slice_eq_str(key, "whitelist"))
-		o->whitelist_file = value;
-	else if (slice_eq_str(key, "note"))
+		o->body_template = slice_of(value);
+	else if (slice_eq_str(key, "whitelist")) {
+		c->whitelist = value;
+		c->config.whitelist_files = (struct config_list){&c->whitelist, 1};
+	} else if (slice_eq_str(key, "note"))
 		o->note = value;
 	else if (slice_eq_str(key, "style"))
 		o->style = strcmp(value, "no-logs") == 0 ? MESSAGE_NO_LOGS : MESSAGE_FULL;
@@ -55,7 +60,7 @@ static int take_option(struct composition *c, const char *argument)
 	return 0;
 }
 
-static int take_blocks(struct composition *c, struct slice input)
+static int read_blocks(struct composition *c, struct slice input)
 {
 	while (input.n > 0) {
 		const char *end = memmem(input.p, input.n, "\n\n", 2);
@@ -79,11 +84,11 @@ static int take_blocks(struct composition *c, struct slice input)
 static int compose(struct composition *c)
 {
 	AUTO_BUFFER struct buffer mail = BUFFER_INIT(MESSAGE_MAX);
-	char id[128];
-	int r = message_compose(c->alerts, c->n, &c->options, &mail, id);
+	char id[MESSAGE_ID_MAX];
+	int r = compose_message(c->alerts, c->n, &c->options, &mail, id);
 
 	if (r < 0) {
-		(void)fprintf(stderr, "message_compose: %s\n", strerror(-r));
+		(void)fprintf(stderr, "compose_message: %s\n", strerror(-r));
 		return -1;
 	}
 	return io_write_all(STDOUT_FILENO, mail.data, mail.len);
@@ -93,20 +98,23 @@ int main(int argc, char **argv)
 {
 	AUTO_BUFFER struct buffer input = BUFFER_INIT(INPUT_MAX);
 	struct composition *c = calloc(1, sizeof(*c));
+	char from[] = "loginbell@web1.example.org";
 	int r = c ? 0 : -1;
 
 	if (c) {
-		c->options.from = "loginbell@web1.example.org";
-		c->options.to = c->to;
+		c->destination.from = from;
+		c->destination.to.items = c->to;
+		c->options.config = &c->config;
+		c->options.destination = &c->destination;
 		c->options.host = "web1";
 		c->options.fqdn = "web1.example.org";
 	}
 	for (int i = 1; r == 0 && i < argc; i++)
-		r = take_option(c, argv[i]);
+		r = read_option(c, argv[i]);
 	if (r == 0)
 		r = io_read_all(STDIN_FILENO, &input);
 	if (r == 0)
-		r = take_blocks(c, buffer_slice(&input));
+		r = read_blocks(c, buffer_slice(&input));
 	if (r == 0)
 		r = compose(c);
 	for (size_t i = 0; c && i < c->n; i++)

@@ -155,7 +155,7 @@ static void write_variable(struct writer *w, enum template_variable variable,
 	}
 }
 
-static int expand_template(const char *template, const struct expansion *e, struct buffer *ret)
+static int expand_template(struct slice template, const struct expansion *e, struct buffer *ret)
 {
 	AUTO_BUFFER struct buffer storage = BUFFER_INIT(MESSAGE_MAX);
 	struct writer w = {&storage, 0};
@@ -170,7 +170,7 @@ static int expand_template(const char *template, const struct expansion *e, stru
 		return w.error;
 	for (size_t i = 0; i < TEMPLATE_VARIABLES; begin = ends[i++])
 		values[i] = (struct slice){buffer_slice(&storage).p + begin, ends[i] - begin};
-	return template_expand(slice_of(template), values, ret);
+	return template_expand(template, values, ret);
 }
 
 static const struct alert *first_login(const struct summary *s)
@@ -185,20 +185,20 @@ static void write_templated_subject(struct writer *w, const struct summary *s,
 				    const struct alert *a)
 {
 	AUTO_BUFFER struct buffer text = BUFFER_INIT(MESSAGE_MAX);
-	const char *template = s->options->subject_template;
+	struct slice template = slice_of(s->options->destination->subject);
 	uint64_t count = s->of_kind[ALERT_LOGIN];
 	const struct expansion e = {a, s->options, count, SUBJECT_SHOWN};
 
 	if (w->error == 0)
 		w->error = expand_template(template, &e, &text);
 	writer_shown(w, buffer_slice(&text), SUBJECT_SHOWN);
-	if (count > 1 && !strstr(template, "${count}"))
+	if (count > 1 && !template_uses(template, TEMPLATE_COUNT))
 		writer_format(w, " (and %llu more)", (unsigned long long)(count - 1));
 }
 
 void body_write_subject(struct writer *w, const struct summary *s)
 {
-	const struct alert *login = s->options->subject_template ? first_login(s) : NULL;
+	const struct alert *login = s->options->destination->subject ? first_login(s) : NULL;
 
 	if (!login)
 		write_where(w, s);
@@ -278,9 +278,8 @@ static void write_lines(struct writer *w, struct slice text)
 
 static void write_templated(struct writer *w, const struct summary *s)
 {
-	const char *template = s->options->body_template;
-	const char *newline = strchr(template, '\n');
-	bool apart = newline && newline[1];
+	struct slice template = s->options->body_template;
+	bool apart = memchr(template.p, '\n', template.n - 1);
 
 	for (size_t i = 0; i < s->n && w->error == 0; i++) {
 		AUTO_BUFFER struct buffer text = BUFFER_INIT(MESSAGE_MAX);
@@ -319,7 +318,7 @@ void body_write(struct writer *w, const struct summary *s)
 	}
 	if (s->options->test)
 		write_test(w, s);
-	else if (s->options->body_template && first_login(s))
+	else if (s->options->body_template.n > 0 && first_login(s))
 		write_templated(w, s);
 	else if (s->n == 1)
 		describe_full(w, &s->alerts[0], s->options);

@@ -25,10 +25,9 @@
 /* This host's name, which a resolver may have given, as a domain; the labels that fit @max. */
 static void domain_of(const struct message_options *options, size_t max, char ret[DOMAIN_MAX + 1])
 {
-	const char *name = options->fqdn && *options->fqdn ? options->fqdn : options->host;
+	const char *name = *options->fqdn ? options->fqdn : options->host;
 	size_t n = 0, skip = 0;
 
-	name = name ? name : "";
 	if (strlen(name) > max) {
 		const char *tail = name + strlen(name) - max;
 		const char *dot = strchr(tail, '.');
@@ -36,8 +35,7 @@ static void domain_of(const struct message_options *options, size_t max, char re
 		skip = (size_t)((dot && dot[1] ? dot + 1 : tail) - name);
 	}
 	for (const char *c = name + skip; *c; c++) {
-		bool fine = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') ||
-			    (*c >= '0' && *c <= '9') || *c == '-';
+		bool fine = ascii_is_alnum(*c) || *c == '-';
 
 		if (fine || (*c == '.' && n > 0 && ret[n - 1] != '.'))
 			ret[n++] = *c;
@@ -54,17 +52,18 @@ static struct hash128 hash_add_slice(struct hash128 h, struct slice s)
 	return hash_fnv_add(hash_fnv_add(h, s.p, s.n), "", 1);
 }
 
-static void format_id(struct hash128 h, const struct message_options *options, char ret[128])
+static void format_id(struct hash128 h, const struct message_options *options,
+		      char ret[MESSAGE_ID_MAX])
 {
 	char domain[DOMAIN_MAX + 1];
 
 	domain_of(options, ID_DOMAIN_MAX, domain);
-	(void)snprintf(ret, 128, "<%016llx%016llx@%.40s>", (unsigned long long)h.high,
+	(void)snprintf(ret, MESSAGE_ID_MAX, "<%016llx%016llx@%.40s>", (unsigned long long)h.high,
 		       (unsigned long long)h.low, domain);
 }
 
-void message_id(const struct alert *alerts, size_t n, const struct message_options *options,
-		char ret[128])
+static void message_id(const struct alert *alerts, size_t n, const struct message_options *options,
+		       char ret[MESSAGE_ID_MAX])
 {
 	struct hash128 h = hash_fnv_init();
 
@@ -78,7 +77,7 @@ void message_id(const struct alert *alerts, size_t n, const struct message_optio
 }
 
 /* A mail that never was: what clients thread the mails of one host, or of one user there, under. */
-static void thread_id(const struct summary *s, char ret[128])
+static void thread_id(const struct summary *s, char ret[MESSAGE_ID_MAX])
 {
 	struct hash128 h = hash_add_slice(hash_fnv_init(), SLICE_LITERAL("thread"));
 
@@ -91,17 +90,28 @@ static void thread_id(const struct summary *s, char ret[128])
 	format_id(h, s->options, ret);
 }
 
-static int append_address_list(struct buffer *ret, const struct message_options *options)
+static int append_from(struct buffer *ret, const struct message_options *options)
 {
+	AUTO_BUFFER struct buffer from = BUFFER_INIT(MESSAGE_MAX);
+	int r = compose_from(options->destination, options->fqdn, &from);
+
+	return r < 0 ? r : mime_append_tokens(ret, "From", buffer_slice(&from));
+}
+
+static int append_to(struct buffer *ret, const struct message_options *options)
+{
+	const struct config_list *all = &options->destination->to;
 	AUTO_BUFFER struct buffer list = BUFFER_INIT(MESSAGE_MAX);
 	struct writer w = {&list, 0};
 	char domain[DOMAIN_MAX + 1];
 
 	domain_of(options, DOMAIN_MAX, domain);
-	for (size_t i = 0; i < options->n_to; i++) {
-		writer_format(&w, "%s%s", i > 0 ? ", " : "", options->to[i]);
-		/* RFC 5322 knows no bare local part; it means a mailbox of this host. */
-		if (!strchr(options->to[i], '@'))
+	for (size_t i = 0; i < (options->only_to ? 1 : all->n); i++) {
+		const char *to = options->only_to ? options->only_to : all->items[i];
+
+		writer_format(&w, "%s%s", i > 0 ? ", " : "", to);
+		/* RFC 5322 has no bare local part; it means a mailbox of this host. */
+		if (!strchr(to, '@'))
 			writer_format(&w, "@%s", domain);
 	}
 	return w.error < 0 ? w.error : mime_append_tokens(ret, "To", buffer_slice(&list));
@@ -164,14 +174,14 @@ static int append_filters(struct buffer *ret, const struct summary *s)
 static int append_headers(struct buffer *ret, const struct summary *s, const char *id)
 {
 	const struct message_options *options = s->options;
-	char date[TIMETEXT_MAX], root[128];
+	char date[TIMETEXT_MAX], root[MESSAGE_ID_MAX];
 	int r;
 
 	r = buffer_printf(ret, "Date: %s\r\n", timetext_rfc5322(options->now_usec, date));
 	if (r == 0)
-		r = mime_append_tokens(ret, "From", slice_of(options->from));
+		r = append_from(ret, options);
 	if (r == 0)
-		r = append_address_list(ret, options);
+		r = append_to(ret, options);
 	if (r == 0)
 		r = mime_append_tokens(ret, "Message-ID", slice_of(id));
 	if (r == 0 && s->n > 0) {
@@ -191,14 +201,14 @@ static int append_headers(struct buffer *ret, const struct summary *s, const cha
 	return r < 0 ? r : append_filters(ret, s);
 }
 
-int message_compose(const struct alert *alerts, size_t n, const struct message_options *options,
-		    struct buffer *ret, char ret_message_id[128])
+int compose_message(const struct alert *alerts, size_t n, const struct message_options *options,
+		    struct buffer *ret, char ret_id[MESSAGE_ID_MAX])
 {
 	AUTO_BUFFER struct buffer text = BUFFER_INIT(MESSAGE_MAX);
 	AUTO_SUMMARY struct summary s;
 	struct writer w = {&text, 0};
 	size_t before = ret->len;
-	char id[128];
+	char id[MESSAGE_ID_MAX];
 	int r;
 
 	if (options->test)
@@ -217,6 +227,34 @@ int message_compose(const struct alert *alerts, size_t n, const struct message_o
 		ret->len = before;
 		return r;
 	}
-	memcpy(ret_message_id, id, sizeof(id));
+	memcpy(ret_id, id, sizeof(id));
 	return 0;
+}
+
+int compose_from(const struct config_destination *destination, const char *fqdn, struct buffer *ret)
+{
+	if (destination->from)
+		return buffer_append_str(ret, destination->from);
+	return buffer_printf(ret, "loginbell@%s", fqdn);
+}
+
+static struct hash128 add_text(struct hash128 h, const char *s)
+{
+	/* With its NUL: "a", "b" is not "ab". An absent text is not an empty one. */
+	return s ? hash_fnv_add(h, s, strlen(s) + 1) : hash_fnv_add(h, "\1", 2);
+}
+
+struct hash128 compose_fingerprint(const struct config *config,
+				   const struct config_destination *destination,
+				   struct slice body_template)
+{
+	struct hash128 h = hash_fnv_init();
+
+	h = add_text(h, destination->from);
+	h = add_text(h, destination->envelope_from);
+	h = add_text(h, destination->subject);
+	for (size_t i = 0; i < destination->to.n; i++)
+		h = add_text(h, destination->to.items[i]);
+	h = hash_fnv_add(h, &config->max_per_mail, sizeof(config->max_per_mail));
+	return hash_fnv_add(h, body_template.p, body_template.n);
 }

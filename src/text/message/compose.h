@@ -1,28 +1,34 @@
 /*
- * Composes the mail that tells of alerts: RFC 5322 and 2045–2047, by hand, since libcurl's MIME
- * interface always makes a multipart. Pure: the same input gives the same bytes. CRLF lines of at
- * most 76 bytes, 7-bit, whatever a log holds. (An address of the configuration that is longer than
- * a line stays whole.)
+ * Composes a message from alerts: RFC 5322 and 2045-2047, by hand, since libcurl's MIME interface
+ * always makes a multipart. The same input gives the same bytes. Lines have at most 76 bytes of
+ * ASCII and end in CRLF, whatever a log contains; only a configured address that is longer than a
+ * line stays whole.
  *
- * Threads: In-Reply-To names a mail that never was, one for each host and user. X-Loginbell-
- * headers (Event, Host, User, Addr, Method, Key, Count, Verdict) hold what is the same for all
- * alerts of the mail; what forged and unreadable records claim is in none of them. Templates speak
- * of logins only: other alerts are told in the built-in words.
+ * In-Reply-To names a message that never existed, one for each host and user, so that clients show
+ * a thread. X-Loginbell- headers (Event, Host, User, Addr, Method, Key, Count, Verdict) contain
+ * what all alerts have in common, and nothing that a forged or unreadable record claims.
  */
 #pragma once
 
 #include "base/buffer.h"
+#include "base/hash.h"
 #include "text/alert.h"
 #include "text/message/options.h"
 
 /*
- * Appends the mail that tells of @alerts (n ≥ 1 but for a test; all of one class: logins, gaps and
- * instances together, forged ones apart) to @ret. ret_message_id gets "<…@…>", the hash of the
- * alerts' ids. -ENOMEM, -E2BIG.
+ * Appends the message of @alerts to @ret, and sets ret_id to its Message-ID, "<HASH@DOMAIN>", the
+ * hash being that of the alerts' ids. @n is at least 1 unless options->test. All alerts belong to
+ * one class: forged ones, or any others. -ENOMEM; -E2BIG: longer than the buffer's maximum. @ret is
+ * unchanged after a failure.
  */
-int message_compose(const struct alert *alerts, size_t n, const struct message_options *options,
-		    struct buffer *ret, char ret_message_id[128]);
+int compose_message(const struct alert *alerts, size_t n, const struct message_options *options,
+		    struct buffer *ret, char ret_id[MESSAGE_ID_MAX]);
 
-/* The Message-ID alone, as message_compose() would give it. */
-void message_id(const struct alert *alerts, size_t n, const struct message_options *options,
-		char ret[128]);
+/* Appends From= of a destination, or its default. -ENOMEM, -E2BIG. */
+int compose_from(const struct config_destination *destination, const char *fqdn,
+		 struct buffer *ret);
+
+/* The hash of all that the configuration adds to a destination's messages. */
+struct hash128 compose_fingerprint(const struct config *config,
+				   const struct config_destination *destination,
+				   struct slice body_template);

@@ -57,7 +57,7 @@ uint64_t describe_delay(const struct alert *a, uint64_t now_usec)
 
 struct slice describe_host(const struct alert *a, const struct message_options *options)
 {
-	return a->host.n > 0 ? a->host : slice_of(options->host ? options->host : "localhost");
+	return a->host.n > 0 ? a->host : slice_of(options->host);
 }
 
 bool describe_shows_fields(const struct alert *a, const struct message_options *options)
@@ -68,10 +68,10 @@ bool describe_shows_fields(const struct alert *a, const struct message_options *
 /* "2026-11-23 05:05", or its end "05:05" where the day is that of @day_usec. */
 static void write_minute(struct writer *w, uint64_t usec, uint64_t day_usec)
 {
-	char text[TIMETEXT_MAX], day[TIMETEXT_MAX];
-	bool same_day = strncmp(timetext_local(usec, text), timetext_local(day_usec, day), 10) == 0;
+	char text[TIMETEXT_MAX];
 
-	if (usec != day_usec && same_day)
+	(void)timetext_local(usec, text);
+	if (usec != day_usec && timetext_same_day(usec, day_usec))
 		writer_format(w, "%.5s", text + 11);
 	else
 		writer_format(w, "%.16s", text);
@@ -203,7 +203,7 @@ static void write_time(struct writer *w, const char *name, uint64_t usec)
 		return;
 	}
 	writer_str(w, timetext_local(usec, local));
-	if (!strstr(local, " +0000 "))
+	if (!timetext_local_is_utc(usec))
 		writer_format(w, " (%s)", timetext_utc(usec, utc));
 	writer_str(w, "\n");
 }
@@ -289,10 +289,19 @@ static void write_log_line(struct writer *w, const struct alert *a,
 	writer_str(w, "\n");
 }
 
+/* Where to add a rule: the first whitelist that is one file, no glob; NULL: there is none. */
+static const char *whitelist_file(const struct config *config)
+{
+	for (size_t i = 0; i < config->whitelist_files.n; i++)
+		if (!strpbrk(config->whitelist_files.items[i], "*?["))
+			return config->whitelist_files.items[i];
+	return NULL;
+}
+
 static void write_permit(struct writer *w, const struct alert *a,
 			 const struct message_options *options)
 {
-	const char *refusal = permit_refusal(a);
+	const char *refusal = permit_refusal(a), *file = whitelist_file(options->config);
 
 	if (!refusal && options->style == MESSAGE_NO_LOGS && a->cert_id.n > 0)
 		refusal = "it would name the certificate, which is log text";
@@ -301,9 +310,9 @@ static void write_permit(struct writer *w, const struct alert *a,
 		return;
 	}
 	writer_str(w, "\nTo allow this");
-	if (options->whitelist_file) {
+	if (file) {
 		writer_str(w, ", add to ");
-		writer_shown(w, slice_of(options->whitelist_file), FIELD_SHOWN);
+		writer_shown(w, slice_of(file), FIELD_SHOWN);
 	}
 	writer_str(w, ":\n");
 	permit_write(w, a, slice_of(options->host));

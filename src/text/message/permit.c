@@ -17,10 +17,7 @@ static bool is_fingerprint(struct slice s)
 	if (s.n != prefix + base64 || !slice_starts_with(s, "SHA256:"))
 		return false;
 	for (size_t i = prefix; i < s.n; i++) {
-		char c = s.p[i];
-
-		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-		      c == '+' || c == '/'))
+		if (!ascii_is_alnum(s.p[i]) && s.p[i] != '+' && s.p[i] != '/')
 			return false;
 	}
 	return true;

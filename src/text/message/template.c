@@ -98,6 +98,19 @@ int template_check(struct slice text, const char *file, unsigned line, struct er
 	return 0;
 }
 
+bool template_uses(struct slice text, enum template_variable variable)
+{
+	while (text.n > 0) {
+		struct piece piece;
+
+		scan(text, &piece);
+		if (piece.kind == PIECE_VARIABLE && piece.variable == variable)
+			return true;
+		text = slice_from(text, piece.length);
+	}
+	return false;
+}
+
 int template_expand(struct slice text, const struct slice values[TEMPLATE_VARIABLES],
 		    struct buffer *ret)
 {

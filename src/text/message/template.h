@@ -28,6 +28,9 @@ enum template_e {
 /* Checks a template: 0 or TEMPLATE_E_UNKNOWN. @file and @line say where it begins, for *err. */
 int template_check(struct slice text, const char *file, unsigned line, struct error *err);
 
+/* Whether @text contains the variable. */
+bool template_uses(struct slice text, enum template_variable variable);
+
 /*
  * Appends @text with each variable replaced by its value (absent: nothing). The values are
  * appended as they are: the caller makes them safe. -ENOMEM, -E2BIG.

@@ -215,6 +215,27 @@ static void load_tells_the_faults_of_all_files(void **state)
 	assert_int_equal(err.line, 2);
 }
 
+static void read_body_reads_a_text(void **state)
+{
+	const struct fixture *f = *state;
+	AUTO_BUFFER struct buffer text = BUFFER_INIT(100);
+	char path[256];
+	struct config_destination d = {0};
+	struct error err;
+
+	assert_int_equal(config_file_read_body(&d, &text, &err), 0);
+	assert_int_equal(text.len, 0);
+	(void)snprintf(path, sizeof(path), "%s/a.conf", f->dir);
+	d.body_file = path;
+	assert_int_equal(config_file_read_body(&d, &text, &err), -ENOENT);
+	assert_string_equal(err.file, path);
+	assert_int_equal(text.len, 0);
+	(void)snprintf(path, sizeof(path), "%s", f->conf);
+	write_file(f, "test.conf", "${user}\n");
+	assert_int_equal(config_file_read_body(&d, &text, &err), 0);
+	assert_string_equal(buffer_cstr(&text), "${user}\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -231,6 +252,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(load_refuses_more_than_a_mebibyte, setup, teardown),
 		cmocka_unit_test_setup_teardown(load_tells_the_faults_of_all_files, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(read_body_reads_a_text, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

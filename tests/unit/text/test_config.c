@@ -9,7 +9,8 @@
 
 #include "base/io.h"
 #include "base/timetext.h"
-#include "text/config.h"
+#include "text/config_keys.h"
+#include "text/config_parser.h"
 
 struct faults {
 	char text[8192];

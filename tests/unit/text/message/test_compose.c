@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <stdio.h>
 #include <time.h>
 
 #include "base/cleanup.h"
@@ -25,15 +26,19 @@
 #define KEY	    "SHA256:0123456789012345678901234567890123456789abc"
 #define CA	    "SHA256:cba9876543210987654321098765432109876543210"
 
-static const char *const recipients[] = {"admin@example.org"};
+static char recipient[] = "admin@example.org", from[] = "loginbell@web1.example.org";
+static char whitelist_glob[] = "/etc/loginbell/whitelist.d/*.rules";
+static char whitelist[] = "/etc/loginbell/whitelist";
+static char *recipients[] = {recipient, NULL}, *whitelists[] = {whitelist_glob, whitelist, NULL};
+
+static const struct config config = {.whitelist_files = {whitelists, 2}};
+static const struct config_destination destination = {.to = {recipients, 1}, .from = from};
 
 static const struct message_options plain = {
-	.from = "loginbell@web1.example.org",
-	.to = recipients,
-	.n_to = 1,
+	.config = &config,
+	.destination = &destination,
 	.host = "web1",
 	.fqdn = "web1.example.org",
-	.whitelist_file = "/etc/loginbell/whitelist",
 	.now_usec = TIME_USEC + 1000000,
 };
 
@@ -84,6 +89,18 @@ static const struct alert gap = {
 	.count = 17,
 	.reason = S("the journal dropped messages"),
 };
+
+/* The next call changes the subject of all that had one. */
+static void set_subject(struct message_options *options, const char *subject)
+{
+	static struct config_destination changed;
+	static char text[200];
+
+	(void)snprintf(text, sizeof(text), "%s", subject);
+	changed = destination;
+	changed.subject = text;
+	options->destination = &changed;
+}
 
 static void set_zone(const char *zone)
 {
@@ -190,12 +207,11 @@ static void a_login_is_a_mail_byte_by_byte(void **state)
 		"To allow this, add to /etc/loginbell/whitelist:\r\n"
 		"allow user=root from=203.0.113.9 method=password\r\n";
 	AUTO_BUFFER struct buffer b = BUFFER_INIT(MESSAGE_MAX);
-	char id[128], again[128];
+	char id[MESSAGE_ID_MAX];
 
 	(void)state;
-	assert_int_equal(message_compose(&login, 1, &plain, &b, id), 0);
-	message_id(&login, 1, &plain, again);
-	assert_string_equal(id, again);
+	assert_int_equal(compose_message(&login, 1, &plain, &b, id), 0);
+	assert_non_null(strstr(expected, id));
 	assert_string_equal(buffer_cstr(&b), expected);
 }
 
@@ -450,13 +466,13 @@ static void without_logs_nothing_that_others_wrote_is_quoted(void **state)
 	all[1].user = all[2].user = (struct slice)S("BAIT");
 	for (size_t n = 1; n <= ARRAY_SIZE(all); n++)
 		for (size_t i = 0; i + n <= ARRAY_SIZE(all); i++) {
-			char id[128];
+			char id[MESSAGE_ID_MAX];
 
 			buffer_clear(&b);
-			assert_int_equal(message_compose(all + i, n, &options, &b, id), 0);
+			assert_int_equal(compose_message(all + i, n, &options, &b, id), 0);
 			assert_null(strstr(buffer_cstr(&b), "BAIT"));
 		}
-	options.body_template = "${message}";
+	options.body_template = (struct slice)S("${message}");
 	buffer_clear(&b);
 	assert_string_equal(text_of(all, 1, &options, &b), "(log line left out)\n");
 }
@@ -528,8 +544,8 @@ static void templates_give_the_mail_of_the_old_script(void **state)
 	struct alert all[3] = {login, gap, login};
 
 	(void)state;
-	options.subject_template = "Server login from ${addr}";
-	options.body_template = "${message}";
+	set_subject(&options, "Server login from ${addr}");
+	options.body_template = (struct slice)S("${message}");
 	assert_subject_of(&login, 1, &options, "Server login from 203.0.113.9");
 	assert_text_of(&login, 1, &options, "Accepted password for root\n");
 	all[2].message = (struct slice)S("Accepted\nfor x");
@@ -539,7 +555,7 @@ static void templates_give_the_mail_of_the_old_script(void **state)
 		"Accepted password for root\n"
 		"2026-11-23 04:05:06 web1: log records were lost, 2026-11-23 03:00 to 04:05\n"
 		"Accepted\\x0Afor x\n");
-	options.subject_template = "${count} logins";
+	set_subject(&options, "${count} logins");
 	assert_subject_of(all, 3, &options, "2 logins");
 	/* What is no login is told in the built-in words. */
 	assert_subject_of(&gap, 1, &options,
@@ -552,19 +568,18 @@ static void a_long_template_gives_way_to_lines(void **state)
 	enum { N = 1000 };
 	AUTO_BUFFER struct buffer b = BUFFER_INIT(MESSAGE_MAX);
 	AUTO_FREE struct alert *all = calloc(N, sizeof(*all));
-	AUTO_FREE char *template = malloc(10001);
+	AUTO_FREE char *template = malloc(10000);
 	struct message_options options = plain;
-	char id[128];
+	char id[MESSAGE_ID_MAX];
 
 	(void)state;
 	assert_non_null(all);
 	assert_non_null(template);
 	memset(template, '=', 10000);
-	template[10000] = '\0';
-	options.body_template = template;
+	options.body_template = (struct slice){template, 10000};
 	for (size_t i = 0; i < N; i++)
 		all[i] = login;
-	assert_int_equal(message_compose(all, N, &options, &b, id), 0);
+	assert_int_equal(compose_message(all, N, &options, &b, id), 0);
 	buffer_clear(&b);
 	assert_int_equal(count_of(text_of(all, N, &options, &b), "====\n") +
 				 count_of(b.data, "root from 203.0.113.9 by password\n"),
@@ -578,14 +593,14 @@ static void templates_know_all_variables(void **state)
 
 	(void)state;
 	a.fingerprint = (struct slice)S(KEY);
-	options.subject_template =
-		"${user}|${addr}|${port}|${method}|${host}|${time}|${key}|"
-		"${message}|${count}|${event}|$$";
+	set_subject(&options,
+		    "${user}|${addr}|${port}|${method}|${host}|${time}|${key}|"
+		    "${message}|${count}|${event}|$$");
 	assert_subject_of(&a, 1, &options,
 			  "root|203.0.113.9|50022|password|web1|2026-11-23 04:05:06 +0000 UTC|" KEY
 			  "|Accepted password for root|1|login|$");
 	a.readable = false;
-	options.subject_template = "${user}|${addr}|${port}|${method}|${key}";
+	set_subject(&options, "${user}|${addr}|${port}|${method}|${key}");
 	assert_subject_of(&a, 1, &options, "unknown|unknown||unknown|");
 }
 
@@ -595,7 +610,7 @@ static void a_note_comes_first(void **state)
 
 	(void)state;
 	options.note = "2 alerts were given up.\nSee loginbell queue.";
-	options.body_template = "user:\t${user}\r\n\x1b\n";
+	options.body_template = (struct slice)S("user:\t${user}\r\n\x1b\n");
 	assert_text_of(&login, 1, &options,
 		       "2 alerts were given up.\nSee loginbell queue.\n\nuser:\troot\n\\x1B\n");
 }
@@ -604,17 +619,18 @@ static void a_test_message_needs_no_alerts(void **state)
 {
 	AUTO_BUFFER struct buffer b = BUFFER_INIT(MESSAGE_MAX);
 	struct message_options options = plain;
-	char id[128], later[128];
+	char id[MESSAGE_ID_MAX], later[MESSAGE_ID_MAX];
 
 	(void)state;
 	options.test = true;
-	options.subject_template = "${user}";
+	set_subject(&options, "${user}");
 	assert_subject_of(NULL, 0, &options, "[web1] loginbell: test message");
-	assert_int_equal(message_compose(NULL, 0, &options, &b, id), 0);
+	assert_int_equal(compose_message(NULL, 0, &options, &b, id), 0);
 	assert_non_null(strstr(buffer_cstr(&b), "\r\nX-Loginbell-Event: test\r\n"));
 	assert_null(strstr(buffer_cstr(&b), "References:"));
 	options.now_usec++;
-	message_id(NULL, 0, &options, later);
+	buffer_clear(&b);
+	assert_int_equal(compose_message(NULL, 0, &options, &b, later), 0);
 	assert_string_not_equal(id, later);
 }
 
@@ -622,11 +638,11 @@ static void filters_hold_what_all_alerts_have_in_common(void **state)
 {
 	AUTO_BUFFER struct buffer b = BUFFER_INIT(MESSAGE_MAX);
 	struct alert all[2] = {login, login};
-	char id[128];
+	char id[MESSAGE_ID_MAX];
 
 	(void)state;
 	all[1].addr = (struct slice)S("192.0.2.1");
-	assert_int_equal(message_compose(all, 2, &plain, &b, id), 0);
+	assert_int_equal(compose_message(all, 2, &plain, &b, id), 0);
 	assert_non_null(strstr(buffer_cstr(&b),
 			       "\r\nX-Loginbell-Event: login\r\n"
 			       "X-Loginbell-Host: web1\r\n"
@@ -635,7 +651,7 @@ static void filters_hold_what_all_alerts_have_in_common(void **state)
 			       "X-Loginbell-Count: 2\r\n"
 			       "X-Loginbell-Verdict: alert\r\n"));
 	buffer_clear(&b);
-	assert_int_equal(message_compose(&forged, 1, &plain, &b, id), 0);
+	assert_int_equal(compose_message(&forged, 1, &plain, &b, id), 0);
 	assert_non_null(strstr(buffer_cstr(&b),
 			       "\r\nX-Loginbell-Event: forged\r\n"
 			       "X-Loginbell-Host: web1\r\n"
@@ -647,28 +663,81 @@ static void the_sequence_is_a_header_if_there_is_one(void **state)
 {
 	AUTO_BUFFER struct buffer b = BUFFER_INIT(MESSAGE_MAX);
 	struct message_options options = plain;
-	char id[128], later[128];
+	char id[MESSAGE_ID_MAX], later[MESSAGE_ID_MAX];
 
 	(void)state;
-	assert_int_equal(message_compose(&login, 1, &plain, &b, id), 0);
+	assert_int_equal(compose_message(&login, 1, &plain, &b, id), 0);
 	assert_null(strstr(buffer_cstr(&b), "Sequence"));
 	buffer_clear(&b);
 	options.sequence = "0123456789abcdef0123456789abcdef [Mail] 17";
-	assert_int_equal(message_compose(&login, 1, &options, &b, later), 0);
+	assert_int_equal(compose_message(&login, 1, &options, &b, later), 0);
 	assert_non_null(strstr(buffer_cstr(&b),
 			       "\r\nX-Loginbell-Sequence: "
 			       "0123456789abcdef0123456789abcdef [Mail] 17\r\n"));
 	assert_string_equal(id, later);
 }
 
+static void only_to_replaces_the_recipients(void **state)
+{
+	AUTO_BUFFER struct buffer b = BUFFER_INIT(MESSAGE_MAX);
+	struct message_options options = plain;
+	char id[MESSAGE_ID_MAX];
+
+	(void)state;
+	options.only_to = "root";
+	assert_int_equal(compose_message(&login, 1, &options, &b, id), 0);
+	assert_non_null(strstr(buffer_cstr(&b), "\r\nTo: root@web1.example.org\r\n"));
+	assert_null(strstr(b.data, "admin"));
+}
+
+static void without_from_it_is_loginbell_of_this_host(void **state)
+{
+	AUTO_BUFFER struct buffer b = BUFFER_INIT(MESSAGE_MAX);
+	struct config_destination other = destination;
+	struct message_options options = plain;
+	char id[MESSAGE_ID_MAX];
+
+	(void)state;
+	other.from = NULL;
+	options.destination = &other;
+	options.fqdn = "db.example.org";
+	assert_int_equal(compose_message(&login, 1, &options, &b, id), 0);
+	assert_non_null(strstr(buffer_cstr(&b), "\r\nFrom: loginbell@db.example.org\r\n"));
+}
+
+static void a_fingerprint_changes_with_each_setting(void **state)
+{
+	static char subject[] = "s", envelope[] = "bounces@example.org";
+	const struct slice none = {NULL, 0}, text = S("body");
+	struct config_destination other = destination;
+	struct config limited = config;
+	struct hash128 seen[5];
+
+	(void)state;
+	seen[0] = compose_fingerprint(&config, &destination, none);
+	seen[1] = compose_fingerprint(&config, &destination, text);
+	limited.max_per_mail = 2;
+	seen[2] = compose_fingerprint(&limited, &destination, none);
+	other.subject = subject;
+	seen[3] = compose_fingerprint(&config, &other, none);
+	other.subject = NULL;
+	other.envelope_from = envelope;
+	seen[4] = compose_fingerprint(&config, &other, none);
+	for (size_t i = 0; i < ARRAY_SIZE(seen); i++)
+		for (size_t k = 0; k < i; k++)
+			assert_false(hash128_eq(seen[i], seen[k]));
+	other.envelope_from = NULL;
+	assert_true(hash128_eq(seen[0], compose_fingerprint(&config, &other, none)));
+}
+
 static void a_full_buffer_is_left_as_it_was(void **state)
 {
 	AUTO_BUFFER struct buffer b = BUFFER_INIT(500);
-	char id[128] = "as it was";
+	char id[MESSAGE_ID_MAX] = "as it was";
 
 	(void)state;
 	assert_int_equal(buffer_append_str(&b, "ab"), 0);
-	assert_int_equal(message_compose(&login, 1, &plain, &b, id), -E2BIG);
+	assert_int_equal(compose_message(&login, 1, &plain, &b, id), -E2BIG);
 	assert_string_equal(buffer_cstr(&b), "ab");
 	assert_string_equal(id, "as it was");
 }
@@ -698,6 +767,9 @@ int main(void)
 		cmocka_unit_test(a_test_message_needs_no_alerts),
 		cmocka_unit_test(filters_hold_what_all_alerts_have_in_common),
 		cmocka_unit_test(the_sequence_is_a_header_if_there_is_one),
+		cmocka_unit_test(only_to_replaces_the_recipients),
+		cmocka_unit_test(without_from_it_is_loginbell_of_this_host),
+		cmocka_unit_test(a_fingerprint_changes_with_each_setting),
 		cmocka_unit_test(a_full_buffer_is_left_as_it_was),
 	};
 

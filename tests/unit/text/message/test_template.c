@@ -110,6 +110,15 @@ static void check_names_the_unknown_variable_and_its_place(void **state)
 	fault_is("${us\ner}", "body:7:1: \"${us\" has no \"}\" (\"$$\" is a \"$\")");
 }
 
+static void uses_finds_the_variable_not_its_letters(void **state)
+{
+	(void)state;
+	assert_true(template_uses(SLICE_LITERAL("a $ ${user} ${count}"), TEMPLATE_COUNT));
+	assert_false(template_uses(SLICE_LITERAL("$${count} ${count count}"), TEMPLATE_COUNT));
+	assert_false(template_uses(SLICE_LITERAL("${user}"), TEMPLATE_COUNT));
+	assert_false(template_uses(SLICE_LITERAL(""), TEMPLATE_COUNT));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -120,6 +129,7 @@ int main(void)
 		cmocka_unit_test(expand_leaves_the_buffer_as_it_was_beyond_its_maximum),
 		cmocka_unit_test(check_passes_what_holds_known_variables_only),
 		cmocka_unit_test(check_names_the_unknown_variable_and_its_place),
+		cmocka_unit_test(uses_finds_the_variable_not_its_letters),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
