@@ -1,6 +1,6 @@
 /*
- * One write(2) a message, so that lines of two processes on one terminal do not mix. No allocation
- * but what syslog(3) may do: a message must get out when memory does not.
+ * One write(2) per message, so that the lines of two processes on one terminal do not mix. Nothing
+ * is allocated, except by syslog(3): a message must get out when memory is exhausted.
  */
 #include "base/log.h"
 
@@ -24,8 +24,8 @@ static struct {
 } state = {"loginbell", LOG_NOTICE, TO_STDERR};
 
 /*
- * As systemd.exec(5) asks: JOURNAL_STREAM is inherited by all that a session starts, so that only
- * its device and inode tell whether standard error is still that stream.
+ * All processes of a session inherit JOURNAL_STREAM. Only its device and inode show whether
+ * standard error still is that stream (systemd.exec(5)).
  */
 static bool stderr_is_journal(void)
 {

@@ -5,8 +5,11 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
+#include <sys/wait.h>
 
+#include "base/child.h"
 #include "base/log.h"
 #include "command/deliver_process.h"
 #include "command/instance.h"
@@ -120,13 +123,20 @@ static int record(struct session *s, const struct buffer *peeked, struct buffer 
 	return r;
 }
 
+/* *ret_unread: the sender printed, and nobody reads standard output any more. */
 static int run_sender(const struct session *s, enum sender_mode mode,
-		      const struct buffer *directory)
+		      const struct buffer *directory, bool *ret_unread)
 {
+	int status, r;
 	pid_t sender;
-	int r = sender_start(mode, s->options, directory->data, &sender);
 
-	return r == STATUS_DONE ? sender_wait(sender) : r;
+	r = sender_start(mode, s->options, directory->data, &sender);
+	if (r != STATUS_DONE)
+		return r;
+	r = child_wait(sender, &status);
+	*ret_unread = r == 0 && mode == SENDER_PRINT && WIFSIGNALED(status) &&
+		      WTERMSIG(status) == SIGPIPE;
+	return r < 0 || *ret_unread ? STATUS_FAILED : sender_status(status);
 }
 
 static int scan(struct session *s)
@@ -134,9 +144,10 @@ static int scan(struct session *s)
 	AUTO_BUFFER struct buffer directory = BUFFER_INIT(PATH_MAX);
 	struct intake_counts counts;
 	int r = record(s, NULL, &directory, &counts), sent = STATUS_DONE;
+	bool unread;
 
 	if (directory.len > 0 && !s->options->no_deliver)
-		sent = run_sender(s, SENDER_ONCE, &directory);
+		sent = run_sender(s, SENDER_ONCE, &directory, &unread);
 	return r != STATUS_DONE ? r : sent;
 }
 
@@ -154,6 +165,7 @@ static int scan_temporary(struct session *s)
 	struct intake_counts counts = {0};
 	struct temporary_state state;
 	int r = STATUS_DONE, sent = STATUS_DONE;
+	bool unread = false;
 
 	if (options.no_deliver && !print) {
 		log_error("--no-deliver with standard input needs --state-directory");
@@ -173,7 +185,7 @@ static int scan_temporary(struct session *s)
 	s->options = &options;
 	r = record(s, print ? &position : NULL, &directory, &counts);
 	if (directory.len > 0 && (counts.alerts > 0 || !print))
-		sent = run_sender(s, print ? SENDER_PRINT : SENDER_ONCE, &directory);
+		sent = run_sender(s, print ? SENDER_PRINT : SENDER_ONCE, &directory, &unread);
 	else if (r == STATUS_DONE && !quiet)
 		printf("Nothing would be mailed: no login in %s that is not allowed.\n",
 		       s->source_name);
@@ -185,6 +197,8 @@ static int scan_temporary(struct session *s)
 			state.path, state.path);
 	else
 		temporary_state_remove(&state);
+	if (unread)
+		(void)raise(SIGPIPE); /* as if this process had printed */
 	return r != STATUS_DONE ? r : sent;
 }
 

@@ -6,6 +6,7 @@
 #include "deliver/show.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -189,6 +190,8 @@ int show_all(int dirfd, struct config *config)
 	struct sender s = {.dirfd = -1};
 	int r = sender_open_readonly(&s, dirfd, config);
 
+	/* A pager that is left ends it at once; the reader has the same status then. */
+	(void)signal(SIGPIPE, SIG_DFL);
 	s.run.mode = SENDER_ONCE;
 	s.run.begin_usec = UINT64_MAX;
 	for (size_t i = 0; i < s.n_destinations && r >= 0; i++)
@@ -201,7 +204,7 @@ int show_all(int dirfd, struct config *config)
 	state_close(&s);
 	if (r >= 0 && fflush(stdout) != 0)
 		r = -errno;
-	if (r < 0 && r != -EPIPE) /* a pager that was left */
+	if (r < 0)
 		log_error("the messages cannot be shown: %s", strerror(-r));
 	return r < 0 ? 1 : 0;
 }
