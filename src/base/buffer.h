@@ -1,6 +1,6 @@
 /*
- * The one growable byte buffer. Its maximum is mandatory, so that nothing that is fed from outside
- * grows without bound.
+ * The one growable byte buffer. Its maximum is mandatory, so that input from outside cannot make it
+ * grow without bound.
  */
 #pragma once
 
@@ -19,12 +19,12 @@ struct buffer {
 
 #define BUFFER_INIT(maximum) {NULL, 0, 0, (maximum)}
 
-/* Frees what the buffer holds; it may be used again. */
+/* Frees the content; the buffer may be used again. */
 void buffer_done(struct buffer *b);
 #define AUTO_BUFFER CLEANUP(buffer_done)
 
 /*
- * Each appends, or leaves the buffer as it was and gives -ENOMEM, or -E2BIG beyond the maximum.
+ * Each of these appends. -ENOMEM; -E2BIG beyond the maximum; then the buffer is unchanged.
  * buffer_reserve() makes room for @n more bytes at data + len.
  */
 int buffer_reserve(struct buffer *b, size_t n);
@@ -35,7 +35,7 @@ static inline int buffer_append_char(struct buffer *b, char c);
 int buffer_append_u64(struct buffer *b, uint64_t v);
 int buffer_printf(struct buffer *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Puts a NUL behind the content (not counted in len) and gives it; NULL when out of memory. */
+/* The content with a NUL after it, which len does not count; NULL when out of memory. */
 char *buffer_cstr(struct buffer *b);
 
 static inline int buffer_append(struct buffer *b, const void *p, size_t n)

@@ -1,6 +1,6 @@
 /*
- * Why a program could not be executed comes back through a pipe that exec closes: the caller gets
- * an -errno instead of an exit status to interpret.
+ * If execve(2) fails, its errno comes back through a pipe that a successful execve(2) closes. So
+ * the caller need not interpret an exit status.
  */
 #include "base/child.h"
 
@@ -29,7 +29,7 @@ pid_t child_fork(int death_signal)
 	return pid;
 }
 
-/* A copy above the standard streams, which may be closed in this process. */
+/* A duplicate above the standard streams, which may be closed in this process. */
 static int copy_up(int fd)
 {
 	int up = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
@@ -41,7 +41,7 @@ static int set_stdio(const int stdio[3])
 {
 	int fds[3] = {CHILD_INHERIT, CHILD_INHERIT, CHILD_INHERIT};
 
-	/* All are copied first: one stream's source may be another stream's number. */
+	/* All are duplicated first: the source of one stream may be the number of another. */
 	for (int i = 0; i < 3; i++) {
 		int fd = stdio[i];
 
@@ -69,7 +69,7 @@ static void reset_signals(void)
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* In the child; returns only when nothing could be executed. */
+/* In the child; returns only on failure. */
 static int execute(const struct child_options *o)
 {
 	int r = set_stdio(o->stdio);
@@ -85,7 +85,7 @@ static int execute(const struct child_options *o)
 	r = -ENOENT;
 	for (const char *const *p = o->paths; *p; p++) {
 		(void)execv(*p, (char *const *)(void *)o->argv);
-		/* "Not permitted" says more than that it is not in the next directory either. */
+		/* EACCES of one path says more than ENOENT of the next. */
 		if (r == -ENOENT || errno != ENOENT)
 			r = -errno;
 	}

@@ -1,4 +1,4 @@
-/* Clean-up by attribute: a variable marked AUTO_x gives back what it holds when it leaves scope. */
+/* Clean-up by attribute: a variable marked AUTO_x is released at the end of its scope. */
 #pragma once
 
 #include <stdio.h>
@@ -28,7 +28,7 @@ static inline void auto_file_cleanup(FILE **f)
 #define AUTO_CLOSE CLEANUP(auto_close_cleanup)
 #define AUTO_FILE  CLEANUP(auto_file_cleanup)
 
-/* Gives the pointer and leaves NULL behind, so that its AUTO_x variable frees nothing. */
+/* The pointer; the variable becomes NULL, so that its AUTO_x frees nothing. */
 #define STEAL_PTR(p)                                                                               \
 	__extension__({                                                                            \
 		__typeof__(p) steal_ptr_ = (p);                                                    \
@@ -36,7 +36,7 @@ static inline void auto_file_cleanup(FILE **f)
 		steal_ptr_;                                                                        \
 	})
 
-/* The same for a file descriptor; -1 stays behind. */
+/* The same for a file descriptor, which becomes -1. */
 static inline int steal_fd(int *fd)
 {
 	int r = *fd;

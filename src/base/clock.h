@@ -12,13 +12,13 @@ static inline uint64_t clock_usec(clockid_t id)
 	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
 }
 
-/* Since the epoch, UTC: for what is told. */
+/* Microseconds since the epoch: for times that are stored or shown. */
 static inline uint64_t clock_now(void)
 {
 	return clock_usec(CLOCK_REALTIME);
 }
 
-/* Since boot, suspend included, never set: for what is waited for. */
+/* Microseconds since boot, suspend included: for deadlines. It is never set. */
 static inline uint64_t clock_steady(void)
 {
 	return clock_usec(CLOCK_BOOTTIME);

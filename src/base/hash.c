@@ -1,4 +1,5 @@
-/* CRC by half-byte table (small, and fast enough for a ledger); FNV-1a without a 128-bit type. */
+/* The CRC by a half-byte table, which is fast enough for a ledger; FNV-1a without a 128-bit type.
+ */
 #include "base/hash.h"
 
 uint32_t hash_crc32(uint32_t crc, const void *p, size_t n)
@@ -32,8 +33,8 @@ struct hash128 hash_fnv_add(struct hash128 h, const void *p, size_t n)
 		uint64_t low = h.low ^ at[i], carry;
 
 		/*
-		 * The prime is 2^88 + 0x13b: one shift, and one product, whose carry is worked out
-		 * beside it, since the next byte waits for the product.
+		 * The prime is 2^88 + 0x13b: one shift and one product. The carry is computed apart
+		 * from the product, since the next byte depends on that.
 		 */
 		carry = (low >> 32) * 0x13b + ((low & 0xffffffff) * 0x13b >> 32);
 		h.high = h.high * 0x13b + (carry >> 32) + (low << 24);

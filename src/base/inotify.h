@@ -7,9 +7,9 @@
 int inotify_open(void);
 
 /*
- * Reads all events that are pending, and calls @each (may be NULL) for every one; @event lives
- * until it returns. An event's name is NUL-terminated, and empty where it has none. The number of
- * events; -errno of read(2), after the events before it.
+ * Reads all pending events and calls @each (may be NULL) for every one; @event lives until that
+ * returns. event->len is 0 if it has no name. The number of events; -errno of read(2), after the
+ * events that came before it.
  */
 int inotify_drain(int fd, void (*each)(void *userdata, const struct inotify_event *event),
 		  void *userdata);

@@ -1,8 +1,7 @@
 /*
- * Messages of the programs themselves, on standard error: "<N>" priorities where that goes to the
- * journal (JOURNAL_STREAM), the program's name otherwise; or to syslogd, where no service manager
- * takes them up. Control characters, also U+0080-009F, and what is not UTF-8 are escaped. Only
- * command/ and deliver/ log above debug.
+ * Log messages of the programs: to standard error, with "<N>" priorities if that is connected to
+ * the journal (JOURNAL_STREAM), else with the program's name; or to syslogd, for init scripts. They
+ * pass terminal_escape(). Only command/ and deliver/ log above debug.
  */
 #pragma once
 
@@ -10,13 +9,13 @@
 
 struct error;
 
-/* Takes the program's name (kept, not copied) and looks for JOURNAL_STREAM. */
+/* @program is not copied. Reads JOURNAL_STREAM. */
 void log_init(const char *program);
 
-/* From now on messages go to syslogd, facility daemon; with none there they are lost: syslog(3). */
+/* From now on messages go to syslogd, facility daemon; they are lost if none runs: syslog(3). */
 void log_to_syslog(void);
 
-/* Messages above this priority (LOG_EMERG is the lowest) are not written. Default LOG_NOTICE. */
+/* Messages with a larger level than this are not written. Default: LOG_NOTICE. */
 void log_set_max_level(int level);
 int log_max_level(void);
 

@@ -1,4 +1,4 @@
-/* A connectionless datagram each time: notifications are rare, a kept socket would need care. */
+/* A socket for each datagram: notifications are rare, and a restarted manager has a new one. */
 #include "base/notify.h"
 
 #include <errno.h>
@@ -43,8 +43,8 @@ int notify_send(const char *format, ...)
 	if (fd < 0)
 		return -errno;
 	/*
-	 * A receiver that does not read must not hold up a login: what is a courtesy is dropped
-	 * then. Only the word that the service is ready is worth some seconds.
+	 * A receiver that does not read must not delay a login. Only readiness is worth some
+	 * seconds, since the service fails without it.
 	 */
 	if (strstr(text, "READY=1"))
 		(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));

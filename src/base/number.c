@@ -1,4 +1,4 @@
-/* Digit by digit with an overflow check before each step; strtoul(3) takes too much. */
+/* strtoul(3) accepts signs, white space and prefixes. */
 #include "base/number.h"
 
 #include <errno.h>

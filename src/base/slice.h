@@ -1,6 +1,6 @@
 /*
- * A run of bytes that somebody else owns. Text from outside is a slice: no NUL is promised, any
- * byte may occur. An absent value has p == NULL; an empty one has p != NULL and n == 0.
+ * Bytes that somebody else owns. Text from outside is a slice: any byte may occur, and no NUL
+ * follows. An absent value has p == NULL; an empty one has p != NULL and n == 0.
  */
 #pragma once
 
@@ -39,7 +39,7 @@ static inline bool slice_starts_with(struct slice a, const char *prefix)
 	return a.n >= n && memcmp(a.p, prefix, n) == 0;
 }
 
-/* The part of @a behind its first @n bytes; @n must not exceed a.n. */
+/* @a without its first @n bytes; @n must not exceed a.n. */
 static inline struct slice slice_from(struct slice a, size_t n)
 {
 	return (struct slice){a.p + n, a.n - n};

@@ -63,7 +63,7 @@ static void become_sender(enum sender_mode mode, pid_t parent, const char *path,
 
 static const char *const words[] = {
 	[SENDER_ONCE] = NULL,	      [SENDER_FLUSH] = "--flush", [SENDER_APPLY] = "--apply",
-	[SENDER_FOLLOW] = "--follow", [SENDER_TEST] = "--test",
+	[SENDER_FOLLOW] = "--follow", [SENDER_PRINT] = "--print", [SENDER_TEST] = "--test",
 };
 
 static int start(enum sender_mode mode, const char *word, const struct options *options,

@@ -11,6 +11,7 @@ enum sender_mode {
 			*/
 	SENDER_APPLY,  /* does what is asked for (store/request.h), or has a running one do it */
 	SENDER_FOLLOW, /* stays; gets SIGTERM when this process dies */
+	SENDER_PRINT,  /* prints what it would send */
 	SENDER_TEST,   /* sends a test message; needs no state directory (NULL) */
 };
 

@@ -15,7 +15,6 @@
 #include "base/log.h"
 #include "base/timetext.h"
 #include "command/options.h"
-#include "store/delivery.h"
 #include "store/delivery_file.h"
 #include "store/ledger/writer.h"
 #include "store/position.h"

@@ -1,6 +1,6 @@
 /*
  * One shot: everything since the last position goes into the ledger, and the sender mails it.
- * With --dry-run nothing is touched: what would be mailed is printed.
+ * With --dry-run the same happens in a temporary state, of which the sender prints the messages.
  */
 #include "command/scan.h"
 
@@ -8,14 +8,15 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
+#include <sys/wait.h>
 
-#include "base/clock.h"
+#include "base/child.h"
 #include "base/log.h"
 #include "base/timetext.h"
 #include "command/deliver_process.h"
 #include "command/intake.h"
-#include "command/preview.h"
 #include "command/recover.h"
 #include "command/session_source.h"
 #include "command/temporary_state.h"
@@ -61,53 +62,6 @@ static int peek_position(const struct options *o, struct buffer *ret)
 	return STATUS_FAILED;
 }
 
-static int dry_run(struct session *s)
-{
-	const struct options *o = s->options;
-	struct buffer position AUTO_BUFFER = BUFFER_INIT(POSITION_MAX);
-	struct source_options so = {.since_usec = o->since_usec, .until_usec = o->until_usec};
-	struct preview *preview = NULL;
-	struct record record;
-	struct judged judged;
-	int r = STATUS_DONE;
-
-	if (!o->since_usec && !options_standard_input(o))
-		r = peek_position(o, &position);
-	if (r == STATUS_DONE)
-		r = session_open_source(s, &so, position.len ? position.data : NULL);
-	if (r != STATUS_DONE)
-		return r;
-	preview = preview_new(s->config);
-	if (!preview) {
-		log_error("out of memory");
-		return STATUS_FAILED;
-	}
-	while (r == 0 && (r = source_next(s->source, &record)) > 0) {
-		progress_update(&s->progress, s->source, s->source_name);
-		if (r == SOURCE_AGAIN) {
-			r = 0;
-			continue;
-		}
-		r = judge_record(s->judge, s->source, &record, clock_now(), &judged);
-		if (r == 0 && judged.judgement == JUDGED_ALERT) {
-			s->progress.logins++;
-			r = preview_add(preview, &judged.alert);
-		}
-	}
-	progress_clear(&s->progress);
-	if (r == 0)
-		r = preview_finish(preview);
-	(void)preview_free(preview);
-	if (r < 0) {
-		log_error("%s: %s", s->source_name, strerror(-r));
-		return STATUS_FAILED;
-	}
-	if (s->progress.logins == 0 && !o->quiet)
-		printf("Nothing would be mailed: no login in %s that is not allowed.\n",
-		       s->source_name);
-	return STATUS_DONE;
-}
-
 static void tell_first_start(const struct session *s, bool first)
 {
 	if (!first || s->options->since_usec || options_standard_input(s->options))
@@ -118,14 +72,17 @@ static void tell_first_start(const struct session *s, bool first)
 		s->source_name);
 }
 
-static int read_all(struct session *s, struct intake *in)
+/* From the position @peeked (empty: from the beginning), or, if that is NULL, the state's own. */
+static int read_all(struct session *s, struct intake *in, const struct buffer *peeked)
 {
 	const struct options *o = s->options;
 	struct source_options so = {.since_usec = o->since_usec, .until_usec = o->until_usec};
 	const char *position = NULL;
 	int r = STATUS_DONE;
 
-	if (!o->since_usec && !options_standard_input(o)) {
+	if (peeked) {
+		position = peeked->len > 0 ? peeked->data : NULL;
+	} else if (!o->since_usec && !options_standard_input(o)) {
 		r = intake_position(in, &position);
 		so.from_end = true;
 	}
@@ -133,7 +90,7 @@ static int read_all(struct session *s, struct intake *in)
 		r = session_open_source(s, &so, position);
 	if (r != STATUS_DONE)
 		return r;
-	tell_first_start(s, position == NULL);
+	tell_first_start(s, !peeked && position == NULL);
 	r = intake_drain(in, INTAKE_FINAL);
 	progress_clear(&s->progress);
 	if (r < 0) {
@@ -147,19 +104,22 @@ static int read_all(struct session *s, struct intake *in)
 	return STATUS_DONE;
 }
 
-/* Reads into the ledger; *directory, which stays empty if there is none, is that of the state. */
-static int record(struct session *s, struct buffer *directory)
+/*
+ * Reads into the ledger; *directory, which stays empty if there is none, is that of the state.
+ * @peeked as of read_all().
+ */
+static int record(struct session *s, const struct buffer *peeked, struct buffer *directory,
+		  struct intake_counts *ret)
 {
 	struct intake *in = NULL;
-	struct intake_counts counts;
 	int r;
 
 	r = intake_open(s, &in);
 	if (r != STATUS_DONE)
 		return r;
 	/* Before it reads what may end it, too. */
-	r = intake_crashed(in) < 0 ? STATUS_FAILED : read_all(s, in);
-	counts = intake_counts(in);
+	r = intake_crashed(in) < 0 ? STATUS_FAILED : read_all(s, in, peeked);
+	*ret = intake_counts(in);
 	if (buffer_append_str(directory, intake_directory(in)) < 0 || !buffer_cstr(directory)) {
 		log_error("out of memory");
 		buffer_clear(directory);
@@ -168,7 +128,7 @@ static int record(struct session *s, struct buffer *directory)
 	(void)intake_free(in); /* the lock: mailing may take long */
 	if (directory->len > 0 && !s->options->quiet && s->source)
 		printf("%s: %" PRIu64 " logins, %" PRIu64 " alerts recorded\n", s->source_name,
-		       counts.logins, counts.alerts);
+		       ret->logins, ret->alerts);
 	return r;
 }
 
@@ -183,7 +143,8 @@ static int deliver(const struct session *s, const struct buffer *directory)
 static int scan(struct session *s)
 {
 	AUTO_BUFFER struct buffer directory = BUFFER_INIT(PATH_MAX);
-	int r = record(s, &directory), sent = STATUS_DONE;
+	struct intake_counts counts;
+	int r = record(s, NULL, &directory, &counts), sent = STATUS_DONE;
 
 	if (directory.len > 0 && !s->options->no_deliver)
 		sent = deliver(s, &directory);
@@ -199,6 +160,7 @@ static int scan_input(struct session *s)
 	AUTO_BUFFER struct buffer directory = BUFFER_INIT(PATH_MAX);
 	struct options options = *s->options;
 	struct temporary_state state;
+	struct intake_counts counts;
 	int r, sent = STATUS_DONE;
 
 	if (options.no_deliver) {
@@ -212,7 +174,7 @@ static int scan_input(struct session *s)
 	}
 	options.state_directory = state.path;
 	s->options = &options;
-	r = record(s, &directory);
+	r = record(s, NULL, &directory, &counts);
 	if (directory.len > 0)
 		sent = deliver(s, &directory);
 	s->options = NULL;
@@ -224,6 +186,56 @@ static int scan_input(struct session *s)
 	else
 		temporary_state_remove(&state);
 	return r != STATUS_DONE ? r : sent;
+}
+
+/* *ret_left: nobody reads standard output any more. */
+static int print_messages(const struct session *s, const struct buffer *directory, bool *ret_left)
+{
+	int status, r;
+	pid_t sender;
+
+	r = sender_start(SENDER_PRINT, s->options, directory->data, &sender);
+	if (r != STATUS_DONE)
+		return r;
+	r = child_wait(sender, &status);
+	*ret_left = r == 0 && WIFSIGNALED(status) && WTERMSIG(status) == SIGPIPE;
+	return r < 0 || *ret_left ? STATUS_FAILED : sender_status(status);
+}
+
+/* The position is that of the state, which stays as it is. */
+static int dry_run(struct session *s)
+{
+	AUTO_BUFFER struct buffer position = BUFFER_INIT(POSITION_MAX);
+	AUTO_BUFFER struct buffer directory = BUFFER_INIT(PATH_MAX);
+	struct options options = *s->options;
+	struct intake_counts counts = {0};
+	struct temporary_state state;
+	int r = STATUS_DONE, printed = STATUS_DONE;
+	bool left = false;
+
+	if (!options.since_usec && !options_standard_input(&options))
+		r = peek_position(&options, &position);
+	if (r != STATUS_DONE)
+		return r;
+	r = temporary_state_make(&state, TEMPORARY_SELF);
+	if (r < 0) {
+		log_error("cannot make a temporary directory in /var/tmp: %s", strerror(-r));
+		return STATUS_FAILED;
+	}
+	options.state_directory = state.path;
+	options.no_deliver = options.quiet = true;
+	s->options = &options;
+	r = record(s, &position, &directory, &counts);
+	if (counts.alerts > 0)
+		printed = print_messages(s, &directory, &left);
+	else if (r == STATUS_DONE && !s->progress.quiet)
+		printf("Nothing would be mailed: no login in %s that is not allowed.\n",
+		       s->source_name);
+	s->options = NULL;
+	temporary_state_remove(&state);
+	if (left)
+		(void)raise(SIGPIPE);
+	return r != STATUS_DONE ? r : printed;
 }
 
 int command_scan(const struct options *options)

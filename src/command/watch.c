@@ -38,6 +38,7 @@ struct watch {
 	struct intake *intake;
 	struct pollfd slots[SLOTS];
 	bool stop;
+	bool failed;	 /* the process has to be started again */
 	int stop_signal; /* 0: standard input ended */
 
 	uint64_t reopen_usec, reopen_pause; /* 0: the source is open */
@@ -363,14 +364,19 @@ static int loop(struct watch *w)
 			/* Drained before, since process() drops files that were deleted. */
 			drain(w, INTAKE_FOLLOWING);
 			r = w->session.source ? source_process(w->session.source) : 0;
-			if (r < 0)
+			if (r == -ESTALE) {
+				log_error(
+					"/etc/machine-id has changed, and with it the journal's "
+					"directory; loginbell ends, to be started again");
+				w->stop = w->failed = true;
+			} else if (r < 0)
 				close_source(w, r);
 			else
 				drain(w, INTAKE_FOLLOWING);
 		}
 		do_due(w);
 	}
-	return STATUS_DONE;
+	return w->failed ? STATUS_FAILED : STATUS_DONE;
 }
 
 /*

@@ -25,7 +25,7 @@
 #define EXIT_USAGE  2
 #define SENDER_LOCK "sender.lock"
 
-enum task { TASK_ONCE, TASK_FLUSH, TASK_FOLLOW, TASK_APPLY, TASK_SHOW, TASK_TEST };
+enum task { TASK_ONCE, TASK_FLUSH, TASK_FOLLOW, TASK_APPLY, TASK_SHOW, TASK_PRINT, TASK_TEST };
 
 struct options {
 	enum task task;
@@ -42,6 +42,7 @@ static const char usage[] =
 	"      --flush                also send what was refused and is not due yet\n"
 	"      --apply                do what \"loginbell queue\" requests\n"
 	"      --show=ID              print the messages that report an alert\n"
+	"      --print                print what would be sent, and send nothing\n"
 	"      --test                 send a test message to every destination now\n"
 	"  -c, --config=FILE          instead of " CONFIG_FILE_DEFAULT
 	"\n"
@@ -68,6 +69,7 @@ static int parse(int argc, char **argv, struct options *ret)
 		{"flush", no_argument, NULL, OPT_TASK + TASK_FLUSH},
 		{"apply", no_argument, NULL, OPT_TASK + TASK_APPLY},
 		{"show", required_argument, NULL, OPT_TASK + TASK_SHOW},
+		{"print", no_argument, NULL, OPT_TASK + TASK_PRINT},
 		{"test", no_argument, NULL, OPT_TASK + TASK_TEST},
 		{"config", required_argument, NULL, 'c'},
 		{"syslog", no_argument, NULL, OPT_SYSLOG},
@@ -137,7 +139,8 @@ static int open_state(const struct options *options, int *ret_dirfd)
 			return -ENOMEM;
 		}
 	}
-	r = file_open_state(name, options->task != TASK_SHOW, ret_dirfd, &err);
+	r = file_open_state(name, options->task != TASK_SHOW && options->task != TASK_PRINT,
+			    ret_dirfd, &err);
 	if (r < 0)
 		log_error_struct(LOG_ERR, &err);
 	return r;
@@ -213,9 +216,11 @@ int main(int argc, char **argv)
 		(void)config_free(config);
 		return status;
 	}
-	if (options.task == TASK_SHOW) {
+	if (options.task == TASK_SHOW || options.task == TASK_PRINT) {
 		if (open_state(&options, &dirfd) == 0)
-			return show_messages(dirfd, config, options.id);
+			return options.task == TASK_PRINT
+				       ? show_all(dirfd, config)
+				       : show_messages(dirfd, config, options.id);
 		(void)config_free(config);
 		return 1;
 	}

@@ -6,6 +6,7 @@
 #include "deliver/show.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -15,14 +16,25 @@
 #include "deliver/select.h"
 #include "deliver/sender.h"
 #include "text/display.h"
+#include "text/message/mime.h"
 
 #define NOW    "would be sent now"
 #define FROZEN "already tried; will be sent again unchanged"
 
+/* Not in part, which could pass for the whole. */
+static void print_message(const struct spool_message *o)
+{
+	AUTO_BUFFER struct buffer text = BUFFER_INIT(4 * MESSAGE_MAX);
+
+	if (mime_append_readable(&text, buffer_slice(&o->mail)) == 0)
+		(void)fwrite(text.data, 1, text.len, stdout);
+	else
+		log_error("message %s cannot be shown: out of memory", o->message_id);
+}
+
 static void print(const struct job *job, const char *how)
 {
 	AUTO_BUFFER struct buffer line = BUFFER_INIT(1 << 20);
-	struct slice rest = buffer_slice(&job->o->mail);
 	bool first = true;
 
 	printf("\n%s: the message to ", how);
@@ -35,17 +47,7 @@ static void print(const struct job *job, const char *how)
 		first = false;
 	}
 	printf(" (%s):\n\n", destination_name(job->d->done->name));
-	while (rest.n > 0) {
-		const char *end = memchr(rest.p, '\n', rest.n);
-		struct slice one = {rest.p, end ? (size_t)(end - rest.p) : rest.n};
-
-		rest = slice_from(rest, one.n + (end != NULL));
-		if (one.n > 0 && one.p[one.n - 1] == '\r')
-			one.n--;
-		buffer_clear(&line);
-		(void)display_append(&line, one);
-		printf("%.*s\n", (int)line.len, buffer_slice(&line).p);
-	}
+	print_message(job->o);
 }
 
 /* Whether the queue's frozen message reports the alert. Another one is skipped as if it were sent.
@@ -164,5 +166,45 @@ int show_messages(int dirfd, struct config *config, const char *id)
 	if (r < 0)
 		log_error("the message that reports alert %s cannot be shown: %s", id,
 			  strerror(-r));
+	return r < 0 ? 1 : 0;
+}
+
+/* Prints what one queue would send, message by message, as if each were accepted. */
+static int print_queue(struct job *job)
+{
+	bool counted;
+	int r;
+
+	while ((r = job_draft(job, &counted)) > 0) {
+		print_message(job->o);
+		(void)fputs("\n", stdout);
+		job->queue->done_up_to = job->o->done_up_to;
+		job->queue->serial++;
+		job->o = spool_free(job->o);
+	}
+	return r;
+}
+
+int show_all(int dirfd, struct config *config)
+{
+	struct sender s = {.dirfd = -1};
+	int r = sender_open_readonly(&s, dirfd, config);
+
+	/* A pager that is left ends it at once; the reader has the same status then. */
+	(void)signal(SIGPIPE, SIG_DFL);
+	s.run.mode = SENDER_ONCE;
+	s.run.begin_usec = UINT64_MAX;
+	for (size_t i = 0; i < s.n_destinations && r >= 0; i++)
+		for (int class = 0; class < DELIVERY_CLASSES && r >= 0; class ++) {
+			AUTO_JOB struct job job;
+
+			job_init(&job, &s, &s.destinations[i], (enum delivery_queue_name) class);
+			r = print_queue(&job);
+		}
+	state_close(&s);
+	if (r >= 0 && fflush(stdout) != 0)
+		r = -errno;
+	if (r < 0)
+		log_error("the messages cannot be shown: %s", strerror(-r));
 	return r < 0 ? 1 : 0;
 }

@@ -9,3 +9,9 @@
  * needed. @config is then owned by the callee. The exit status.
  */
 int show_messages(int dirfd, struct config *config, const char *id);
+
+/*
+ * Prints the messages that a sender would send now, in a state directory in which nothing was sent
+ * yet: those of `scan --dry-run`. As show_messages().
+ */
+int show_all(int dirfd, struct config *config);

@@ -1,8 +1,7 @@
 /*
- * inet_pton(3) reads the address itself: glibc and musl both refuse short forms and leading zeros.
- * Around it come the zone, the prefix, and the mapping of IPv4 into IPv6. Text is made by hand,
- * since neither inet_ntop(3) keeps to RFC 5952 (glibc writes ::1:1 as ::0.1.0.1, musl shortens a
- * single group of zeros).
+ * inet_pton(3) parses the address itself: glibc and musl both reject short forms and leading zeros.
+ * inet_ntop(3) is not used: neither follows RFC 5952 (glibc writes ::1:1 as ::0.1.0.1, musl
+ * shortens a single group of zeros).
  */
 #include "text/address.h"
 
@@ -23,7 +22,7 @@ static bool is_mapped(const struct address *a)
 	return memcmp(a->bytes, mapped_prefix, sizeof(mapped_prefix)) == 0;
 }
 
-/* An interface's name: the kernel (dev_valid_name()) refuses white space and '/'. */
+/* An interface's name: the kernel (dev_valid_name()) rejects white space and '/'. */
 static bool zone_valid(struct slice s)
 {
 	for (size_t i = 0; i < s.n; i++) {
@@ -86,7 +85,7 @@ static uint8_t byte_mask(unsigned prefix, size_t i)
 	return (uint8_t)(0xff << (8 * (i + 1) - prefix));
 }
 
-/* Digits and nothing else, so that out of range is said of numbers only. */
+/* Only digits, so that -ERANGE means a number. */
 static int prefix_parse(struct slice s, unsigned max, uint64_t *ret)
 {
 	for (size_t i = 0; i < s.n; i++)

@@ -1,7 +1,7 @@
 /*
- * IP addresses and networks as numbers. An IPv4 address is kept as its IPv4-mapped IPv6 address
- * (RFC 4291, section 2.5.5.2), so that ::ffff:192.0.2.1 and 192.0.2.1 are the same, and there is
- * one order over all addresses.
+ * IP addresses and networks as numbers. An IPv4 address is stored as its IPv4-mapped IPv6 address
+ * (RFC 4291, section 2.5.5.2), so that ::ffff:192.0.2.1 and 192.0.2.1 are equal, and all addresses
+ * have one order.
  */
 #pragma once
 
@@ -17,12 +17,12 @@ struct address {
 };
 
 struct network {
-	struct address base; /* bits behind the prefix are 0 */
+	struct address base; /* bits after the prefix are 0 */
 	uint8_t prefix;	     /* 0 to 128, counted in the mapped form: 192.0.2.0/24 has 120 */
 };
 
 /*
- * Takes all of @s as a numeric address: dotted quad without leading zeros or short forms, or IPv6
+ * Parses all of @s as a numeric address: dotted quad without leading zeros or short forms, or IPv6
  * as in RFC 4291, section 2.2, with an optional zone ("%eth0", not empty, no white space, no '/'),
  * which is ignored. -EINVAL.
  */

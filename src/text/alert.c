@@ -1,10 +1,9 @@
 /*
- * One table names every field with its key, its form and its place in the struct; writing and
- * reading both walk it, so that they cannot disagree. KIND and SEQ come first, since who only looks
- * for a sequence number reads no further.
+ * One table has the key, the form and the offset of every field. Writing and reading both use it, so
+ * that they cannot disagree. KIND and SEQ come first: a search for a number reads no further.
  *
- * Unescaping never makes text longer: room for the whole block is reserved once, and the slices
- * that point into it stay valid while it fills.
+ * Unescaping never makes text longer. Room for the whole block is reserved once, so that slices into
+ * it stay valid while more is appended.
  */
 #include "text/alert.h"
 
@@ -16,8 +15,8 @@
 enum form {
 	FORM_TEXT,
 	FORM_U64,   /* left out when 0 */
-	FORM_KNOWN, /* uint64_t behind a bool that says whether it is known */
-	FORM_PORT,  /* uint32_t behind such a bool */
+	FORM_KNOWN, /* uint64_t, and a bool that says whether it is known */
+	FORM_PORT,  /* uint32_t, and such a bool */
 	FORM_FLAG,  /* "1"; left out when false */
 };
 

@@ -1,7 +1,7 @@
 /*
- * An alert: something that must reach the administrators. It is a bag of slices; whoever fills it
- * owns the bytes. Its text form is one block of the ledger, in the style of the Journal Export
- * Format: lines KEY=value, each value escaped to one line, an empty line at the end.
+ * An alert: an event that the administrators must learn of. Its slices point to bytes that the
+ * caller owns. Its text form is one block of the ledger, in the style of the Journal Export Format:
+ * lines KEY=value, each value escaped to one line.
  */
 #pragma once
 
@@ -15,19 +15,19 @@
 
 enum alert_kind {
 	ALERT_LOGIN = 0,
-	ALERT_FORGED,	 /* a record that claims a login and was not written by sshd */
+	ALERT_FORGED,	 /* a record that claims a login, but sshd did not write it */
 	ALERT_GAP,	 /* records were lost before they could be read */
 	ALERT_INSTANCE,	 /* loginbell itself started or stopped */
-	ALERT_HEARTBEAT, /* it still watches */
+	ALERT_HEARTBEAT, /* loginbell is still watching */
 	ALERT_KINDS,	 /* their number */
 };
 
 struct alert {
 	enum alert_kind kind;
-	uint64_t seq;	     /* given by the ledger; 0 before */
-	uint64_t time_usec;  /* of the record, 0: not known; of the interval's end for a gap or
+	uint64_t seq;	     /* set by the ledger; 0 before */
+	uint64_t time_usec;  /* of the record; the end of the interval for a gap or
 				heartbeat */
-	uint64_t noted_usec; /* when it was written down */
+	uint64_t noted_usec; /* when it was recorded */
 	struct slice id;     /* 32 hex digits: the hash of the record's identity; names the alert */
 	struct slice position; /* of the record in its source */
 	struct slice source;   /* for people: "journal", "/var/log/auth.log (not authenticated)" */
@@ -37,9 +37,9 @@ struct alert {
 	bool pid_known, uid_known;
 	uint64_t pid, uid;
 	struct slice message; /* as logged, every byte */
-	struct slice reason;  /* why it alerts; a whole sentence without its full stop */
+	struct slice reason;  /* why it is an alert; a sentence without its full stop */
 
-	/* Of a login that could be read. User and certificate ID are decoded. */
+	/* Of a readable login. User and certificate ID are unescaped. */
 	bool readable;
 	bool trusted;
 	bool ambiguous;
@@ -50,12 +50,12 @@ struct alert {
 	uint32_t port;
 
 	/*
-	 * How many records it stands for: forged ones that were joined, a login's that the log
-	 * joined or a summary tells of, a gap's that were lost; 0: one, or not known.
+	 * How many records it reports: forged ones, logins that the log or a summary joined, or
+	 * those that a gap lost; 0: one, or unknown.
 	 */
 	uint64_t count;
 	bool started;	    /* of an instance: it started; else it stopped */
-	uint64_t from_usec; /* begin of a gap's, summary's or heartbeat's interval; 0: not known */
+	uint64_t from_usec; /* begin of the interval of a gap, summary or heartbeat; 0: unknown */
 };
 
 /* "login", "forged", "gap", "instance", "heartbeat". */
@@ -64,28 +64,27 @@ const char *alert_kind_name(enum alert_kind kind);
 int alert_kind_parse(struct slice name, enum alert_kind *ret);
 
 /*
- * Appends the block, without CRC and empty line: those are the ledger's. KIND and SEQ come first;
- * absent slices, zero times and counts and false flags are left out. -ENOMEM, -E2BIG, and @ret is
- * as before.
+ * Appends the block, without the CRC and the empty line, which the ledger adds. KIND and SEQ come
+ * first; absent slices, zero times and counts and false flags are left out. -ENOMEM, -E2BIG; then
+ * @ret is unchanged.
  */
 int alert_write(const struct alert *a, struct buffer *ret);
 
-/* Shortens every text to at most @max bytes; where one was longer, the alert is marked as cut. */
+/* Shortens every text to at most @max bytes. If one was longer, sets a->cut. */
 void alert_clip(struct alert *a, size_t max);
 
 /*
- * Reads a block as alert_write() made it. Values are unescaped into @storage (cleared first; its
- * maximum is at least the block's length), to which *ret points: both live together. Of a repeated
- * key the last counts. Unknown keys are skipped, so that an older program reads
- * a newer ledger. -EINVAL where a line is no KEY=value, an escape or number is wrong, or KIND or
- * SEQ is missing; -ENOMEM, -E2BIG.
+ * Reads a block as alert_write() writes it. Values are unescaped into @storage (cleared first; its
+ * maximum is at least the block's length), to which *ret then points. The last of equal keys
+ * counts; unknown keys are skipped. -EINVAL for a line that is not KEY=value, a wrong escape or
+ * number, or a missing KIND or SEQ; -ENOMEM, -E2BIG.
  */
 int alert_read(struct slice block, struct buffer *storage, struct alert *ret);
 
 /*
- * Appends @s escaped to one line: "\\", "\n", "\r", "\xHH" for other controls, NUL included. On
- * failure (-ENOMEM, -E2BIG) @ret is as before, here and below.
+ * Appends @s escaped to one line: "\\", "\n", "\r", "\xHH" for other controls, NUL included.
+ * -ENOMEM, -E2BIG; then @ret is unchanged, as after a failure of alert_unescape().
  */
 int alert_escape(struct slice s, struct buffer *ret);
-/* Undoes it. -EINVAL for a wrong escape. */
+/* Reverses it. -EINVAL for a wrong escape. */
 int alert_unescape(struct slice s, struct buffer *ret);

@@ -1,7 +1,7 @@
 /*
- * One decoder (Unicode 15, table 3-7: shortest forms only, no surrogates) cuts text into characters
- * and ill-formed runs, and one sorted table says which characters never pass. The writers differ in
- * what they put in place of what is stopped. Runs that pass are copied as a whole.
+ * One decoder (Unicode 15, table 3-7: shortest forms only, no surrogates) splits text into
+ * characters and ill-formed runs, and one sorted table has the unsafe characters. The writers differ
+ * only in their replacements. Runs of safe characters are copied as a whole.
  */
 #include "text/display.h"
 
@@ -13,7 +13,7 @@ struct range {
 	uint32_t first, last;
 };
 
-/* Controls, bidirectional controls, and what shows nothing: Cc, most of Cf, default ignorables. */
+/* Controls, bidirectional controls, invisible characters: Cc, most of Cf, default ignorables. */
 static const struct range stopped[] = {
 	{0x0000, 0x001f},   {0x007f, 0x009f}, {0x00ad, 0x00ad},	  {0x034f, 0x034f},
 	{0x061c, 0x061c},   {0x115f, 0x1160}, {0x17b4, 0x17b5},	  {0x180b, 0x180f},
@@ -121,7 +121,7 @@ size_t display_decode(struct slice s, uint32_t *ret)
 	return n;
 }
 
-/* What must not pass, as it is shown instead. */
+/* The replacement of an unsafe character. */
 static int append_stopped(struct buffer *ret, uint32_t c, struct slice bytes)
 {
 	int r = 0;
@@ -133,13 +133,13 @@ static int append_stopped(struct buffer *ret, uint32_t c, struct slice bytes)
 	return r;
 }
 
-/* What is neither stopped nor quoted, nor a part of a longer character. */
+/* Safe ASCII that no writer escapes. */
 static bool is_plain(unsigned char c)
 {
 	return ((signed char)c >= 0x20) & (c != 0x7f) & (c != '"') & (c != '\\');
 }
 
-#define STRIDE 16 /* bytes that are looked at together */
+#define STRIDE 16 /* bytes that are compared at once */
 
 typedef signed char stride __attribute__((vector_size(STRIDE)));
 
@@ -154,7 +154,7 @@ static bool stride_is_plain(const char *p)
 	return (halves[0] | halves[1]) == 0;
 }
 
-/* The end of what is plain in @s from @at on: most of all text. */
+/* The end of the plain bytes of @s from @at on. Nearly all text is plain. */
 static size_t plain_end(struct slice s, size_t at)
 {
 	while (s.n - at >= STRIDE && stride_is_plain(s.p + at))
@@ -233,7 +233,7 @@ char *display_put_json(char *at, struct slice s)
 
 		for (; end - p >= STRIDE && stride_is_plain(p); p += STRIDE)
 			at = put(at, p, STRIDE);
-		/* The last bytes, with some that stand there already. */
+		/* The last bytes, together with some that were copied already. */
 		if (end - p < STRIDE && p - s.p >= STRIDE && stride_is_plain(end - STRIDE)) {
 			(void)put(at - STRIDE + (end - p), end - STRIDE, STRIDE);
 			at += end - p;

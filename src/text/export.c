@@ -1,6 +1,6 @@
 /*
- * An alert becomes a row of named values once, in the order of the JSON keys; the two writers only
- * differ in how they write a name and a value.
+ * An alert becomes a row of named values, in the order of the JSON keys. The two writers differ only
+ * in how they write a name and a value.
  */
 #include "text/export.h"
 
@@ -13,7 +13,7 @@
 enum type { TYPE_TEXT, TYPE_NUMBER, TYPE_BOOL, TYPE_TIME };
 
 struct name {
-	char json[24];	     /* as it is written, with what stands before and behind it */
+	char json[24];	     /* with the comma, quotes and colon around it */
 	size_t json_n;	     /* its length */
 	const char *journal; /* of the export block */
 };
@@ -55,7 +55,7 @@ static void add_number(struct row *row, const struct name *name, enum type type,
 static void fill_row(const struct alert *a, const struct export_verdict *v, struct slice rule,
 		     struct row *row)
 {
-	/* A gap or an instance has no writer whom one could trust. */
+	/* Other kinds have no record whose writer could be trusted. */
 	bool claim = a->kind == ALERT_LOGIN || a->kind == ALERT_FORGED;
 	struct slice verdict = {NULL, 0};
 
@@ -75,7 +75,7 @@ static void fill_row(const struct alert *a, const struct export_verdict *v, stru
 	add_text(row, NAME("key_type", "LOGINBELL_KEY_TYPE"), a->key_type);
 	add_text(row, NAME("fingerprint", "LOGINBELL_FINGERPRINT"), a->fingerprint);
 	add_text(row, NAME("cert_id", "LOGINBELL_CERT_ID"), a->cert_id);
-	/* Text: 64 bits are more than a JSON reader keeps of a number. */
+	/* Text: a JSON reader loses digits of a 64-bit number. */
 	add_text(row, NAME("cert_serial", "LOGINBELL_CERT_SERIAL"), a->cert_serial);
 	add_text(row, NAME("ca_fingerprint", "LOGINBELL_CA_FINGERPRINT"), a->ca_fingerprint);
 	add_text(row, NAME("extra", "LOGINBELL_EXTRA"), a->extra);
@@ -89,7 +89,7 @@ static void fill_row(const struct alert *a, const struct export_verdict *v, stru
 	add_text(row, NAME("position", "__CURSOR"), a->position);
 }
 
-/* "FILE:LINE" in @storage; absent where no rule decided. */
+/* "FILE:LINE" in @storage; absent if no rule decided. */
 static int rule_text(const struct export_verdict *v, struct buffer *storage, struct slice *ret)
 {
 	int r;
@@ -132,7 +132,7 @@ static char *put_json_value(char *at, const struct value *value)
 	return at;
 }
 
-/* Room is made once for all that a row can take. */
+/* Room for the longest form of a row is reserved once. */
 static int json_row(const struct row *row, struct buffer *ret)
 {
 	size_t most = sizeof("}\n");

@@ -1,14 +1,13 @@
 /*
- * One pass from the left over what the server itself wrote, as far as that can be told from what
- * others wrote into it. Three parts of a message are free text: the user name, the certificate ID
- * and the INFO behind a key (hostbased: the client's own words). Each lies between fixed words, so
- * each is bounded from the side where nobody else wrote: the user name by the first origin (address
- * and port) that is complete, the certificate ID by the last "(serial N) CA". An origin that stands
- * once more makes the login ambiguous; what is read from the right is left out where the right end
- * is not known (cut). Dropbear puts its origin at the end, and is read from there.
+ * Three parts of a message are written by others than the server: the user name, the certificate ID
+ * and the INFO after a key (hostbased: the client's own words). Each is bounded from the side on
+ * which only the server writes: the user name by the first complete origin (address and port), the
+ * certificate ID by the last "(serial N) CA". A second origin makes the login ambiguous. If the
+ * message was cut, nothing is read from its right end. Dropbear writes the origin last, so its
+ * messages are read from the right.
  *
- * Every search goes on where the last one stopped, and every attempt at an origin is bounded, so
- * the time is linear whatever the message holds.
+ * Every search resumes where the last one stopped, and every attempt at an origin is bounded, so
+ * the time is linear.
  */
 #include "text/login.h"
 

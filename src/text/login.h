@@ -1,5 +1,5 @@
 /*
- * What a message of sshd or Dropbear says of a successful login. Nothing is copied: the slices
+ * Parses messages of sshd and Dropbear that report a successful login. Nothing is copied: the slices
  * point into the message.
  *
  * Sources: OpenSSH auth.c auth_log() and auth2-pubkey.c format_method_key(), log.c (LogVerbose,
@@ -16,8 +16,8 @@
 
 enum login_reading {
 	LOGIN_NONE = 0,	      /* the message reports no successful login */
-	LOGIN_ACCEPTED = 1,   /* it does, and *ret says which */
-	LOGIN_UNREADABLE = 2, /* it claims one, and cannot be read: alerts with unknown fields */
+	LOGIN_ACCEPTED = 1,   /* it does, and *ret has it */
+	LOGIN_UNREADABLE = 2, /* it starts like one, but cannot be parsed */
 };
 
 #define LOGIN_FOREIGN_MAX 4
@@ -25,7 +25,7 @@ enum login_reading {
 
 struct login {
 	/*
-	 * "publickey", "keyboard-interactive/pam", …; for Dropbear, which has no word for it, a
+	 * "publickey", "keyboard-interactive/pam", …; for Dropbear, which does not write it, a
 	 * literal: "password", "publickey", "none" (blank password).
 	 */
 	struct slice method;
@@ -34,55 +34,55 @@ struct login {
 	struct address address;	  /* set where addr_known */
 	bool addr_known;	  /* false: "UNKNOWN" */
 	uint32_t port;		  /* 0 to 65535 */
-	struct slice extra;	  /* OpenSSH: all behind "ssh2: "; absent without it */
+	struct slice extra;	  /* OpenSSH: everything after "ssh2: "; absent without it */
 	struct slice key_type;	  /* "ED25519", "RSA-CERT", "ssh-ed25519" (Dropbear) */
 	struct slice fingerprint; /* "SHA256:…" or MD5 hex */
-	struct slice cert_id;	  /* as written, escaped; whoever made the certificate chose it */
+	struct slice cert_id;	  /* as written, escaped; chosen by the certificate's issuer */
 	struct slice cert_serial; /* digits */
 	struct slice ca_fingerprint; /* "SHA256:…" */
 	bool vis_escaped;	     /* OpenSSH: fields may hold vis(3) escapes */
 	/*
-	 * An address, and what follows it, could be read at another place too, or would stand
-	 * behind the place where the message was cut, if the user name were longer.
+	 * The message has a second part that reads like an address and port, or the real one may
+	 * have been cut off after a user name that contains one.
 	 */
 	bool ambiguous;
 	/*
-	 * The message is so long that sshd cut it: its end is not known. What is read from there is
-	 * absent: cert_id, cert_serial, ca_fingerprint.
+	 * The message is so long that sshd cut it. Fields that are read from its end are absent:
+	 * cert_id, cert_serial, ca_fingerprint.
 	 */
 	bool cut;
 	/*
-	 * Parts of the message that somebody else than sshd wrote (certificate ID, INFO, GSSAPI
-	 * names), in order; an expression does not search them.
+	 * Parts of the message that sshd did not write (certificate ID, INFO, GSSAPI names), in
+	 * order. Expressions do not search them.
 	 */
 	struct slice foreign[LOGIN_FOREIGN_MAX];
 	size_t n_foreign;
 };
 
 /*
- * Whether a message may be one that login_parse() reads as other than LOGIN_NONE: what every
- * record is asked first. Looks at its first bytes, and for Dropbear's words ("auth succeeded", or
- * "Auth succeeded" with a blank password) anywhere. Never false for one that login_parse() takes.
+ * A fast test of every record: false if login_parse() would return LOGIN_NONE for sure. Compares the
+ * first bytes, and searches for Dropbear's words ("auth succeeded", or "Auth succeeded" with a
+ * blank password).
  */
 bool login_candidate(struct slice message);
 
 /*
- * Reads a message without its syslog header. @ret is set for LOGIN_ACCEPTED (absent fields have
- * p == NULL), and zeroed otherwise. Linear time, no allocation; any bytes may be passed.
+ * Parses a message without its syslog header; any bytes are allowed. @ret is set for LOGIN_ACCEPTED,
+ * with p == NULL in absent fields, and zeroed otherwise. Linear time, no allocation.
  *
- * No login is also what holds Dropbear's words where sshd or Dropbear quotes a client that has not
- * authenticated: "Failed …", "Invalid user …", "… [preauth]".
+ * LOGIN_NONE also if Dropbear's words are a quotation of a client that has not authenticated:
+ * "Failed …", "Invalid user …", "… [preauth]".
  */
 enum login_reading login_parse(struct slice message, struct login *ret);
 
 /*
- * Appends @s, a field of an OpenSSH message, with its vis(3) escapes (VIS_CSTYLE, VIS_OCTAL)
- * undone: "\303\251", "\\", "\n", "\t". What is no escape that sshd writes stays as it is ("\M-…",
- * "\^…", and "\000": names hold no NUL). On -ENOMEM and -E2BIG the buffer is as it was.
+ * Appends @s, a field of an OpenSSH message, without its vis(3) escapes (VIS_CSTYLE, VIS_OCTAL):
+ * "\303\251", "\\", "\n", "\t". Escapes that sshd does not write stay ("\M-…", "\^…", and "\000":
+ * names contain no NUL). -ENOMEM, -E2BIG; then the buffer is unchanged.
  */
 int login_unescape(struct slice s, struct buffer *ret);
 
-/* All authentication methods that OpenSSH and Dropbear name; NULL-terminated. */
+/* All authentication methods of OpenSSH and Dropbear; NULL-terminated. */
 extern const char *const login_methods[];
 
 /* Whether @name is one of them, or one with a submethod ("keyboard-interactive/…"). */

@@ -1,5 +1,5 @@
 /*
- * One log entry, as a source gives it. The slices are the source's and live until its next call.
+ * One log entry from a source, which owns the slices until its next call.
  */
 #pragma once
 
@@ -9,27 +9,27 @@
 #include "base/slice.h"
 
 enum record_kind {
-	RECORD_MESSAGE = 0, /* of one of the programs that are watched */
-	RECORD_DROPPED,	    /* journald tells that it dropped messages of an sshd unit */
-	RECORD_GAP,	    /* the source itself tells that records were lost unread */
+	RECORD_MESSAGE = 0, /* of one of the watched programs */
+	RECORD_DROPPED,	    /* journald reports that it dropped messages of an sshd unit */
+	RECORD_GAP,	    /* the source lost records unread */
 };
 
 struct record {
 	enum record_kind kind;
 	struct slice message;
 
-	/* Filled by source_details() only. */
+	/* Set by source_details() only. */
 	uint64_t realtime_usec; /* 0: not known */
 	struct slice host, program, comm;
 	struct slice source; /* for people */
 	bool pid_known, uid_known;
 	uint64_t pid, uid;
-	bool trusted;	       /* the source vouches for who wrote it */
-	bool authenticated;    /* the source can tell writers apart at all */
-	bool trimmed;	       /* the source took something off the message's end */
-	struct slice position; /* opaque; where reading goes on after this record */
-	struct slice identity; /* what is the same whenever this record is read again */
-	uint64_t count;	     /* how many messages it stands for, or were lost; 0: one, not known */
-	uint64_t from_usec;  /* RECORD_GAP: begin of the interval; 0: not known */
+	bool trusted;	       /* root wrote it as sshd does, as far as the source knows writers */
+	bool authenticated;    /* the source knows who wrote a record */
+	bool trimmed;	       /* the source removed blanks from the end of the message */
+	struct slice position; /* opaque; where reading resumes after this record */
+	struct slice identity; /* the same whenever this record is read */
+	uint64_t count;	     /* messages that it stands for, or that were lost; 0: one, unknown */
+	uint64_t from_usec;  /* RECORD_GAP: begin of the interval; 0: unknown */
 	struct slice reason; /* RECORD_GAP: what happened */
 };

@@ -4,6 +4,7 @@
 import glob
 import json
 import os
+import quopri
 import re
 import resource
 import shutil
@@ -333,6 +334,44 @@ def dry_run_prints_the_mails_and_makes_nothing(host):
     expect("Subject: " in told, told)
     expect(not os.path.exists(host.state), "the state directory was made")
     expect_equal(host.mailbox.mails, [])
+
+
+def comparable(text):
+    """A message without what depends on the time and on the ledger's name."""
+    return re.sub(r"(?m)^(Date|X-Loginbell-Sequence|mailed|delay|oldest): .*\n", "", text).strip()
+
+
+def readable(raw):
+    """A message with its body decoded, and with LF."""
+    head, text = raw.replace(b"\r\n", b"\n").split(b"\n\n", 1)
+    if b"quoted-printable" in head:
+        text = quopri.decodestring(text)
+    return (head + b"\n\n" + text).decode()
+
+
+@case
+def dry_run_prints_the_bytes_that_are_sent(host):
+    fresh(host)
+    template = harness.write(f"{WORK}/body", "\u2192 ${user}\tfrom ${addr}\n${message}\n")
+    host.configure(
+        state_owner=None,
+        extra="MaxPerMail=3\n"
+              f"[Whitelist]\nFile=\nFile={WORK}/rules.d/*.rules\nFile={SAMPLE_WHITELIST}\n"
+              "[Mail \"second\"]\nTo=ops\nFrom=bell@example.org\nEvents=login gap\n"
+              f"Subject=\u2192 ${{user}}, ${{count}}\nBodyFile={template}\n")
+    before = set(os.listdir("/var/tmp"))
+    told = host.command("scan", "--dry-run", f"--directory={SAMPLE}", "--since=@1").stdout
+    expect_equal(set(os.listdir("/var/tmp")) - before, set(), "left over")
+    expect_equal(host.mailbox.mails, [])
+    host.command("scan", f"--directory={SAMPLE}", "--since=@1")
+    printed = sorted(comparable(m) for m in re.split(r"(?m)^(?=Date: )", told)[1:])
+    sent = sorted(comparable(readable(m.raw)) for m in host.mailbox.mails)
+    expect(len(sent) > 4, f"{len(sent)} messages")
+    expect_equal(printed, sent)
+    flat = "\n".join(sent)
+    for part in ("From: bell@example.org", "\u2192 root\tfrom 203.0.113.9",
+                 f"add to {SAMPLE_WHITELIST}:", "forged SSH login record"):
+        expect_in(part, flat)
 
 
 @case

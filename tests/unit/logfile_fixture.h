@@ -183,7 +183,7 @@ static inline void assert_reads(struct scene *t, const char *expected)
 }
 
 /* As a reader that follows: waits for a sign, then reads. */
-static inline void assert_told(struct scene *t, const char *expected)
+static inline void assert_notified(struct scene *t, const char *expected)
 {
 	uint64_t timeout;
 	short events;
@@ -215,7 +215,7 @@ static inline void assert_quiet(struct scene *t)
 	}
 	assert_true(timeout == UINT64_MAX);
 	p.events = events;
-	/* That a watch is taken back is itself told, once. */
+	/* To remove a watch causes an event, once. */
 	if (poll(&p, 1, 0) == 1) {
 		assert_int_equal(source_process(t->source), 0);
 		assert_reads(t, "");
@@ -246,7 +246,7 @@ static inline void start(struct scene *t, const char *position, bool follow)
 	open_log(t, &o);
 }
 
-/* Reads what one writes, stops, and gives the position. */
+/* Reads what was written, and stops. Returns the position. */
 static inline const char *read_and_stop(struct scene *t, const char *users)
 {
 	start(t, NULL, false);

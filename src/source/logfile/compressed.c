@@ -9,49 +9,39 @@
 
 #include "base/timetext.h"
 
-static void describe(enum compression compression, int fault, const char *name, char *ret,
-		     size_t size)
+const char *compressed_why(enum compression compression, int fault, char storage[COMPRESSED_WHY])
 {
 	const char *program = unpack_program(compression);
 
 	if (!program)
-		(void)snprintf(ret, size,
-			       "%.300s was not read: it is compressed, and neither by gzip nor by "
-			       "xz nor by zstd",
-			       name);
-	else if (fault == UNPACK_E_MISSING)
-		(void)snprintf(ret, size,
-			       "%.300s was not read: %s is not installed or must not be executed",
-			       name, program);
-	else if (fault == UNPACK_E_DAMAGED)
-		(void)snprintf(
-			ret, size,
-			"%.300s was not read to its end: %s reports that it is damaged or ends "
-			"too early",
-			name, program);
-	else if (fault == UNPACK_E_SHORT)
-		(void)snprintf(ret, size, "%.300s holds less than was read of it before", name);
-	else
-		(void)snprintf(ret, size, "%.300s was not read: %s cannot be run: %s", name,
-			       program, strerror(-fault));
+		return "it is compressed, and neither by gzip nor by xz nor by zstd";
+	if (fault == UNPACK_E_SHORT)
+		return "it holds less than was read of it before";
+	(void)snprintf(storage, COMPRESSED_WHY, "%s %s%s", program,
+		       fault == UNPACK_E_MISSING   ? "is not installed or must not be executed"
+		       : fault == UNPACK_E_DAMAGED ? "reports that it is damaged or ends too early"
+						   : "cannot be run: ",
+		       fault < 0 ? strerror(-fault) : "");
+	return storage;
 }
 
 bool compressed_end(struct segments *s)
 {
 	const struct segment *first = &s->queue[0];
 	struct file_id id = segments_first_id(s);
-	uint64_t from_usec = s->read_usec;
-	char name[FILE_NAME_SIZE], reason[512];
+	uint64_t from_usec = s->read_usec, to_usec = segments_written_usec(s);
+	char name[FILE_NAME_SIZE], storage[COMPRESSED_WHY];
 	int fault = unpack_end(&s->unpack);
 
 	lines_finish(&s->lines);
-	s->read_usec = segments_written_usec(s);
+	s->read_usec = to_usec;
 	if (fault == 0)
 		return false;
 	file_name(first->fd, name);
-	describe(first->compression, fault, name, reason, sizeof(reason));
-	segments_add_gap(s, &id, from_usec, from_usec > s->read_usec ? from_usec : s->read_usec,
-			 reason);
+	segments_add_gap(s, &id, from_usec, from_usec > to_usec ? from_usec : to_usec,
+			 "%s was not read%s: %s", name,
+			 fault == UNPACK_E_DAMAGED || fault == UNPACK_E_SHORT ? " to its end" : "",
+			 compressed_why(first->compression, fault, storage));
 	return true;
 }
 

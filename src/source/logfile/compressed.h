@@ -1,11 +1,12 @@
 /* Compressed segments: rotations that were compressed before they were read. */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-
-#include "source/logfile/file_id.h"
 #include "source/logfile/segments.h"
+
+#define COMPRESSED_WHY 128
+
+/* Why a compressed file was not read, of unpack_end()'s result; may lie in @storage. */
+const char *compressed_why(enum compression compression, int fault, char storage[COMPRESSED_WHY]);
 
 /* After the last line of the first segment, which is compressed. Whether it added a gap. */
 bool compressed_end(struct segments *s);

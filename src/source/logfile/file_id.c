@@ -97,6 +97,7 @@ int file_id_write(const char *path, uint64_t dev, uint64_t ino, const struct fil
 	return r;
 }
 
+/* printf(3) is too slow for every record. */
 static int write_number(const char *name, uint64_t v, struct buffer *ret)
 {
 	int r = buffer_append_str(ret, name);
@@ -138,7 +139,6 @@ static int parse_path(struct slice s, char **ret)
 	if (n == 0)
 		return -EINVAL;
 	path[n] = '\0';
-	free(*ret);
 	*ret = STEAL_PTR(path);
 	return 0;
 }
@@ -160,73 +160,61 @@ static int parse_fingerprint(struct slice s, struct file_id *id)
 	return 0;
 }
 
-static int parse_value(struct file_id *id, size_t key, struct slice value)
+static bool cut_value(struct slice *text, const char *key, struct slice *ret)
 {
-	uint64_t version;
+	if (!slice_skip(text, key))
+		return false;
+	*ret = slice_cut_word(text);
+	return true;
+}
 
-	switch (key) {
-	case 0:
-		return number_parse_u64(value, 1, &version) == 0 && version == 1 ? 0 : -EINVAL;
-	case 1:
-		return parse_path(value, &id->path);
-	case 2:
-		return number_parse_u64(value, UINT64_MAX, &id->dev);
-	case 3:
-		return number_parse_u64(value, UINT64_MAX, &id->ino);
-	case 4:
-		return parse_fingerprint(value, id);
-	case 5:
-		return number_parse_u64(value, INT64_MAX, &id->offset);
-	case 6:
-		return number_parse_u64(value, UINT64_MAX, &id->time_usec);
-	default:
-		return number_parse_u64(value, UINT64_MAX, &id->until_usec);
-	}
+static bool cut_number(struct slice *text, const char *key, uint64_t max, uint64_t *ret)
+{
+	struct slice value;
+
+	return cut_value(text, key, &value) && number_parse_u64(value, max, ret) == 0;
+}
+
+/* *text is what follows the last value that was understood. */
+static int parse(struct slice *text, struct file_id *id)
+{
+	struct slice value;
+	int r;
+
+	if (!slice_skip(text, "v=1 ") || !cut_value(text, "path=", &value))
+		return -EINVAL;
+	r = parse_path(value, &id->path);
+	if (r < 0)
+		return r;
+	if (!cut_number(text, "dev=", UINT64_MAX, &id->dev) ||
+	    !cut_number(text, "ino=", UINT64_MAX, &id->ino) ||
+	    !cut_value(text, "fingerprint=", &value) || parse_fingerprint(value, id) < 0 ||
+	    !cut_number(text, "offset=", INT64_MAX, &id->offset) ||
+	    !cut_number(text, "time=", UINT64_MAX, &id->time_usec) ||
+	    !cut_number(text, "until=", UINT64_MAX, &id->until_usec) || text->n > 0)
+		return -EINVAL;
+	return 0;
 }
 
 int file_id_parse(struct slice text, struct file_id *ret, struct error *err)
 {
-	static const char *const keys[] = {"v",		  "path",   "dev",  "ino",
-					   "fingerprint", "offset", "time", "until"};
 	struct file_id id = {0};
-	unsigned seen = 0;
-	int r = -EINVAL;
+	int r;
 
-	if (!slice_starts_with(text, "file ")) {
+	if (!slice_skip(&text, "file ")) {
 		error_set(err, NULL, 0, 0, "not a position in a log file");
 		return -EINVAL;
 	}
-	text = slice_from(text, 5);
-	while (text.n > 0) {
-		const char *space = memchr(text.p, ' ', text.n);
-		struct slice word = {text.p, space ? (size_t)(space - text.p) : text.n};
-		const char *equals = memchr(word.p, '=', word.n);
-		struct slice key = {word.p, equals ? (size_t)(equals - word.p) : 0};
-		size_t i = 0;
-
-		while (i < ARRAY_SIZE(keys) && !slice_eq_str(key, keys[i]))
-			i++;
-		r = -EINVAL;
-		if (i < ARRAY_SIZE(keys) && !(seen & 1u << i))
-			r = parse_value(&id, i, slice_from(word, key.n + 1));
-		if (r < 0)
-			break;
-		seen |= 1u << i;
-		text = slice_from(text, word.n + (space ? 1 : 0));
+	r = parse(&text, &id);
+	if (r == 0) {
+		*ret = id;
+		return 0;
 	}
-	if (r == 0 && seen != (1u << ARRAY_SIZE(keys)) - 1)
-		r = -EINVAL;
-	if (r < 0) {
-		file_id_done(&id);
-		if (r == -ENOMEM)
-			return r;
+	file_id_done(&id);
+	if (r == -EINVAL)
 		error_set(err, NULL, 0, 0, "the position in the log file is damaged%s%.*s",
-			  text.n > 0 ? ": " : ": it is incomplete", text.n > 0 ? (int)text.n : 0,
-			  text.p);
-		return -EINVAL;
-	}
-	*ret = id;
-	return 0;
+			  text.n > 0 ? " before: " : ": it is incomplete", (int)text.n, text.p);
+	return r;
 }
 
 void file_unpack_head(struct open_file *file)

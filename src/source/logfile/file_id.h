@@ -10,13 +10,14 @@
 #include <time.h>
 
 #include "base/buffer.h"
+#include "base/cleanup.h"
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/slice.h"
 #include "source/logfile/unpack.h"
 
 #define FILE_HEAD_SIZE 512
-#define FILE_COPY_MIN  32 /* fewer bytes do not tell a copy from another log */
+#define FILE_COPY_MIN  32 /* fewer bytes do not identify a copy */
 #define FILE_COPY_USEC                                                                             \
 	UINT64_C(60000000) /* from a copy's last write to the truncation, at most                  \
 			    */
@@ -75,6 +76,8 @@ struct file_id {
 };
 
 void file_id_done(struct file_id *id);
+
+#define AUTO_FILE_ID CLEANUP(file_id_done)
 
 /* Appends all but the offset and the times. -ENOMEM, -E2BIG. */
 int file_id_write(const char *path, uint64_t dev, uint64_t ino, const struct file_head *h,

@@ -59,14 +59,12 @@ static int continue_in_copy(struct follow *f, const struct open_file *copy)
 {
 	struct segments *s = &f->segments;
 	struct file_id id = segments_first_id(s);
-	char reason[512];
 	int r;
 
 	if ((uint64_t)copy->st.st_size < s->lines.read_offset) {
-		(void)snprintf(reason, sizeof(reason),
-			       "%.300s was replaced by a copy that lacks a part of its content",
-			       f->path.name);
-		segments_add_gap(s, &id, s->intact_usec, segments_now(s), reason);
+		segments_add_gap(s, &id, s->intact_usec, segments_now(s),
+				 "%.300s was replaced by a copy that lacks a part of its content",
+				 f->path.name);
 		return segments_append(s, copy, 0, segments_since_gap(s));
 	}
 	r = segments_append(s, copy, id.offset, 0);
@@ -112,8 +110,8 @@ static int append_next(struct follow *f, const struct open_file *now)
 	}
 	(void)late_forget(s, now, &offset);
 	r = segments_append(s, now, offset, 0);
-	if (r == 0 && state.ino == now->st.st_ino && state.dev == now->st.st_dev)
-		s->queue[s->n - 1].head = state.head;
+	if (r == 0)
+		path_set_head(&state, &s->queue[s->n - 1]);
 	return r;
 }
 
@@ -249,6 +247,7 @@ int follow_next(struct follow *f, enum lines_want want, struct line *ret)
 static int write_prefix(struct follow *f, const struct segment *segment, size_t at)
 {
 	struct follow_prefix *p = &f->prefix;
+	int r;
 
 	if (p->text.len > 0 && p->begun == f->segments.begun && p->at == at &&
 	    p->n == segment->head.n)
@@ -257,7 +256,10 @@ static int write_prefix(struct follow *f, const struct segment *segment, size_t 
 	p->begun = f->segments.begun;
 	p->at = at;
 	p->n = segment->head.n;
-	return file_id_write(f->path.name, segment->dev, segment->ino, &segment->head, &p->text);
+	r = file_id_write(f->path.name, segment->dev, segment->ino, &segment->head, &p->text);
+	if (r < 0)
+		buffer_clear(&p->text);
+	return r;
 }
 
 int follow_write_position(struct follow *f, uint64_t offset, uint64_t until_usec,
@@ -292,43 +294,24 @@ int follow_write_position(struct follow *f, uint64_t offset, uint64_t until_usec
 	return r;
 }
 
-static void write_hex(char ret[16], uint64_t v)
-{
-	for (size_t i = 16; i > 0; v >>= 4)
-		ret[--i] = "0123456789abcdef"[v & 15];
-}
-
 /*
  * Only what precedes the line's end is hashed of the file's beginning, because it never changes;
  * and the line itself, because files that begin alike may differ there. The inode is left out,
  * because a copy or a compressed file has another one.
  */
-int follow_write_identity(struct follow *f, const struct line *line, struct buffer *ret)
+int follow_write_identity(const struct follow *f, const struct line *line, struct buffer *ret)
 {
 	const struct segments *s = &f->segments;
-	const struct segment *first = &s->queue[0];
-	char text[5 + 32 + 1] = "file:";
+	size_t n = line->end_offset < FILE_HEAD_SIZE ? (size_t)line->end_offset : FILE_HEAD_SIZE;
 	struct hash128 h;
-	int r;
 
 	if (s->lines.stream)
 		return buffer_printf(ret, "stdin:%llu:%llu",
 				     (unsigned long long)s->clock.start_usec,
 				     (unsigned long long)line->offset);
-	if (line->end_offset < FILE_HEAD_SIZE) {
-		h = file_head_hash(&first->head, (size_t)line->end_offset);
-	} else {
-		if (f->head_hash_of != s->begun)
-			f->head_hash = file_head_hash(&first->head, FILE_HEAD_SIZE);
-		f->head_hash_of = s->begun;
-		h = f->head_hash;
-	}
-	h = hash_fnv_add(h, line->text.p, line->text.n);
-	write_hex(text + 5, h.high);
-	write_hex(text + 21, h.low);
-	text[37] = ':';
-	r = buffer_append(ret, text, sizeof(text));
-	return r < 0 ? r : buffer_append_u64(ret, line->offset);
+	h = hash_fnv_add(file_head_hash(&s->queue[0].head, n), line->text.p, line->text.n);
+	return buffer_printf(ret, "file:%016llx%016llx:%llu", (unsigned long long)h.high,
+			     (unsigned long long)h.low, (unsigned long long)line->offset);
 }
 
 static uint64_t until(const struct segments *s, uint64_t due)

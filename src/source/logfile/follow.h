@@ -1,13 +1,7 @@
 /* Lines from a log file, over its rotations, or from standard input. */
 #pragma once
 
-#include <stdint.h>
-
-#include "base/buffer.h"
-#include "base/error.h"
-#include "base/hash.h"
 #include "source/logfile/path.h"
-#include "source/logfile/segments.h"
 #include "source/source.h"
 
 /* What is the same in all positions of a segment. */
@@ -22,8 +16,6 @@ struct follow {
 	struct path path;
 	uint64_t unreported; /* bytes that were read since the caller heard of any */
 	struct follow_prefix prefix;
-	struct hash128 head_hash; /* of the whole beginning of the first segment, ... */
-	unsigned head_hash_of;	  /* ... as segments.begun; 0: none */
 };
 
 enum follow_next {
@@ -51,7 +43,7 @@ int follow_write_position(struct follow *f, uint64_t offset, uint64_t until_usec
  * Appends what identifies the line for good, in whatever file it is later: its offset, and a hash
  * of the file's beginning and of the line. -ENOMEM, -E2BIG.
  */
-int follow_write_identity(struct follow *f, const struct line *line, struct buffer *ret);
+int follow_write_identity(const struct follow *f, const struct line *line, struct buffer *ret);
 
 /* As source_wait_fd() and source_process(). */
 int follow_wait_fd(const struct follow *f, short *ret_events, uint64_t *ret_timeout_usec);

@@ -2,8 +2,8 @@
  * A daemon writes to the old file until it reopens its log, and of several writers one may be
  * slower than the others. So files that were left are watched for a minute, and what comes there is
  * read. A line without its end counts only after a second: write(2) across a page is not atomic.
- * If more than four are written at the same time, the oldest is a gap. The beginnings of more files
- * are kept, so that none is read again under another name or as a copy.
+ * Only the four newest are read again; an older one that is written is a gap. The beginnings of more
+ * files are kept, so that none is read again under another name or as a copy.
  *
  * A late file that was truncated is read again as well: a copy may have the rest, and something may
  * have been written since. If it is empty, and all that was seen of it was read, nothing is

@@ -1,11 +1,7 @@
 /* Late files: those that were left for the next one, and may still be written to. */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #include "source/logfile/path.h"
-#include "source/logfile/segments.h"
 
 /* Returns to one that was written, and closes those whose time is over. 0, -errno. */
 int late_look(struct segments *s, const struct path *path);

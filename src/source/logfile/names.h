@@ -1,4 +1,4 @@
-/* The names that rotation gives to a log file, and the files that have them. */
+/* Rotated log files in a directory: their names, and opening them. */
 #pragma once
 
 #include <dirent.h>

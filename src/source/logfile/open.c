@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -23,22 +22,11 @@
 
 #define OPEN_TRIES 5 /* of a file that is truncated meanwhile */
 
-static void add_gap_of_lost(struct segments *s, const struct path *path, const struct file_id *p,
-			    uint64_t read_usec)
-{
-	char reason[512];
-
-	(void)snprintf(reason, sizeof(reason),
-		       "the file that was %.300s no longer exists, and was not read to its end",
-		       path->name);
-	segments_add_gap(s, p, read_usec, segments_now(s), reason);
-}
-
 /* Whether a copy was made just before the last lines were read: it has nothing to add. */
-static bool was_copied_before(const struct path *path, const struct file_id *p, uint64_t read_usec,
+static bool was_copied_before(const struct path *path, const struct file_id *id, uint64_t read_usec,
 			      uint64_t *ret_ino)
 {
-	struct file_id any = *p;
+	struct file_id any = *id;
 	struct open_file copy;
 	uint64_t written_usec;
 
@@ -48,68 +36,71 @@ static bool was_copied_before(const struct path *path, const struct file_id *p, 
 	written_usec = file_time_usec(&copy.st.st_mtim);
 	(void)close(copy.fd);
 	*ret_ino = copy.st.st_ino;
-	return copy.st.st_ino != p->ino && written_usec + FILE_COPY_USEC >= read_usec;
+	return copy.st.st_ino != id->ino && written_usec + FILE_COPY_USEC >= read_usec;
 }
 
-/* Queues what follows the position @p. @now is what the path names; fd -1: nothing. */
-static int resume(struct segments *s, const struct path *path, const struct file_id *p,
+/* Queues what follows the position @id. @now is what the path names; fd -1: nothing. */
+static int resume(struct segments *s, const struct path *path, const struct file_id *id,
 		  const struct open_file *now)
 {
-	uint64_t read_usec = p->until_usec > p->time_usec ? p->until_usec : p->time_usec;
+	uint64_t read_usec = id->until_usec > id->time_usec ? id->until_usec : id->time_usec;
 	uint64_t since_usec =
 		read_usec > SEGMENTS_CLOCK_SLACK_USEC ? read_usec - SEGMENTS_CLOCK_SLACK_USEC : 0;
-	struct rotations_except except = {.copy_of = p,
+	struct rotations_except except = {.copy_of = id,
 					  .inos = {now->fd >= 0 ? now->st.st_ino : 0}};
-	struct timespec since = file_written_since(p->until_usec > 0 ? p->until_usec : read_usec);
+	struct timespec since = file_written_since(id->until_usec > 0 ? id->until_usec : read_usec);
 	struct open_file rotated;
 	bool found, copied = false;
 	int r = 0, k = 0;
 
 	s->read_usec = read_usec;
-	s->time_usec = p->time_usec;
-	if (now->fd >= 0 && now->st.st_ino == p->ino && file_id_matches(p, now)) {
+	s->time_usec = id->time_usec;
+	if (now->fd >= 0 && now->st.st_ino == id->ino && file_id_matches(id, now)) {
 		/* It was nearly empty, and may have been written, copied and truncated since. */
-		r = p->fingerprint_of < FILE_COPY_MIN && read_usec > 0
+		r = id->fingerprint_of < FILE_COPY_MIN && read_usec > 0
 			    ? rotations_append(s, path, &since, &except, read_usec)
 			    : 0;
-		k = segments_append(s, now, p->offset, 0);
+		k = segments_append(s, now, id->offset, 0);
 		return r < 0 ? r : k;
 	}
-	if (strcmp(p->path, path->name) != 0)
+	if (strcmp(id->path, path->name) != 0)
 		return since_append(s, path, now, read_usec, 0);
 
-	found = p->ino != 0 && rotations_find(path, p, &rotated) > 0;
+	found = id->ino != 0 && rotations_find(path, id, &rotated) > 0;
 	if (found) {
 		if (now->fd >= 0 && rotated.st.st_ino == now->st.st_ino) {
 			(void)close(rotated.fd);
-			return segments_append(s, now, p->offset, 0);
+			return segments_append(s, now, id->offset, 0);
 		}
 		/* Not every compression keeps the time of the last write. */
 		if (rotated.compression == COMPRESSION_NONE || since.tv_sec == 0 ||
 		    file_time_is_before(&rotated.st.st_mtim, &since))
 			since = rotated.st.st_mtim;
 		except.inos[1] = rotated.st.st_ino;
-		r = segments_append(s, &rotated, p->offset, 0);
+		r = segments_append(s, &rotated, id->offset, 0);
 		since_usec = 0;
-	} else if (now->fd >= 0 && now->st.st_ino == p->ino) {
-		copied = was_copied_before(path, p, read_usec, &except.inos[1]);
+	} else if (now->fd >= 0 && now->st.st_ino == id->ino) {
+		copied = was_copied_before(path, id, read_usec, &except.inos[1]);
 	}
 	if (r == 0 && (since.tv_sec > 0 || since_usec == 0))
 		r = rotations_append(s, path, &since, &except, read_usec);
 	/* A file that cannot be unpacked may be it, and is a gap of its own. */
-	if (p->ino != 0 && !found && !copied && !compressed_have_unknown(s))
-		add_gap_of_lost(s, path, p, read_usec);
+	if (id->ino != 0 && !found && !copied && !compressed_have_unknown(s))
+		segments_add_gap(s, id, read_usec, segments_now(s),
+				 "the file that was %.300s no longer exists, and was not read to "
+				 "its end",
+				 path->name);
 	if (now->fd >= 0)
 		k = segments_append(s, now, 0, since_usec);
 	return r < 0 ? r : k;
 }
 
 /* Whether the first segment was not truncated and written again while it was queued. */
-static bool is_unchanged(const struct segments *s, const struct file_id *p)
+static bool is_unchanged(const struct segments *s, const struct file_id *id)
 {
 	const struct segment *first = &s->queue[0];
 
-	return s->n == 0 || first->offset == 0 || file_id_begins(p, &first->head);
+	return s->n == 0 || first->offset == 0 || file_id_begins(id, &first->head);
 }
 
 /* The offset after the last newline. */
@@ -150,31 +141,23 @@ static int begin(struct segments *s, const struct open_file *now, uint64_t offse
 
 int open_stream(struct segments *s, bool follow, struct error *err)
 {
-	struct open_file file;
-	int r;
+	AUTO_CLOSE int fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	struct stat st;
 
-	file.fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
-	if (file.fd < 0 || fstat(file.fd, &file.st) < 0) {
-		r = -errno;
-		if (file.fd >= 0)
-			(void)close(file.fd);
-		error_set(err, NULL, 0, 0, "standard input cannot be read: %s", strerror(-r));
+	if (fd < 0 || fstat(fd, &st) < 0) {
+		error_set(err, NULL, 0, 0, "standard input cannot be read: %s", strerror(errno));
 		return SOURCE_E_UNREADABLE;
 	}
-	if (S_ISDIR(file.st.st_mode)) {
-		(void)close(file.fd);
+	if (S_ISDIR(st.st_mode)) {
 		error_set(err, NULL, 0, 0, "standard input is a directory");
 		return SOURCE_E_UNREADABLE;
 	}
-	file.compression =
-		S_ISREG(file.st.st_mode) ? compression_of(file.fd, "") : COMPRESSION_NONE;
-	if (file.compression != COMPRESSION_NONE) {
-		(void)close(file.fd);
+	if (S_ISREG(st.st_mode) && compression_of(fd, "") != COMPRESSION_NONE) {
 		error_set(err, NULL, 0, 0,
 			  "standard input is compressed: pass it unpacked, as by zcat(1)");
 		return SOURCE_E_UNREADABLE;
 	}
-	segments_set_stream(s, file.fd, follow);
+	segments_set_stream(s, steal_fd(&fd), follow);
 	return 0;
 }
 
@@ -182,86 +165,79 @@ int open_stream(struct segments *s, bool follow, struct error *err)
 static int check_compressed(const struct path *path, const struct source_options *options,
 			    struct open_file *file, struct error *err)
 {
-	const char *program;
+	char storage[COMPRESSED_WHY];
+	bool unknown;
 
 	file->compression = compression_of(file->fd, path->base);
 	if (file->compression == COMPRESSION_NONE)
 		return 0;
-	program = unpack_program(file->compression);
 	file_unpack_head(file);
+	unknown = !unpack_program(file->compression);
 	if (options->follow || options->from_end)
 		error_set(err, path->name, 0, 0,
 			  "is compressed: nothing more will be logged there; it can be read by "
 			  "report, and by scan with --dry-run or --since=TIME");
-	else if (!program)
-		error_set(err, path->name, 0, 0,
-			  "is compressed, and neither by gzip nor by xz nor by zstd: pass "
-			  "it unpacked on standard input, with --log-file=-");
-	else if (file->fault == UNPACK_E_DAMAGED && file->head.n == 0)
-		error_set(err, path->name, 0, 0,
-			  "cannot be unpacked: %s reports that it is damaged", program);
-	else if (file->fault == UNPACK_E_MISSING)
-		error_set(err, path->name, 0, 0,
-			  "is compressed, and %s is not installed or must not be executed",
-			  program);
+	else if (unknown || (file->fault != 0 && file->head.n == 0))
+		error_set(err, path->name, 0, 0, "cannot be unpacked: %s%s",
+			  compressed_why(file->compression, file->fault, storage),
+			  unknown ? "; pass it unpacked on standard input, with --log-file=-" : "");
 	else
 		return 0;
 	return SOURCE_E_UNREADABLE;
 }
 
+/* @now is what the path names, fd -1: nothing; it belongs to the segments from now on. */
+static int queue(struct segments *s, const struct path *path, const struct source_options *options,
+		 const struct file_id *id, const struct open_file *now)
+{
+	uint64_t offset = 0;
+	int r = 0;
+
+	if (options->resume) {
+		r = resume(s, path, id, now);
+		return r == 0 && !is_unchanged(s, id) ? -EAGAIN : r;
+	}
+	if (options->go_on_usec > 0)
+		return since_append(s, path, now, options->go_on_usec, SINCE_SLACK_USEC);
+	if (now->fd < 0)
+		return 0;
+	if (options->from_end)
+		r = find_last_line(now->fd, (uint64_t)now->st.st_size, &offset);
+	if (r < 0) {
+		(void)close(now->fd);
+		return r;
+	}
+	return begin(s, now, offset);
+}
+
 static int open_once(struct segments *s, struct path *path, const struct source_options *options,
 		     struct error *err)
 {
-	struct file_id p = {0};
+	AUTO_FILE_ID struct file_id id = {0};
 	struct open_file now = {.fd = -1};
-	bool absent;
-	uint64_t offset = 0;
-	int r, reading;
+	int r;
 
 	if (options->resume) {
-		r = file_id_parse(slice_of(options->resume), &p, err);
+		r = file_id_parse(slice_of(options->resume), &id, err);
 		if (r < 0)
 			return r == -EINVAL ? SOURCE_E_POSITION : r;
 	}
-	reading = path_open(path, &now, err);
-	absent = reading == -ENOENT || reading == -ENOTDIR;
-	if (reading < 0 && !absent) {
-		file_id_done(&p);
+	r = path_open(path, &now, err);
+	if (r < 0 && r != -ENOENT && r != -ENOTDIR)
+		return SOURCE_E_UNREADABLE;
+	if (now.fd >= 0 && check_compressed(path, options, &now, err) != 0) {
+		(void)close(now.fd);
 		return SOURCE_E_UNREADABLE;
 	}
-	r = absent ? 0 : check_compressed(path, options, &now, err);
-	if (r != 0) {
-		(void)close(now.fd);
-		file_id_done(&p);
-		return r;
-	}
-	if (options->resume) {
-		r = resume(s, path, &p, &now);
-		if (r == 0 && !is_unchanged(s, &p))
-			r = -EAGAIN;
-	} else if (options->go_on_usec > 0) {
-		r = since_append(s, path, &now, options->go_on_usec, SINCE_SLACK_USEC);
-	} else if (absent) {
-		r = 0;
-	} else {
-		r = options->from_end ? find_last_line(now.fd, (uint64_t)now.st.st_size, &offset)
-				      : 0;
-		if (r < 0)
-			(void)close(now.fd);
-		else
-			r = begin(s, &now, offset);
-	}
-	file_id_done(&p);
+	r = queue(s, path, options, &id, &now);
 	if (r < 0) {
 		error_set(err, path->name, 0, 0, "cannot be read: %s", strerror(-r));
 		return r;
 	}
-	if (absent) {
-		if (!options->follow && s->n == 0)
-			return SOURCE_E_UNREADABLE;
-		path->missing_usec = segments_now(s);
-	}
-	return 0;
+	if (now.fd >= 0)
+		return 0;
+	path->missing_usec = segments_now(s);
+	return options->follow || s->n > 0 ? 0 : SOURCE_E_UNREADABLE;
 }
 
 int open_files(struct segments *s, struct path *path, const struct source_options *options,

@@ -1,9 +1,7 @@
 /* Where reading begins. */
 #pragma once
 
-#include "base/error.h"
 #include "source/logfile/path.h"
-#include "source/logfile/segments.h"
 #include "source/source.h"
 
 /*

@@ -1,13 +1,10 @@
 /*
- * Lines become records here; which files they come from is logfile_chain's, how they are cut out is
- * logfile_lines', what they say is syslog_line's.
+ * Lines become records here. A line that says how often the one before it was repeated becomes a
+ * record of that one.
  *
- * A line that says how often the one before it came again makes a record of that one.
- *
- * A line may lack its end, and the next one follow in the same line. A crash leaves NULs between
- * them. A disk that was full ends the first one where a page ends: a header that begins right
- * there is one. Anywhere else it is only a part of the message, such as the name of a user that
- * somebody made up.
+ * A line may lack its end, with the next one directly after it. A crash leaves NULs between them. A
+ * full disk cuts the first one at the end of a page, so a header that begins there is one. Anywhere
+ * else it is a part of the message, such as an invented user name.
  */
 #include "source/logfile/ops.h"
 
@@ -22,27 +19,27 @@
 #define PAGE 4096 /* bytes; larger pages end at multiples of it too */
 
 struct logfile {
-	struct source source; /* first: the ops are given it */
+	struct source source; /* first: the ops receive it */
 	const char *const *programs;
 	uint64_t since_usec, until_usec;
 	struct follow follow;
 	bool nameless;
 
-	/* The record that next() gave. */
+	/* The record that next() returned. */
 	bool is_gap;
 	struct line line;
 	struct syslog_line said;
 
-	bool ended;		   /* by until_usec: line is the first that is not given */
-	struct syslog_clock clock; /* what times are read by, ... */
-	uint64_t clock_reads;	   /* ... and the read it was set for */
-	struct buffer login;	   /* the last line that was given, where the next may repeat it */
+	bool ended;		   /* by until_usec: line is the first after it */
+	struct syslog_clock clock; /* for times without a year, ... */
+	uint64_t clock_reads;	   /* ... as of this read */
+	struct buffer login;	   /* the last line returned, if the next may repeat it */
 	uint64_t login_end;	   /* its end_offset, ... */
-	unsigned login_in;	   /* ... in this segment; of segments.begun */
+	unsigned login_in;	   /* ... in this segment, as segments.begun */
 	struct buffer position, identity, name;
 };
 
-/* Reads a line as a record of one of the programs that may be a login. */
+/* Whether a line is a record of one of the programs. */
 static bool understand(struct logfile *f, struct slice line)
 {
 	if (f->clock_reads != f->follow.segments.lines.reads) {
@@ -53,7 +50,7 @@ static bool understand(struct logfile *f, struct slice line)
 	return syslog_line_read(line, f->programs, &f->clock, &f->said) == 0;
 }
 
-/* Reads what follows a line that a full disk cut off. */
+/* The same of what follows a line that a full disk cut off. */
 static bool understand_torn(struct logfile *f, struct slice line)
 {
 	size_t needle = (size_t)(f->line.needle - line.p);
@@ -80,8 +77,8 @@ static bool understand_line(struct logfile *f)
 }
 
 /*
- * Whether a record's time is within the bounds; one without a time is. A time in whole seconds
- * stands for all of its second: the login may have been at its end.
+ * Whether a record's time is within the bounds, or unknown. A time of whole seconds means all of
+ * its second: the login may have been at its end.
  */
 static bool is_in_time(struct logfile *f)
 {
@@ -101,7 +98,7 @@ static bool is_in_time(struct logfile *f)
 	return t >= since && t >= f->since_usec;
 }
 
-/* The next line may only tell that this one was repeated; then it is needed again. */
+/* The next line may say that this one was repeated; then it is needed again. */
 static int keep_login(struct logfile *f)
 {
 	buffer_clear(&f->login);
@@ -110,7 +107,7 @@ static int keep_login(struct logfile *f)
 	return buffer_append_slice(&f->login, f->line.text);
 }
 
-/* After a restart the login may be the line before: it was given already, its count was not. */
+/* The line before the position: it was returned before the restart, its repetitions were not. */
 static int keep_line_before(struct logfile *f)
 {
 	const struct segments *c = &f->follow.segments;
@@ -125,8 +122,8 @@ static int keep_line_before(struct logfile *f)
 	return r;
 }
 
-/* Whether the line comes right behind the login, perhaps as the first one of the next file. */
-static bool is_behind_login(const struct logfile *f)
+/* Whether the line directly follows the login, perhaps as the first line of the next file. */
+static bool follows_login(const struct logfile *f)
 {
 	if (f->follow.segments.begun == f->login_in)
 		return f->line.offset == f->login_end;
@@ -134,11 +131,11 @@ static bool is_behind_login(const struct logfile *f)
 	       f->follow.segments.previous_end == f->login_end;
 }
 
-/* Whether the line only adds to the login before it: how often that came again, or its newline. */
+/* Whether the line only adds to the login before it: its repetitions, or its newline. */
 static bool adds_to_login(struct logfile *f, uint64_t *ret_repeated)
 {
 	*ret_repeated = 0;
-	if (f->login.len == 0 || !is_behind_login(f) ||
+	if (f->login.len == 0 || !follows_login(f) ||
 	    (f->line.text.n > 0 && !syslog_line_repeats(f->line.text, ret_repeated))) {
 		buffer_clear(&f->login);
 		return false;
@@ -201,7 +198,7 @@ static void gap_details(const struct logfile *f, struct record *r)
 
 	r->realtime_usec = gap->to_usec;
 	r->from_usec = gap->from_usec;
-	/* What was read of the file that the gap is in. */
+	/* Records of the file with the gap were read up to then. */
 	if (f->follow.segments.time_usec > r->from_usec &&
 	    f->follow.segments.time_usec < r->realtime_usec)
 		r->from_usec = f->follow.segments.time_usec;

@@ -143,6 +143,12 @@ void path_look(const struct path *path, struct path_state *ret)
 	(void)close(file.fd);
 }
 
+void path_set_head(const struct path_state *state, struct segment *segment)
+{
+	if (segment->dev == state->dev && segment->ino == state->ino)
+		segment->head = state->head;
+}
+
 bool path_names(const struct path *path, int fd)
 {
 	struct stat named, st;
@@ -181,8 +187,8 @@ void path_link(const struct path *path, char **ret_dir, const char **ret_base)
 void path_note_missing(struct path *path, struct segments *s, int code, const struct error *err)
 {
 	uint64_t now = segments_now(s);
+	bool missing = code == -ENOENT || code == -ENOTDIR;
 	struct file_id id = {0};
-	char reason[512];
 
 	if (path->missing_usec == 0)
 		path->missing_usec = now;
@@ -190,12 +196,9 @@ void path_note_missing(struct path *path, struct segments *s, int code, const st
 		return;
 	if (s->n > 0)
 		id = segments_first_id(s);
-	if (code == -ENOENT || code == -ENOTDIR)
-		(void)snprintf(reason, sizeof(reason), "%.300s is missing", path->name);
-	else
-		(void)snprintf(reason, sizeof(reason), "%.300s: %.200s", path->name, err->text);
 	path->missing_reported = true;
-	segments_add_gap(s, &id, path->missing_usec, now, reason);
+	segments_add_gap(s, &id, path->missing_usec, now, "%.300s%s%.200s", path->name,
+			 missing ? " is missing" : ": ", missing ? "" : err->text);
 }
 
 void path_note_found(struct path *path)

@@ -2,13 +2,8 @@
  */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #include "base/error.h"
-#include "source/logfile/file_id.h"
 #include "source/logfile/segments.h"
-#include "source/logfile/watch.h"
 
 struct path {
 	char *name, *dir; /* owned; absolute; NULL for standard input */
@@ -33,6 +28,12 @@ void path_done(struct path *path);
 int path_open(const struct path *path, struct open_file *ret, struct error *err);
 
 void path_look(const struct path *path, struct path_state *ret);
+
+/*
+ * If @segment is the file of @state, it begins as it did then: rotations were compared with that,
+ * and a later beginning could hide a copy.
+ */
+void path_set_head(const struct path_state *state, struct segment *segment);
 
 /* Whether it names the open file @fd. */
 bool path_names(const struct path *path, int fd);

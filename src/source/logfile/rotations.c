@@ -9,7 +9,6 @@
 #include "source/logfile/rotations.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -22,30 +21,31 @@
 #define LIST_STEP    8
 
 /* A directory that may have rotations, and the name that they begin with. */
-struct place {
+struct directory {
 	const char *dir, *base;
 };
 
-#define PLACES_MAX 3
+#define DIRECTORIES_MAX 3
 
 /* *ret_link is the caller's to free. */
-static size_t list_places(const struct path *path, char **ret_link, struct place ret[PLACES_MAX])
+static size_t list_directories(const struct path *path, char **ret_link,
+			       struct directory ret[DIRECTORIES_MAX])
 {
 	const char *base;
 	size_t n = 0;
 
 	path_link(path, ret_link, &base);
-	ret[n++] = (struct place){path->dir, path->base};
+	ret[n++] = (struct directory){path->dir, path->base};
 	if (*ret_link && strcmp(*ret_link, path->dir) != 0)
-		ret[n++] = (struct place){*ret_link, path->base};
+		ret[n++] = (struct directory){*ret_link, path->base};
 	if (*ret_link && strcmp(base, path->base) != 0)
-		ret[n++] = (struct place){*ret_link, base};
+		ret[n++] = (struct directory){*ret_link, base};
 	return n;
 }
 
-static DIR *open_place(const struct place *place)
+static DIR *open_directory(const struct directory *directory)
 {
-	return opendir(place->dir[0] ? place->dir : "/");
+	return opendir(directory->dir[0] ? directory->dir : "/");
 }
 
 /* A file without a fingerprint is known by its inode, if it has the name of a rotation. */
@@ -66,8 +66,8 @@ static bool is_compressed(const struct file_id *id, const struct open_file *file
 	       file_id_matches(id, file);
 }
 
-static bool is_wanted(DIR *d, const struct dirent *e, const char *base, const struct file_id *id,
-		      bool compressed, struct open_file *file)
+static bool matches(DIR *d, const struct dirent *e, const char *base, const struct file_id *id,
+		    bool compressed, struct open_file *file)
 {
 	bool rotation = names_is_rotation(e->d_name, base);
 
@@ -77,20 +77,20 @@ static bool is_wanted(DIR *d, const struct dirent *e, const char *base, const st
 }
 
 /* The file with the same inode, else the longest. Sets *ret_changed if one may have been missed. */
-static int find_in(const struct place *place, const struct file_id *id, bool compressed,
+static int find_in(const struct directory *directory, const struct file_id *id, bool compressed,
 		   struct open_file *ret, bool *ret_changed)
 {
 	struct open_file best = {.fd = -1};
 	struct dirent *e;
-	DIR *d = open_place(place);
+	DIR *d = open_directory(directory);
 
 	while (d && (best.fd < 0 || best.st.st_ino != id->ino) && (e = readdir(d))) {
 		struct open_file file;
 
-		if ((compressed && !names_is_rotation(e->d_name, place->base)) ||
+		if ((compressed && !names_is_rotation(e->d_name, directory->base)) ||
 		    names_open(d, e, &file, ret_changed) < 0)
 			continue;
-		if (!is_wanted(d, e, place->base, id, compressed, &file) ||
+		if (!matches(d, e, directory->base, id, compressed, &file) ||
 		    (best.fd >= 0 && file.st.st_ino != id->ino && !compressed &&
 		     file.st.st_size <= best.st.st_size)) {
 			(void)close(file.fd);
@@ -115,14 +115,14 @@ int rotations_find(const struct path *path, const struct file_id *id, struct ope
 	for (unsigned i = 0; i < ROUNDS; i++) {
 		bool compressed = i >= ROUNDS / 2;
 		AUTO_FREE char *link = NULL;
-		struct place places[PLACES_MAX];
-		size_t n = list_places(path, &link, places);
+		struct directory directories[DIRECTORIES_MAX];
+		size_t n = list_directories(path, &link, directories);
 
 		if (i > ROUNDS / 2 && !changed)
 			break;
 		changed = false;
 		for (size_t k = 0; k < n; k++)
-			if (find_in(&places[k], id, compressed, ret, &changed))
+			if (find_in(&directories[k], id, compressed, ret, &changed))
 				return 1;
 	}
 	return 0;
@@ -219,10 +219,10 @@ static int add(struct rotations *l, const struct open_file *file)
 }
 
 /* Adds the rotations of one directory. Sets *ret_changed if there may be more. -errno. */
-static int list_in(const struct place *place, const struct timespec *since,
+static int list_in(const struct directory *directory, const struct timespec *since,
 		   const struct rotations_except *except, struct rotations *l, bool *ret_changed)
 {
-	DIR *d = open_place(place);
+	DIR *d = open_directory(directory);
 	struct dirent *e;
 	int r = 0;
 
@@ -231,13 +231,13 @@ static int list_in(const struct place *place, const struct timespec *since,
 	while (r >= 0 && (e = readdir(d))) {
 		struct open_file file;
 
-		if (!names_is_rotation(e->d_name, place->base) ||
+		if (!names_is_rotation(e->d_name, directory->base) ||
 		    names_open(d, e, &file, ret_changed) < 0)
 			continue;
-		file.number = names_number(e->d_name, place->base);
+		file.number = names_number(e->d_name, directory->base);
 		if (file_time_is_before(&file.st.st_mtim, since) ||
 		    is_excepted(l, except, &file.st) ||
-		    !names_unpack(d, e->d_name, place->base, &file) || is_copy(except, &file)) {
+		    !names_unpack(d, e->d_name, directory->base, &file) || is_copy(except, &file)) {
 			(void)close(file.fd);
 			continue;
 		}
@@ -268,29 +268,17 @@ static int list(const struct path *path, const struct timespec *since,
 	path_look(path, ret);
 	for (unsigned i = 0; i < ROUNDS && quiet < QUIET_ROUNDS && r == 0; i++) {
 		AUTO_FREE char *link = NULL;
-		struct place places[PLACES_MAX];
-		size_t n = list_places(path, &link, places);
+		struct directory directories[DIRECTORIES_MAX];
+		size_t n = list_directories(path, &link, directories);
 		struct path_state was = *ret;
 		bool changed = false;
 
 		for (size_t k = 0; k < n && r == 0; k++)
-			r = list_in(&places[k], since, except, l, &changed);
+			r = list_in(&directories[k], since, except, l, &changed);
 		path_look(path, ret);
 		quiet = changed || !is_still(&was, ret) ? 0 : quiet + 1;
 	}
 	return r;
-}
-
-static void add_gap_of_many(struct segments *s, const struct path *path,
-			    const struct open_file *first)
-{
-	struct file_id id = {.ino = first->st.st_ino};
-	char reason[512];
-
-	(void)snprintf(reason, sizeof(reason),
-		       "of the rotations of %.300s only the newest %d were read: older ones exist",
-		       path->name, ROTATIONS_MAX);
-	segments_add_gap(s, &id, s->read_usec, file_time_usec(&first->st.st_mtim), reason);
 }
 
 /* Queues what was listed before segment @at. Their number, or -errno. */
@@ -298,10 +286,14 @@ static int queue(struct segments *s, const struct path *path, size_t at, struct 
 		 uint64_t since_usec)
 {
 	size_t n = l->n;
+	struct file_id id = {.ino = n > 0 ? l->files[0].st.st_ino : 0};
 	int r = 0;
 
 	if (l->full && n > 0)
-		add_gap_of_many(s, path, &l->files[0]);
+		segments_add_gap(s, &id, s->read_usec, file_time_usec(&l->files[0].st.st_mtim),
+				 "of the rotations of %.300s only the newest %d were read: older "
+				 "ones exist",
+				 path->name, ROTATIONS_MAX);
 	l->n = 0;
 	for (size_t i = 0; i < n; i++) {
 		int k = segments_insert(s, at + i, &l->files[i], 0, since_usec);

@@ -4,13 +4,7 @@
  */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-#include <time.h>
-
-#include "source/logfile/file_id.h"
 #include "source/logfile/path.h"
-#include "source/logfile/segments.h"
 
 /* Finds the file of @id, or a copy of it, under any name; else a compressed one. 1 and *ret, or 0.
  */

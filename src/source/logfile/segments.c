@@ -1,6 +1,12 @@
+/*
+ * A segment is an open file with the offset and the time from which it counts. Whoever inserts one
+ * before the first begins with it at once; what was read of the former first is kept as its offset.
+ * Left files stay open for a minute, as late files, and stay known for longer.
+ */
 #include "source/logfile/segments.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -205,14 +211,14 @@ void segments_abandon_late(struct segments *s, struct segment *file)
 	struct file_id id = {.ino = file->ino,
 			     .fingerprint = file_head_hash(&file->head, file->head.n),
 			     .offset = file->offset};
-	char name[FILE_NAME_SIZE], reason[512];
 	uint64_t left_usec = file->until_usec - STAY_USEC, now = segments_now(s);
+	char name[FILE_NAME_SIZE];
 
 	file_name(file->fd, name);
-	(void)snprintf(reason, sizeof(reason),
-		       "%s was written after it and %d newer files were rotated: that was not read",
-		       name, SEGMENTS_LATE_READ);
-	segments_add_gap(s, &id, left_usec < now ? left_usec : now, now, reason);
+	segments_add_gap(s, &id, left_usec < now ? left_usec : now, now,
+			 "%s was written after it and %d newer files were rotated: that was not "
+			 "read",
+			 name, SEGMENTS_LATE_READ);
 	segments_close_late(s, file);
 }
 
@@ -224,7 +230,7 @@ static void leave(struct segments *s, struct segment file)
 		struct segment *oldest = &late->files[0];
 		struct stat st;
 
-		if (oldest->fd >= 0 && fstat(oldest->fd, &st) == 0 &&
+		if (oldest->fd >= 0 && oldest->seen_offset > 0 && fstat(oldest->fd, &st) == 0 &&
 		    (uint64_t)st.st_size != oldest->offset)
 			segments_abandon_late(s, oldest);
 		else if (oldest->fd >= 0)
@@ -322,9 +328,10 @@ bool segments_open_begin(const struct segments *s, const struct file_head *head)
 }
 
 void segments_add_gap(struct segments *s, const struct file_id *id, uint64_t from_usec,
-		      uint64_t to_usec, const char *reason)
+		      uint64_t to_usec, const char *format, ...)
 {
 	struct segments_gap *g = &s->gaps.list[s->gaps.n];
+	va_list args;
 
 	/* Those that are not reported yet cover the same time. */
 	if (s->gaps.n == ARRAY_SIZE(s->gaps.list))
@@ -332,8 +339,10 @@ void segments_add_gap(struct segments *s, const struct file_id *id, uint64_t fro
 	s->gaps.n++;
 	g->from_usec = from_usec;
 	g->to_usec = to_usec;
-	(void)snprintf(g->reason, sizeof(g->reason), "%s", reason);
-	/* The start time tells it from another gap at the same offset. */
+	va_start(args, format);
+	(void)vsnprintf(g->reason, sizeof(g->reason), format, args);
+	va_end(args);
+	/* The start time distinguishes it from another gap at the same offset. */
 	(void)snprintf(g->identity, sizeof(g->identity), "gap:%llu:%016llx%016llx:%llu:%llu",
 		       (unsigned long long)id->ino, (unsigned long long)id->fingerprint.high,
 		       (unsigned long long)id->fingerprint.low, (unsigned long long)id->offset,

@@ -7,12 +7,9 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <time.h>
 
-#include "base/buffer.h"
 #include "source/logfile/file_id.h"
 #include "source/logfile/lines.h"
-#include "source/logfile/unpack.h"
 #include "source/logfile/watch.h"
 
 #define ROTATIONS_MAX	   200 /* older ones are a gap */
@@ -79,7 +76,7 @@ struct segments {
 	struct buffer before; /* if it is compressed: the line before its offset */
 	unsigned begun;	      /* counts the segments that were begun */
 	bool closing;	      /* it is read to its end, and then left */
-	bool check;	      /* something may have happened to it or to the path */
+	bool check;	      /* it or the path may have changed */
 	uint64_t intact_usec; /* when it was last seen not to be truncated */
 
 	uint64_t previous_end; /* up to where the segment before it was read */
@@ -155,9 +152,10 @@ bool segments_queued_begin(const struct segments *s, const struct file_head *hea
 /* Whether a queued or late file begins with @head by now. */
 bool segments_open_begin(const struct segments *s, const struct file_head *head);
 
-/* Adds a gap; @id is where reading stopped. */
+/* Adds a gap, and its reason as printf(3); @id is where reading stopped. */
 void segments_add_gap(struct segments *s, const struct file_id *id, uint64_t from_usec,
-		      uint64_t to_usec, const char *reason);
+		      uint64_t to_usec, const char *format, ...)
+	__attribute__((format(printf, 5, 6)));
 
 /* Removes the gap that was reported, if any. Whether there is another one, the first of the list.
  */

@@ -6,7 +6,6 @@
  */
 #include "source/logfile/since.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "source/logfile/compressed.h"
@@ -43,7 +42,6 @@ int since_append(struct segments *s, const struct path *path, const struct open_
 	struct timespec since = file_written_since(since_usec);
 	struct rotations_except except = {.inos = {now->fd >= 0 ? now->st.st_ino : 0}};
 	struct file_id id = {.offset = usec};
-	char reason[512];
 	int r, k = 0;
 
 	s->read_usec = s->time_usec = usec;
@@ -55,10 +53,9 @@ int since_append(struct segments *s, const struct path *path, const struct open_
 	if (compressed_have_unknown(s) || begin_usec(s) <= usec ||
 	    rotations_have_older(path, &since))
 		return 0;
-	(void)snprintf(reason, sizeof(reason),
-		       "%.300s begins later than what was read before ends: it lacks what was "
-		       "logged in between",
-		       path->name);
-	segments_add_gap(s, &id, usec, begin_usec(s), reason);
+	segments_add_gap(s, &id, usec, begin_usec(s),
+			 "%.300s begins later than what was read before ends: it lacks what was "
+			 "logged in between",
+			 path->name);
 	return 0;
 }

@@ -1,11 +1,7 @@
 /* Begins at a time instead of a position. */
 #pragma once
 
-#include <stdint.h>
-
-#include "source/logfile/file_id.h"
 #include "source/logfile/path.h"
-#include "source/logfile/segments.h"
 
 /*
  * Queues what was logged since @usec, and adds a gap if a part of that does not exist. @now is what

@@ -12,7 +12,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -38,28 +37,10 @@ static bool agrees(const struct segments *s, const struct file_head *head)
 	return memcmp(fresh.p, head->bytes + from, n) == 0;
 }
 
-static void add_gap(struct segments *s, const struct path *path, const struct file_id *lost)
-{
-	char reason[512];
-
-	(void)snprintf(reason, sizeof(reason),
-		       "%.300s was truncated, and no copy of its content exists: lines that were "
-		       "not read before are lost",
-		       path->name);
-	segments_add_gap(s, lost, s->intact_usec, segments_now(s), reason);
-}
-
 /* Whether a late file was read completely, and nobody writes to it now. */
 static bool was_read(const struct segment *file, const struct stat *st)
 {
 	return file->cut && st->st_size == 0 && (file->offset == file->seen_offset || file->final);
-}
-
-/* Rotations were compared with this beginning: one that is read now could hide a copy. */
-static void set_head(struct segment *file, const struct path_state *state)
-{
-	if (file->dev == state->dev && file->ino == state->ino)
-		file->head = state->head;
 }
 
 /* Finds the rest of the lost generation. A copy that lacks bytes of the current line is useless. */
@@ -117,7 +98,10 @@ static int queue_truncated(struct segments *s, const struct path *path)
 	at += (size_t)r;
 	if (!copied && !was_read(&s->queue[0], &again.st) && !(nameless && at > 1) &&
 	    !compressed_have_unknown(s) && !was_copied(s, path, &again.st)) {
-		add_gap(s, path, &lost);
+		segments_add_gap(s, &lost, s->intact_usec, segments_now(s),
+				 "%.300s was truncated, and no copy of its content exists: lines "
+				 "that were not read before are lost",
+				 path->name);
 		since_usec = segments_since_gap(s);
 	}
 
@@ -127,7 +111,7 @@ static int queue_truncated(struct segments *s, const struct path *path)
 	r = segments_insert(s, at, &again, 0, since_usec);
 	if (r < 0)
 		return r;
-	set_head(&s->queue[at], &state);
+	path_set_head(&state, &s->queue[at]);
 	s->queue[0].dead = true;
 	/* Without a whole copy, the line that was being written is all that is left. */
 	if (copied)
@@ -164,7 +148,7 @@ static int queue_before_first(struct segments *s, const struct path *path,
 	}
 	/* One of these may hold what was read of it, so only its beginning now counts. */
 	k = file_head_read(s->queue[r].fd, &s->queue[r].head);
-	set_head(&s->queue[r], &state);
+	path_set_head(&state, &s->queue[r]);
 	return k < 0 ? k : 1;
 }
 

@@ -2,7 +2,6 @@
 #pragma once
 
 #include "source/logfile/path.h"
-#include "source/logfile/segments.h"
 
 /*
  * 0: the first segment's file, and the bytes that were just read of it, belong to the same

@@ -17,6 +17,7 @@
 
 #include "base/child.h"
 #include "base/cleanup.h"
+#include "base/slice.h"
 
 #define DIRECTORIES_MAX 4
 #define PATH_SIZE	64
@@ -27,28 +28,18 @@ const char *const unpack_directories[] = {"/usr/bin", "/bin", "/usr/local/bin", 
 enum compression compression_of(int fd, const char *name)
 {
 	static const struct {
-		const char *magic;
-		size_t n;
-		enum compression compression;
-	} magics[] = {
-		{"\x1f\x8b", 2, COMPRESSION_GZIP},
-		{"\xfd"
-		 "7zXZ\0",
-		 6, COMPRESSION_XZ},
-		{"\x28\xb5\x2f\xfd", 4, COMPRESSION_ZSTD},
-		{"BZh", 3, COMPRESSION_OTHER},
-		{"\x04\x22\x4d\x18", 4, COMPRESSION_OTHER}, /* lz4 */
-		{"\x1f\x9d", 2, COMPRESSION_OTHER},	    /* compress */
-		{"PK\x03\x04", 4, COMPRESSION_OTHER},
-	};
-	static const struct {
+		struct slice magic;
 		const char *ending;
 		enum compression compression;
-	} endings[] = {
-		{".gz", COMPRESSION_GZIP},   {".xz", COMPRESSION_XZ},
-		{".zst", COMPRESSION_ZSTD},  {".bz2", COMPRESSION_OTHER},
-		{".lz4", COMPRESSION_OTHER}, {".lzma", COMPRESSION_OTHER},
-		{".zip", COMPRESSION_OTHER}, {".Z", COMPRESSION_OTHER},
+	} known[] = {
+		{{"\x1f\x8b", 2}, ".gz", COMPRESSION_GZIP},
+		{{"\3757zXZ\0", 6}, ".xz", COMPRESSION_XZ},
+		{{"\x28\xb5\x2f\xfd", 4}, ".zst", COMPRESSION_ZSTD},
+		{{"BZh", 3}, ".bz2", COMPRESSION_OTHER},
+		{{"\x04\x22\x4d\x18", 4}, ".lz4", COMPRESSION_OTHER},
+		{{"\x1f\x9d", 2}, ".Z", COMPRESSION_OTHER},
+		{{"PK\x03\x04", 4}, ".zip", COMPRESSION_OTHER},
+		{{NULL, 0}, ".lzma", COMPRESSION_OTHER},
 	};
 	const char *dot = strrchr(name, '.');
 	char begin[6];
@@ -57,12 +48,13 @@ enum compression compression_of(int fd, const char *name)
 	do {
 		n = pread(fd, begin, sizeof(begin), 0);
 	} while (n < 0 && errno == EINTR);
-	for (size_t i = 0; i < ARRAY_SIZE(magics); i++)
-		if (n >= (ssize_t)magics[i].n && memcmp(begin, magics[i].magic, magics[i].n) == 0)
-			return magics[i].compression;
-	for (size_t i = 0; dot && i < ARRAY_SIZE(endings); i++)
-		if (strcmp(dot, endings[i].ending) == 0)
-			return endings[i].compression;
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
+		if (known[i].magic.n > 0 && n >= (ssize_t)known[i].magic.n &&
+		    memcmp(begin, known[i].magic.p, known[i].magic.n) == 0)
+			return known[i].compression;
+	for (size_t i = 0; dot && i < ARRAY_SIZE(known); i++)
+		if (strcmp(dot, known[i].ending) == 0)
+			return known[i].compression;
 	return COMPRESSION_NONE;
 }
 

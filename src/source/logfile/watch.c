@@ -76,18 +76,13 @@ static bool cut_to_parent(const char *path, size_t *n)
 
 static bool is_silent(const struct statfs *st)
 {
-	switch ((uint32_t)st->f_type) {
-	case NFS_SUPER_MAGIC:
-	case SMB_SUPER_MAGIC:
-	case CIFS_MAGIC:
-	case SMB2_MAGIC:
-	case FUSE_MAGIC:
-	case CEPH_MAGIC:
-	case V9FS_MAGIC:
-		return true;
-	default:
-		return false;
-	}
+	static const uint32_t silent[] = {NFS_SUPER_MAGIC, SMB_SUPER_MAGIC, CIFS_MAGIC, SMB2_MAGIC,
+					  FUSE_MAGIC,	   CEPH_MAGIC,	    V9FS_MAGIC};
+
+	for (size_t i = 0; i < ARRAY_SIZE(silent); i++)
+		if ((uint32_t)st->f_type == silent[i])
+			return true;
+	return false;
 }
 
 static int add_directory(struct watch *w, const char *path, size_t n)

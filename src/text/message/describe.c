@@ -68,10 +68,10 @@ bool describe_shows_fields(const struct alert *a, const struct message_options *
 /* "2026-11-23 05:05", or its end "05:05" where the day is that of @day_usec. */
 static void write_minute(struct writer *w, uint64_t usec, uint64_t day_usec)
 {
-	char text[TIMETEXT_MAX], day[TIMETEXT_MAX];
-	bool same_day = strncmp(timetext_local(usec, text), timetext_local(day_usec, day), 10) == 0;
+	char text[TIMETEXT_MAX];
 
-	if (usec != day_usec && same_day)
+	(void)timetext_local(usec, text);
+	if (usec != day_usec && timetext_same_day(usec, day_usec))
 		writer_format(w, "%.5s", text + 11);
 	else
 		writer_format(w, "%.16s", text);
@@ -203,7 +203,7 @@ static void write_time(struct writer *w, const char *name, uint64_t usec)
 		return;
 	}
 	writer_str(w, timetext_local(usec, local));
-	if (!strstr(local, " +0000 "))
+	if (!timetext_local_is_utc(usec))
 		writer_format(w, " (%s)", timetext_utc(usec, utc));
 	writer_str(w, "\n");
 }

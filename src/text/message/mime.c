@@ -283,3 +283,65 @@ int mime_append_body(struct buffer *ret, struct slice text)
 	}
 	return r;
 }
+
+/* Appends a line, of which tabs alone are not escaped. */
+static int append_safe(struct buffer *ret, struct slice line)
+{
+	int r = 0;
+
+	while (r == 0 && line.n > 0) {
+		const char *tab = memchr(line.p, '\t', line.n);
+		size_t n = tab ? (size_t)(tab - line.p) : line.n;
+
+		r = display_append(ret, (struct slice){line.p, n});
+		if (r == 0 && tab)
+			r = buffer_append_char(ret, '\t');
+		line = slice_from(line, n + (tab != NULL));
+	}
+	return r;
+}
+
+/* Appends the text of a quoted-printable line; *ret_soft: the next line continues it. */
+static int append_unquoted(struct buffer *ret, struct slice line, bool *ret_soft)
+{
+	int r = 0;
+
+	*ret_soft = slice_skip_end(&line, "=");
+	for (size_t i = 0; r == 0 && i < line.n; i++) {
+		int high = i + 2 < line.n && line.p[i] == '=' ? ascii_hex(line.p[i + 1]) : -1;
+		int low = high >= 0 ? ascii_hex(line.p[i + 2]) : -1;
+
+		r = buffer_append_char(ret, low >= 0 ? (char)(high << 4 | low) : line.p[i]);
+		i += low >= 0 ? 2 : 0;
+	}
+	return r;
+}
+
+int mime_append_readable(struct buffer *ret, struct slice message)
+{
+	static const char quoted[] = "Content-Transfer-Encoding: quoted-printable";
+	AUTO_BUFFER struct buffer text = BUFFER_INIT(message.n);
+	bool in_body = false, decode = false, soft = false;
+	size_t before = ret->len;
+	int r = 0;
+
+	while (r == 0 && message.n > 0) {
+		struct slice line = slice_cut_line(&message);
+
+		decode = decode || (!in_body && slice_eq_str(line, quoted));
+		in_body = in_body || line.n == 0;
+		if (in_body && decode)
+			r = append_unquoted(&text, line, &soft);
+		else
+			r = buffer_append_slice(&text, line);
+		if (r < 0 || (soft && message.n > 0))
+			continue;
+		r = append_safe(ret, buffer_slice(&text));
+		if (r == 0)
+			r = buffer_append_char(ret, '\n');
+		buffer_clear(&text);
+	}
+	if (r < 0)
+		ret->len = before;
+	return r;
+}

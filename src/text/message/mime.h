@@ -29,3 +29,10 @@ int mime_append_tokens(struct buffer *ret, const char *name, struct slice value)
  * -ENOMEM, -E2BIG.
  */
 int mime_append_body(struct buffer *ret, struct slice text);
+
+/*
+ * Appends a message for reading on a terminal: its header as it is, its body decoded if that is
+ * quoted-printable, LF at the end of each line. Everything but tabs is made safe by
+ * display_append(), whoever composed the message. -ENOMEM, -E2BIG.
+ */
+int mime_append_readable(struct buffer *ret, struct slice message);

@@ -375,6 +375,22 @@ static void rfc3339_has_the_days_of_gmtime(void **state)
 	}
 }
 
+static void a_day_is_one_of_the_local_zone(void **state)
+{
+	const uint64_t midnight = UINT64_C(1795388400) * USEC_PER_SEC; /* 2026-11-23 00:00 CET */
+
+	(void)state;
+	use_zone("CET-1");
+	assert_true(timetext_same_day(midnight, midnight + USEC_PER_DAY - 1));
+	assert_false(timetext_same_day(midnight, midnight - 1));
+	assert_false(timetext_same_day(midnight, midnight + 365 * USEC_PER_DAY));
+	assert_false(timetext_local_is_utc(midnight));
+	use_zone("GMT0BST,M3.5.0/1,M10.5.0");
+	assert_true(timetext_local_is_utc(midnight));
+	assert_false(timetext_local_is_utc(midnight + 180 * USEC_PER_DAY));
+	use_zone("UTC0");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -387,6 +403,7 @@ int main(void)
 		cmocka_unit_test(clock_alone_is_today_in_its_own_zone),
 		cmocka_unit_test(texts_are_written_in_every_form),
 		cmocka_unit_test(rfc5322_names_days_and_months),
+		cmocka_unit_test(a_day_is_one_of_the_local_zone),
 		cmocka_unit_test(written_times_are_read_again),
 		cmocka_unit_test(duration_is_written_with_two_units),
 		cmocka_unit_test(duration_is_read_in_every_form),

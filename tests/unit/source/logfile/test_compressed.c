@@ -87,7 +87,7 @@ static void assert_gap(struct scene *t, const char *name, const char *words)
 
 /* The programs themselves. */
 
-static void unpack_gives_what_was_packed_and_skips(void **state)
+static void unpack_returns_the_content_and_skips(void **state)
 {
 	struct scene *t = *state;
 	char text[64];
@@ -122,7 +122,7 @@ static void unpack_gives_what_was_packed_and_skips(void **state)
 	}
 }
 
-static void unpack_tells_what_is_damaged_and_what_is_missing(void **state)
+static void unpack_reports_what_is_damaged_and_what_is_missing(void **state)
 {
 	const char *const nowhere[] = {"/nonexistent", "/proc", NULL};
 	struct scene *t = *state;
@@ -172,7 +172,7 @@ static void a_program_inherits_three_descriptors_and_no_signals(void **state)
 	write_text(name(t, "x"), "the file\n");
 	fd = open(name(t, "x"), O_RDONLY | O_CLOEXEC);
 	for (int other = STDERR_FILENO + 1; other < 1024; other++)
-		(void)fcntl(other, F_SETFD, FD_CLOEXEC); /* whatever the test itself was given */
+		(void)fcntl(other, F_SETFD, FD_CLOEXEC); /* whatever the test itself inherited */
 	(void)sigfillset(&all);
 	(void)sigprocmask(SIG_SETMASK, &all, &before);
 	(void)signal(SIGHUP, SIG_IGN);
@@ -214,7 +214,7 @@ static void the_rest_of_a_file_that_was_compressed_is_read(void **state)
 		start(t, position, true);
 		assert_reads(t, "u2 u3");
 		write_login(t->log, "u4");
-		assert_told(t, "u4");
+		assert_notified(t, "u4");
 		t->source = source_free(t->source);
 		empty_directory(t);
 	}
@@ -299,11 +299,11 @@ static void the_rest_of_a_compressed_copy_of_what_was_truncated_is_read(void **s
 	run("gzip -c %s >%s", t->log, name(t, "auth.log.1.gz"));
 	assert_int_equal(truncate(t->log, 0), 0);
 	write_login(t->log, "u3");
-	assert_told(t, "u2 u3");
+	assert_notified(t, "u2 u3");
 }
 
 /* What was read between the copying and the truncation is not lost. */
-static void a_compressed_copy_that_is_too_short_tells_no_gap(void **state)
+static void a_compressed_copy_that_is_too_short_is_no_gap(void **state)
 {
 	struct scene *t = *state;
 
@@ -313,10 +313,10 @@ static void a_compressed_copy_that_is_too_short_tells_no_gap(void **state)
 	assert_reads(t, "u1");
 	run("gzip -c %s >%s", t->log, name(t, "auth.log.1.gz"));
 	write_login(t->log, "u2");
-	assert_told(t, "u2");
+	assert_notified(t, "u2");
 	assert_int_equal(truncate(t->log, 0), 0);
 	write_login(t->log, "u3");
-	assert_told(t, "u3");
+	assert_notified(t, "u3");
 }
 
 static void a_record_has_the_same_identity_after_compression(void **state)
@@ -446,7 +446,7 @@ static void following_reads_compressed_rotations_between(void **state)
 	pack(&packers[1], name(t, "auth.log.1"));
 	pack(&packers[1], name(t, "auth.log.2"));
 	write_login(t->log, "u3");
-	assert_told(t, "u1 u2 u3");
+	assert_notified(t, "u1 u2 u3");
 	assert_quiet(t);
 }
 
@@ -465,14 +465,14 @@ static void the_end_of_a_compressed_file_is_no_line_s_end_but_its_own(void **sta
 	start(t, position, true);
 	assert_reads(t, "u1");
 	write_login(t->log, "u2");
-	assert_told(t, "u2");
+	assert_notified(t, "u2");
 	start(t, stop(t), false);
 	assert_reads(t, "");
 }
 
 /* What cannot be read. */
 
-static void a_damaged_file_counts_as_far_as_it_goes_and_tells_a_gap(void **state)
+static void a_damaged_file_counts_up_to_its_damage_and_is_a_gap(void **state)
 {
 	struct scene *t = *state;
 	char position[POSITION_SIZE], identity[2][128];
@@ -498,13 +498,13 @@ static void a_damaged_file_counts_as_far_as_it_goes_and_tells_a_gap(void **state
 		assert_int_equal(rename(name(t, "auth.log.1.gz"), name(t, "auth.log.2.gz")), 0);
 		assert_int_equal(rename(name(t, "auth.log.2.gz"), name(t, "auth.log.1.gz")), 0);
 	}
-	/* Told once in the ledger, then. */
+	/* The ledger reports it once. */
 	assert_string_equal(identity[0], identity[1]);
 	start(t, buffer_cstr(&t->position), false);
 	assert_reads(t, "");
 }
 
-static void an_unknown_compression_tells_one_gap_that_names_the_file(void **state)
+static void an_unknown_compression_is_one_gap_that_names_the_file(void **state)
 {
 	struct scene *t = *state;
 	char position[POSITION_SIZE];
@@ -539,7 +539,7 @@ static void rotations_that_were_read_are_left_alone(void **state)
 	assert_reads(t, "u2 u3");
 }
 
-static void more_rotations_than_are_queued_tell_a_gap(void **state)
+static void more_rotations_than_are_queued_are_a_gap(void **state)
 {
 	struct scene *t = *state;
 	char position[POSITION_SIZE], file[32];
@@ -558,7 +558,7 @@ static void more_rotations_than_are_queued_tell_a_gap(void **state)
 	start(t, position, false);
 	assert_gap(t, "/auth.log only", "newest 200");
 	assert_reads(t, "u2");
-	/* Two gaps at once are both told. */
+	/* Two gaps at once are both reported. */
 	assert_int_equal(rename(name(t, "auth.log.old"), name(t, "moved")), 0);
 	write_text(name(t, "moved"), "");
 	assert_int_equal(truncate(name(t, "moved"), 0), 0);
@@ -624,14 +624,14 @@ static void a_compressed_file_is_never_followed_nor_read_as_it_is(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(unpack_gives_what_was_packed_and_skips),
-		TEST(unpack_tells_what_is_damaged_and_what_is_missing),
+		TEST(unpack_returns_the_content_and_skips),
+		TEST(unpack_reports_what_is_damaged_and_what_is_missing),
 		TEST(a_program_inherits_three_descriptors_and_no_signals),
 		TEST(the_rest_of_a_file_that_was_compressed_is_read),
 		TEST(a_restart_within_compressed_rotations_goes_on_there),
 		TEST(a_repetition_in_a_compressed_file_counts),
 		TEST(the_rest_of_a_compressed_copy_of_what_was_truncated_is_read),
-		TEST(a_compressed_copy_that_is_too_short_tells_no_gap),
+		TEST(a_compressed_copy_that_is_too_short_is_no_gap),
 		TEST(a_record_has_the_same_identity_after_compression),
 		TEST(lines_that_differ_have_another_identity_in_files_that_begin_alike),
 		TEST(a_file_that_is_being_compressed_is_read_once),
@@ -639,10 +639,10 @@ int main(void)
 		TEST(a_queued_file_that_is_compressed_meanwhile_is_read_once),
 		TEST(following_reads_compressed_rotations_between),
 		TEST(the_end_of_a_compressed_file_is_no_line_s_end_but_its_own),
-		TEST(a_damaged_file_counts_as_far_as_it_goes_and_tells_a_gap),
-		TEST(an_unknown_compression_tells_one_gap_that_names_the_file),
+		TEST(a_damaged_file_counts_up_to_its_damage_and_is_a_gap),
+		TEST(an_unknown_compression_is_one_gap_that_names_the_file),
 		TEST(rotations_that_were_read_are_left_alone),
-		TEST(more_rotations_than_are_queued_tell_a_gap),
+		TEST(more_rotations_than_are_queued_are_a_gap),
 		TEST(a_compressed_file_is_read_whole),
 		TEST(a_compressed_file_is_never_followed_nor_read_as_it_is),
 	};

@@ -11,7 +11,7 @@ static char *leave(struct scene *t)
 	assert_reads(t, "u1-and-more");
 	assert_int_equal(rename(t->log, old), 0);
 	write_login(t->log, "u2");
-	assert_told(t, "u2");
+	assert_notified(t, "u2");
 	return old;
 }
 
@@ -30,24 +30,24 @@ static void what_was_read_may_be_truncated(void **state)
 	const char *old = leave(t);
 
 	assert_int_equal(truncate(old, 0), 0);
-	assert_told(t, "");
+	assert_notified(t, "");
 	write_login(t->log, "u3");
-	assert_told(t, "u3");
+	assert_notified(t, "u3");
 	assert_quiet(t);
 }
 
-static void lines_behind_the_truncation_are_read(void **state)
+static void lines_after_the_truncation_are_read(void **state)
 {
 	struct scene *t = *state;
 	const char *old = leave(t);
 
 	assert_int_equal(truncate(old, 0), 0);
-	assert_told(t, "");
+	assert_notified(t, "");
 	write_login(old, "u3");
-	assert_told(t, "u3");
+	assert_notified(t, "u3");
 	write_login(old, "u4");
 	write_login(t->log, "u5");
-	assert_told(t, "u4 u5");
+	assert_notified(t, "u4 u5");
 	assert_quiet(t);
 }
 
@@ -60,7 +60,7 @@ static void a_truncated_line_that_was_not_whole_is_a_gap(void **state)
 
 	(void)login_line(line, sizeof(line), "u3");
 	write_bytes(old, line, strlen(line) - 1);
-	assert_told(t, "");
+	assert_notified(t, "");
 	assert_int_equal(truncate(old, 0), 0);
 	assert_int_equal(source_process(t->source), 0);
 	assert_int_equal(source_next(t->source, &r), 1);
@@ -70,7 +70,7 @@ static void a_truncated_line_that_was_not_whole_is_a_gap(void **state)
 	assert_true(r.from_usec <= r.realtime_usec);
 	assert_reads(t, "");
 	write_login(t->log, "u4");
-	assert_told(t, "u4");
+	assert_notified(t, "u4");
 	assert_quiet(t);
 }
 
@@ -81,11 +81,11 @@ static void what_was_not_read_is_read_from_a_copy(void **state)
 
 	write_login(old, "u3");
 	copy_and_truncate(old);
-	assert_told(t, "u3");
+	assert_notified(t, "u3");
 	write_login(old, "u4");
-	assert_told(t, "u4");
+	assert_notified(t, "u4");
 	write_login(t->log, "u5");
-	assert_told(t, "u5");
+	assert_notified(t, "u5");
 	assert_quiet(t);
 }
 
@@ -98,24 +98,24 @@ static void a_copy_is_read_though_the_next_file_is_empty(void **state)
 	(void)snprintf(command, sizeof(command), "cp %s %s/auth.log.new", t->log, t->dir);
 	assert_int_equal(system(command), 0);
 	assert_int_equal(truncate(t->log, 0), 0);
-	assert_told(t, "");
+	assert_notified(t, "");
 	write_login(old, "u3");
 	copy_and_truncate(old);
-	assert_told(t, "u3");
+	assert_notified(t, "u3");
 	write_login(t->log, "u4");
-	assert_told(t, "u4");
+	assert_notified(t, "u4");
 	assert_quiet(t);
 }
 
-static void a_copy_of_what_was_read_tells_nothing(void **state)
+static void a_copy_of_what_was_read_adds_nothing(void **state)
 {
 	struct scene *t = *state;
 	const char *old = leave(t);
 
 	copy_and_truncate(old);
-	assert_told(t, "");
+	assert_notified(t, "");
 	write_login(old, "u3");
-	assert_told(t, "u3");
+	assert_notified(t, "u3");
 	assert_quiet(t);
 }
 
@@ -132,7 +132,7 @@ static void one_that_is_truncated_and_written_between_two_looks_is_a_gap(void **
 		assert_int_equal(truncate(old, 0), 0);
 		write_login(old, users[i]);
 		(void)snprintf(expected, sizeof(expected), "GAP %s", users[i]);
-		assert_told(t, expected);
+		assert_notified(t, expected);
 		assert_quiet(t);
 		assert_int_equal(unlink(old), 0);
 		assert_int_equal(unlink(t->log), 0);
@@ -149,15 +149,15 @@ static void one_that_began_short_is_read_from_its_begin(void **state)
 	assert_reads(t, "");
 	assert_int_equal(rename(t->log, old), 0);
 	write_login(t->log, "u1");
-	assert_told(t, "u1");
+	assert_notified(t, "u1");
 	assert_int_equal(truncate(old, 0), 0);
 	write_login(old, "u2");
 	write_login(old, "u3");
-	assert_told(t, "GAP u2 u3");
+	assert_notified(t, "GAP u2 u3");
 	assert_quiet(t);
 }
 
-/* Too short to tell whether it is a copy, and it stays so: after its minute it wakes nobody. */
+/* Too short to be recognised as a copy, and it stays so: after its minute it wakes nobody. */
 static void one_that_stays_short_is_let_go(void **state)
 {
 	struct scene *t = *state;
@@ -170,7 +170,7 @@ static void one_that_stays_short_is_let_go(void **state)
 	(void)login_line(line, sizeof(line), "u2");
 	write_bytes(name(t, "auth.log.1"), line, 10);
 	write_login(t->log, "u2");
-	assert_told(t, "u2");
+	assert_notified(t, "u2");
 	assert_quiet(t);
 }
 
@@ -187,7 +187,7 @@ static void leave_many(struct scene *t)
 		assert_int_equal(rename(t->log, name(t, rotation)), 0);
 		(void)snprintf(user, sizeof(user), "u%u-and-more", i);
 		write_login(t->log, user);
-		assert_told(t, user);
+		assert_notified(t, user);
 	}
 }
 
@@ -207,11 +207,11 @@ static void four_late_files_are_read(void **state)
 	leave_many(t);
 	for (unsigned i = 3; i <= 6; i++)
 		write_late(t, i);
-	assert_told(t, "l6 l5 l4 l3");
+	assert_notified(t, "l6 l5 l4 l3");
 	for (unsigned i = 6; i >= 3; i--)
 		write_late(t, i);
 	write_login(t->log, "u7");
-	assert_told(t, "l3 l4 l5 l6 u7");
+	assert_notified(t, "l3 l4 l5 l6 u7");
 	assert_quiet(t);
 }
 
@@ -234,7 +234,7 @@ static void a_fifth_late_file_is_a_gap_that_names_it(void **state)
 	/* Once. */
 	write_late(t, 2);
 	write_login(t->log, "u7");
-	assert_told(t, "u7");
+	assert_notified(t, "u7");
 	assert_quiet(t);
 }
 
@@ -250,11 +250,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(what_was_read_may_be_truncated),
-		TEST(lines_behind_the_truncation_are_read),
+		TEST(lines_after_the_truncation_are_read),
 		TEST(a_truncated_line_that_was_not_whole_is_a_gap),
 		TEST(what_was_not_read_is_read_from_a_copy),
 		TEST(a_copy_is_read_though_the_next_file_is_empty),
-		TEST(a_copy_of_what_was_read_tells_nothing),
+		TEST(a_copy_of_what_was_read_adds_nothing),
 		TEST(one_that_is_truncated_and_written_between_two_looks_is_a_gap),
 		TEST(one_that_began_short_is_read_from_its_begin),
 		TEST(one_that_stays_short_is_let_go),

@@ -1,7 +1,7 @@
 /*
- * What rotation does between two calls of the reader: a part of a script's steps is taken right
+ * What rotation does between two calls of the reader: a part of a script's steps is run right
  * before one of the reader's pread(2), for each part and each call. So what happens to a reader
- * once in thousands of times happens here at each run. Each login must be given once.
+ * once in thousands of times happens here at each run. Each login must be returned once.
  */
 #include <sys/syscall.h>
 
@@ -16,7 +16,7 @@ enum what {
 	COPY,
 	TRUNCATE,
 	RENAME,
-	CALL, /* the rest of the part is taken before the next call */
+	CALL, /* the rest of the part is run before the next call */
 };
 
 struct step {
@@ -46,7 +46,7 @@ static void copy(const char *from, const char *to)
 	write_bytes(to, text, (size_t)n);
 }
 
-static void take_step(struct scene *t, const struct step *s)
+static void run_step(struct scene *t, const struct step *s)
 {
 	const char *file = name(t, s->name), *to = s->other ? name(t, s->other) : NULL;
 
@@ -70,20 +70,20 @@ static void take_step(struct scene *t, const struct step *s)
 	case END:
 		return;
 	}
-	/* One second each: the clock of files is too coarse for steps that take no time. */
+	/* One second each: the clock of files is too coarse for fast steps. */
 	if (s->what != RENAME)
 		set_written(s->what == COPY ? to : file, BEGUN + ++script.written);
 }
 
-static void take_steps(size_t until)
+static void run_steps(size_t until)
 {
 	while (script.at < until)
-		take_step(script.t, &script.steps[script.at++]);
+		run_step(script.t, &script.steps[script.at++]);
 }
 
 int inotify_init1(int flags);
 
-/* As where inotify(7) is used up: to close one takes longer than all the rest of a run. */
+/* As if inotify(7) were exhausted: to close an instance is slower than the rest of a run. */
 int inotify_init1(int flags)
 {
 	(void)flags;
@@ -96,7 +96,7 @@ ssize_t pread(int fd, void *p, size_t n, off_t offset)
 {
 	if (script.calls > 0 && --script.calls == 0) {
 		while (script.at < script.until && script.steps[script.at].what != CALL)
-			take_steps(script.at + 1);
+			run_steps(script.at + 1);
 		if (script.at < script.until) {
 			script.at++;
 			script.calls = 1;
@@ -123,7 +123,7 @@ static void look(struct scene *t)
 }
 
 /*
- * Takes the steps up to @from before a look and those up to @until right before its call @call, and
+ * Runs the steps up to @from before a look and those up to @until right before its call @call, and
  * then looks after each step. Whether the look had that many calls.
  */
 static bool run(struct scene *t, size_t from, size_t until, unsigned call)
@@ -131,14 +131,14 @@ static bool run(struct scene *t, size_t from, size_t until, unsigned call)
 	bool had;
 
 	script.at = 0;
-	take_steps(from);
+	run_steps(from);
 	script.until = until;
 	script.calls = call;
 	look(t);
 	had = script.calls == 0;
 	script.calls = 0;
 	for (; script.steps[script.at].what != END; look(t))
-		take_steps(script.at + 1);
+		run_steps(script.at + 1);
 	look(t);
 	return had;
 }
@@ -159,7 +159,7 @@ static void assert_gave_once(struct scene *t, size_t from, size_t until, unsigne
 		fail_msg("steps %zu to %zu before call %u: gave \"%s\"", from, until, call, text);
 }
 
-/* Where @first, there is a login when the reader starts. */
+/* @first: there is a login when the reader starts. */
 static void assert_each_once(struct scene *t, const struct step *steps, const char *first,
 			     unsigned users)
 {

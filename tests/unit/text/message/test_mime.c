@@ -123,6 +123,48 @@ static void soft_breaks_keep_lines_and_characters_whole(void **state)
 	assert_body(X60 X10 "12345From x\n", "quoted-printable", X60 X10 "12345=\r\n=46rom x\r\n");
 }
 
+static void readable_undoes_the_encoding_of_the_body(void **state)
+{
+	static const char text[] =
+		"caf\xc3\xa9 = \xe2\x82\xac\n"
+		".\n"
+		"\n"
+		"user:\ta line that is so long that it must be continued by quoted-printable, "
+		"and ends in a blank \n"
+		"From here\n";
+	AUTO_BUFFER struct buffer b = BUFFER_INIT(4096), readable = BUFFER_INIT(4096);
+	const char *body;
+
+	(void)state;
+	assert_int_equal(mime_append_header(&b, "Subject", SLICE_LITERAL("caf\xc3\xa9")), 0);
+	assert_int_equal(mime_append_body(&b, SLICE_LITERAL(text)), 0);
+	assert_int_equal(mime_append_readable(&readable, buffer_slice(&b)), 0);
+	body = strstr(buffer_cstr(&readable), "\n\n");
+	assert_non_null(body);
+	assert_string_equal(body + 2, text);
+	assert_true(slice_starts_with(buffer_slice(&readable), "Subject: =?UTF-8?"));
+	assert_null(memchr(readable.data, '\r', readable.len));
+}
+
+static void readable_is_safe_whoever_composed_it(void **state)
+{
+	AUTO_BUFFER struct buffer b = BUFFER_INIT(4096);
+
+	(void)state;
+	assert_int_equal(mime_append_readable(
+				 &b, SLICE_LITERAL("X: \x1b[2J\r\n"
+						   "Content-Transfer-Encoding: quoted-printable\r\n"
+						   "\r\n"
+						   "=1B[2J=\r\n"
+						   "=E2=80=AE=4 =")),
+			 0);
+	assert_string_equal(buffer_cstr(&b),
+			    "X: \\x1B[2J\n"
+			    "Content-Transfer-Encoding: quoted-printable\n"
+			    "\n"
+			    "\\x1B[2J\\u{202E}=4 \n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -135,6 +177,8 @@ int main(void)
 		cmocka_unit_test(short_ascii_lines_go_as_7bit),
 		cmocka_unit_test(everything_else_goes_as_quoted_printable),
 		cmocka_unit_test(soft_breaks_keep_lines_and_characters_whole),
+		cmocka_unit_test(readable_undoes_the_encoding_of_the_body),
+		cmocka_unit_test(readable_is_safe_whoever_composed_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
