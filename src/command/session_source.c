@@ -140,7 +140,7 @@ static int open_auto(struct session *s, const struct source_options *so, const c
 int session_open_source(struct session *s, struct source_options *so, const char *resume)
 {
 	const struct options *o = s->options;
-	enum config_source_kind kind = o->source_given ? o->source : s->config->source_kind;
+	enum config_source_kind kind = o->source_set ? o->source : s->config->source_kind;
 	struct error err = {0};
 	int r;
 
