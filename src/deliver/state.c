@@ -19,7 +19,7 @@ static void find_done(struct sender *s, struct destination *list, size_t n)
 		list[i].done = delivery_find(s->delivery, list[i].config->name);
 }
 
-/* A new destination begins where the others are: it gets what nobody was sent yet. */
+/* A new destination starts with the progress of the others: it gets what none was sent yet. */
 static int add_destination(struct sender *s, const char *name)
 {
 	struct delivery *all = s->delivery;
