@@ -1,6 +1,6 @@
 /*
- * For each line, of the command line or of standard input: how it is read, and which rule decides.
- * A line may be a message alone or have a syslog header.
+ * Shows for each line, from the command line or standard input, how it is read and which rule
+ * decides. A line is a message alone, or has a syslog header.
  */
 #include "command/explain.h"
 
@@ -15,15 +15,18 @@
 #include "text/display.h"
 #include "text/syslog_line.h"
 
-#define LINE_MAX_SHOWN ((size_t)1 << 18)
+#define LINE_MAX_SHOWN ((size_t)1 << 18) /* bytes; escaped, up to four times as many */
 
 struct explain {
 	struct session session;
-	struct table *table; /* of -o json and export; NULL for people */
+	struct table *table; /* for -o json and export; NULL: text for people */
 	struct buffer shown;
 };
 
-static void say(struct explain *e, const char *label, struct slice value)
+#define AMBIGUOUS "ambiguous: an address could be read at another place too; no rule may allow it"
+#define CUT	  "so long that sshd cut it: its end is not trusted"
+
+static void print_field(struct explain *e, const char *label, struct slice value)
 {
 	if (!value.p)
 		return;
@@ -33,37 +36,31 @@ static void say(struct explain *e, const char *label, struct slice value)
 		       e->shown.len ? e->shown.data : "");
 }
 
-static void say_fields(struct explain *e, const struct alert *a)
+static void print_number(const char *label, bool known, uint64_t n)
 {
-	char port[16] = "", count[24] = "";
-
-	say(e, "host", a->host);
-	say(e, "program", a->program);
-	say(e, "user", a->user);
-	say(e, "from", a->addr);
-	if (a->port_known) {
-		(void)snprintf(port, sizeof(port), "%u", a->port);
-		say(e, "port", slice_of(port));
-	}
-	say(e, "method", a->method);
-	say(e, "key", a->key_type);
-	say(e, "fingerprint", a->fingerprint);
-	say(e, "certificate", a->cert_id);
-	say(e, "serial", a->cert_serial);
-	say(e, "CA", a->ca_fingerprint);
-	if (a->count > 1) {
-		(void)snprintf(count, sizeof(count), "%" PRIu64, a->count);
-		say(e, "times", slice_of(count));
-	}
-	if (a->ambiguous)
-		say(e, "note",
-		    SLICE_LITERAL("ambiguous: an address could be read at another place "
-				  "too; no rule may allow it"));
-	if (a->cut)
-		say(e, "note", SLICE_LITERAL("so long that sshd cut it: its end is not trusted"));
+	if (known)
+		printf("  %-12s %" PRIu64 "\n", label, n);
 }
 
-static void say_verdict(struct explain *e, const struct judged *j)
+static void print_login(struct explain *e, const struct alert *a)
+{
+	print_field(e, "host", a->host);
+	print_field(e, "program", a->program);
+	print_field(e, "user", a->user);
+	print_field(e, "from", a->addr);
+	print_number("port", a->port_known, a->port);
+	print_field(e, "method", a->method);
+	print_field(e, "key", a->key_type);
+	print_field(e, "fingerprint", a->fingerprint);
+	print_field(e, "certificate", a->cert_id);
+	print_field(e, "serial", a->cert_serial);
+	print_field(e, "CA", a->ca_fingerprint);
+	print_number("times", a->count > 1, a->count);
+	print_field(e, "note", slice_of(a->ambiguous ? AMBIGUOUS : NULL));
+	print_field(e, "note", slice_of(a->cut ? CUT : NULL));
+}
+
+static void print_verdict(struct explain *e, const struct judged *j)
 {
 	switch (j->judgement) {
 	case JUDGED_NOTHING:
@@ -92,17 +89,17 @@ static int explain_line(struct explain *e, struct slice line)
 				.identity = line,
 				.source = SLICE_LITERAL("explain")};
 	struct syslog_clock clock = {.now_usec = clock_now()};
-	struct syslog_line said;
+	struct syslog_line parsed;
 	struct judged judged = {.judgement = JUDGED_NOTHING};
 	int r = 0, k;
 
-	k = syslog_line_read(line, (const char *const *)c->programs.items, &clock, &said);
+	k = syslog_line_read(line, (const char *const *)c->programs.items, &clock, &parsed);
 	if (k == 0) {
-		record.message = said.header.message;
-		record.host = said.header.host;
-		record.program = said.header.program;
-		record.realtime_usec = said.header.realtime_usec;
-		record.count = said.repeated;
+		record.message = parsed.header.message;
+		record.host = parsed.header.host;
+		record.program = parsed.header.program;
+		record.realtime_usec = parsed.header.realtime_usec;
+		record.count = parsed.repeated;
 		r = judge_details(e->session.judge, &record, clock_now(), &judged);
 	}
 	if (r < 0)
@@ -118,8 +115,8 @@ static int explain_line(struct explain *e, struct slice line)
 		printf("  %-12s not of sshd or Dropbear (Programs=)\n", "read as");
 	else {
 		if (judged.judgement != JUDGED_NOTHING)
-			say_fields(e, &judged.alert);
-		say_verdict(e, &judged);
+			print_login(e, &judged.alert);
+		print_verdict(e, &judged);
 	}
 	return 0;
 }

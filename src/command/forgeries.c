@@ -1,6 +1,6 @@
 /*
- * A slot holds the first of the records that wait, as text, and counts the others: what a flood
- * costs does not grow with it.
+ * A slot holds the first of the waiting records as text, and counts the others: the cost of a flood
+ * does not grow with its length.
  */
 #include "command/forgeries.h"
 
@@ -15,7 +15,7 @@
 #define BLOCK_MAX  ((size_t)1 << 18)
 #define REASON_MAX 1024
 #define SLOTS	   (FORGERIES_USERS + 1)
-#define OTHERS	   FORGERIES_USERS /* the slot of those who find none */
+#define OTHERS	   FORGERIES_USERS /* the slot of users without one of their own */
 
 void forgeries_init(struct forgeries *f)
 {
@@ -65,7 +65,7 @@ static void forget_others(struct forgeries *f)
 	f->more_others = false;
 }
 
-/* Makes an alert of one user's record one of all who wrote what is held in the last slot. */
+/* Makes the alert of one user's record that of all users whose records the last slot holds. */
 static int name_others(struct forgeries *f, struct alert *a)
 {
 	int r;
@@ -128,7 +128,7 @@ int forgeries_join(struct forgeries *f, bool all, uint64_t now_usec, struct aler
 		if (!s->used || (now_usec < s->ends_usec && !(all && s->held > 0)))
 			continue;
 		if (s->held == 0) {
-			s->used = false; /* a quiet window: the next one is told at once again */
+			s->used = false; /* a quiet window: the next record is reported at once */
 			continue;
 		}
 		r = alert_read(buffer_slice(&s->block), &f->storage, ret);

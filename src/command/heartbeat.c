@@ -1,7 +1,7 @@
 /*
- * The line is "heartbeat 1 BEGIN DUE LOGINS ALLOWED FORGED GAPS". DUE is by the wall clock of when
- * it was written, so that a day goes on over a restart, and over a time without power. A clock that
- * was set back meanwhile makes nobody wait for more than a day.
+ * The line is "heartbeat 1 BEGIN DUE LOGINS ALLOWED FORGED GAPS". DUE is a time of the wall clock,
+ * so that the day continues over a restart and a time without power. If that clock was set back
+ * meanwhile, the heartbeat is due after a day at most.
  */
 #include "command/heartbeat.h"
 
@@ -66,11 +66,11 @@ int heartbeat_read(struct slice text, uint64_t now_usec, uint64_t steady_usec, s
 }
 
 static int count(struct buffer *ret, const char *before, uint64_t n, const char *what,
-		 const char *behind)
+		 const char *after)
 {
 	return n == 0 ? 0
 		      : buffer_printf(ret, "%s%" PRIu64 " %s%s%s", before, n, what,
-				      n == 1 ? "" : "s", behind);
+				      n == 1 ? "" : "s", after);
 }
 
 int heartbeat_describe(const struct heartbeat *h, struct buffer *ret)

@@ -1,17 +1,18 @@
-/* The text of `instance` alerts: the reader was started or stopped. */
+/* The reader's own life: that it was started, stopped, or crashed. */
 #pragma once
 
-#include "base/buffer.h"
+#include "command/recorder.h"
+#include "text/config.h"
 
 /*
- * Append a sentence. The first adds that the previous run did not stop by itself, if the ledger in
- * @dirfd says so. @signal is the one that stops the reader, 0 if its input ended. -ENOMEM, -E2BIG.
+ * Record an `instance` alert, if a destination wants such alerts. A start adds that the previous
+ * run did not stop by itself, if the ledger says so. @signal is 0 if the input ended. -errno.
  */
-int instance_started(int dirfd, struct buffer *ret);
-int instance_stopped(int signal, struct buffer *ret);
+int instance_started(struct recorder *r, const struct config *config);
+int instance_stopped(struct recorder *r, const struct config *config, int signal);
 
 /*
- * The name of the signal by which the service crashed, if this process runs after it
- * (ExecStopPost= in systemd.service(5)); NULL: it did not crash.
+ * Records a gap if the service crashed and this process runs after it (ExecStopPost= in
+ * systemd.service(5)). -errno.
  */
-const char *instance_crash(void);
+int instance_crashed(struct recorder *r);

@@ -14,7 +14,6 @@
 #include "base/timetext.h"
 #include "command/forgeries.h"
 #include "command/heartbeat.h"
-#include "command/instance.h"
 #include "command/reader_position.h"
 #include "command/session_source.h"
 #include "store/position.h"
@@ -30,7 +29,7 @@ struct intake {
 	struct reader_position position;
 	bool replaying; /* until the source was once read to its end */
 	struct forgeries forgeries;
-	struct intake_counts counts;
+	uint64_t logins;			     /* since this process began */
 	struct heartbeat heartbeat, saved_heartbeat; /* saved: up to the stored position */
 };
 
@@ -87,6 +86,11 @@ int intake_open(struct session *session, struct intake **ret)
 	return STATUS_DONE;
 }
 
+struct recorder *intake_recorder(struct intake *in)
+{
+	return in->recorder;
+}
+
 int intake_position(struct intake *in, const char **ret)
 {
 	return reader_position_load(&in->position, ret);
@@ -94,10 +98,7 @@ int intake_position(struct intake *in, const char **ret)
 
 struct intake_counts intake_counts(const struct intake *in)
 {
-	struct intake_counts counts = in->counts;
-
-	counts.alerts = recorder_count(in->recorder);
-	return counts;
+	return (struct intake_counts){.logins = in->logins, .alerts = recorder_count(in->recorder)};
 }
 
 uint64_t intake_due(const struct intake *in)
@@ -126,7 +127,6 @@ static int record_forged(struct intake *in, struct alert *a)
 {
 	int r;
 
-	in->counts.forged++;
 	in->heartbeat.forged++;
 	if (in->replaying && a->uid_known &&
 	    a->time_usec <= recorder_forged_until(in->recorder, a->uid))
@@ -156,9 +156,8 @@ static int record(struct intake *in, struct record *record)
 		return record_forged(in, &judged.alert);
 	if (allowed || judged.alert.kind == ALERT_LOGIN) {
 		logins = judged.alert.count > 1 ? judged.alert.count : 1;
-		in->counts.logins += logins;
+		in->logins += logins;
 		in->heartbeat.logins += logins;
-		in->counts.allowed += allowed ? logins : 0;
 		in->heartbeat.allowed += allowed ? logins : 0;
 	} else {
 		in->heartbeat.gaps++;
@@ -268,62 +267,6 @@ int intake_drain(struct intake *in, enum intake_mode mode)
 	if (mode == INTAKE_FOLLOWING && !reader_position_lags(&in->position))
 		recorder_rotate(in->recorder);
 	return 0;
-}
-
-/* ---- loginbell itself ---- */
-
-static bool wants_instance(const struct intake *in)
-{
-	const struct config *c = in->session->config;
-	unsigned wanted = 0;
-
-	for (size_t i = 0; i < c->n_destinations; i++)
-		wanted |= c->destinations[i].events;
-	return wanted & (1U << ALERT_INSTANCE);
-}
-
-static int record_instance(struct intake *in, bool started, const struct buffer *reason)
-{
-	const struct alert a = {
-		.kind = ALERT_INSTANCE, .started = started, .reason = buffer_slice(reason)};
-
-	return recorder_own(in->recorder, &a, "instance", clock_now());
-}
-
-int intake_started(struct intake *in)
-{
-	AUTO_BUFFER struct buffer reason = BUFFER_INIT(REASON_MAX);
-	int r;
-
-	if (!wants_instance(in))
-		return 0;
-	r = instance_started(in->state.dirfd, &reason);
-	return r < 0 ? r : record_instance(in, true, &reason);
-}
-
-int intake_stopped(struct intake *in, int signal)
-{
-	AUTO_BUFFER struct buffer reason = BUFFER_INIT(REASON_MAX);
-	int r;
-
-	if (!wants_instance(in))
-		return 0;
-	r = instance_stopped(signal, &reason);
-	return r < 0 ? r : record_instance(in, false, &reason);
-}
-
-int intake_crashed(struct intake *in)
-{
-	const char *name = instance_crash();
-
-	if (!name)
-		return 0;
-	return recorder_damage(in->recorder, DAMAGE_HOURLY, 0,
-			       "the reader crashed (SIG%s) and is started again at the stored "
-			       "position; if it crashes there each time, no login is reported "
-			       "until the cause is removed, for example by moving a damaged "
-			       "journal file (journalctl --verify) away",
-			       name);
 }
 
 /* ---- heartbeat ---- */

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "command/recorder.h"
 #include "command/session.h"
 
 struct intake;
@@ -17,6 +18,9 @@ struct intake *intake_free(struct intake *in);
 
 /* The state directory's path; it lives as long as the intake. */
 const char *intake_directory(const struct intake *in);
+
+/* What else may be recorded with; it lives as long as the intake. */
+struct recorder *intake_recorder(struct intake *in);
 
 /* As reader_position_load(). */
 int intake_position(struct intake *in, const char **ret);
@@ -43,17 +47,6 @@ int intake_save_position(struct intake *in);
  */
 uint64_t intake_due(const struct intake *in);
 
-/*
- * Record an `instance` alert, if a destination wants such alerts; @signal is 0 if the input ended.
- * -errno.
- */
-int intake_started(struct intake *in);
-int intake_stopped(struct intake *in, int signal);
-
-/* Records a gap if the service crashed and this process runs after it (instance_crash()). -errno.
- */
-int intake_crashed(struct intake *in);
-
 /* When the next heartbeat is due, on clock_steady(). UINT64_MAX: there is none. */
 uint64_t intake_heartbeat_due(const struct intake *in);
 
@@ -63,7 +56,8 @@ uint64_t intake_heartbeat_due(const struct intake *in);
  */
 void intake_heartbeat(struct intake *in, enum intake_mode mode);
 
+/* Since this process began. */
 struct intake_counts {
-	uint64_t logins, allowed, alerts, forged;
+	uint64_t logins, alerts;
 };
 struct intake_counts intake_counts(const struct intake *in);

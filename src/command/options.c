@@ -1,6 +1,6 @@
 /*
- * One table of options for all commands; each command names by letter those that it takes, so that
- * an option that would do nothing is refused.
+ * One table of options for all commands. Each command names by letter those that apply to it; it
+ * rejects the others, which would do nothing.
  */
 #include "command/options.h"
 
@@ -13,63 +13,44 @@
 #include "base/timetext.h"
 #include "config.h"
 
-/* Letters; those in capitals that are no short options stand for long ones only. */
-enum {
-	OPTION_LOG_FILE = 'L',
-	OPTION_SOURCE = 'K',
-	OPTION_WHITELIST = 'W',
-	OPTION_STATE = 'T',
-	OPTION_DRY_RUN = 'N',
-	OPTION_NO_DELIVER = 'X',
-	OPTION_SYSLOG = 'G',
-	OPTION_FLUSH = 'F',
-	OPTION_RETRY = 'R',
-	OPTION_DROP = 'P',
-	OPTION_VERSION = 'V',
-};
+/* Options with a short name, as for getopt(3). */
+#define SHORT_OPTIONS "c:D:S:U:o:qvh"
 
+enum kind { TEXT, FLAG, TIME, WHITELIST, SOURCE, OUTPUT, ALERT, VERBOSE, HELP };
+
+#define AT(member) offsetof(struct options, member)
+
+/* The letter is the short name, if SHORT_OPTIONS has it; commands name their options by it. */
 static const struct {
-	struct option option;
-	const char *argument;
+	char letter;
+	const char *name, *argument;
+	enum kind kind;
+	size_t offset; /* of what it sets */
 	const char *help;
 } table[] = {
-	{{"config", required_argument, NULL, 'c'}, "FILE", "read this configuration"},
-	{{"directory", required_argument, NULL, 'D'}, "DIR", "read the journal files in DIR"},
-	{{"log-file", required_argument, NULL, OPTION_LOG_FILE},
-	 "FILE",
-	 "read this syslog file; - is standard input"},
-	{{"source", required_argument, NULL, OPTION_SOURCE}, "KIND", "auto, journal or file"},
-	{{"since", required_argument, NULL, 'S'}, "TIME", "only what was logged at or after TIME"},
-	{{"until", required_argument, NULL, 'U'}, "TIME", "only what was logged until TIME"},
-	{{"whitelist", required_argument, NULL, OPTION_WHITELIST},
-	 "FILE",
+	{'c', "config", "FILE", TEXT, AT(config), "read this configuration file"},
+	{'D', "directory", "DIR", TEXT, AT(directory), "read the journal files in DIR"},
+	{'L', "log-file", "FILE", TEXT, AT(log_file), "read this syslog file; - is standard input"},
+	{'K', "source", "KIND", SOURCE, AT(source), "auto, journal or file"},
+	{'S', "since", "TIME", TIME, AT(since_usec), "only what was logged at or after TIME"},
+	{'U', "until", "TIME", TIME, AT(until_usec), "only what was logged until TIME"},
+	{'W', "whitelist", "FILE", WHITELIST, 0,
 	 "use this whitelist instead of the configured ones (repeatable)"},
-	{{"state-directory", required_argument, NULL, OPTION_STATE},
-	 "DIR",
+	{'T', "state-directory", "DIR", TEXT, AT(state_directory),
 	 "keep position and alerts there"},
-	{{"output", required_argument, NULL, 'o'}, "FORMAT", "short, json or export"},
-	{{"dry-run", no_argument, NULL, OPTION_DRY_RUN},
-	 NULL,
-	 "print what would be mailed, touch nothing"},
-	{{"no-deliver", no_argument, NULL, OPTION_NO_DELIVER}, NULL, "do not start the sender"},
-	{{"flush", no_argument, NULL, OPTION_FLUSH}, NULL, "queue: try now to mail what waits"},
-	{{"retry", required_argument, NULL, OPTION_RETRY},
-	 "ID",
+	{'o', "output", "FORMAT", OUTPUT, AT(output), "short, json or export"},
+	{'N', "dry-run", NULL, FLAG, AT(dry_run), "print what would be mailed, touch nothing"},
+	{'X', "no-deliver", NULL, FLAG, AT(no_deliver), "do not start the sender"},
+	{'F', "flush", NULL, FLAG, AT(flush), "queue: try now to mail what waits"},
+	{'R', "retry", "ID", ALERT, AT(retry),
 	 "queue: try again to mail an alert that was given up"},
-	{{"drop", required_argument, NULL, OPTION_DROP}, "ID", "queue: do not mail this alert"},
-	{{"syslog", no_argument, NULL, OPTION_SYSLOG},
-	 NULL,
-	 "send messages to syslogd, not to standard error"},
-	{{"quiet", no_argument, NULL, 'q'}, NULL, "no headings and no summary"},
-	{{"verbose", no_argument, NULL, 'v'}, NULL, "tell more; twice: tell all"},
-	{{"help", no_argument, NULL, 'h'}, NULL, "show this help"},
-	{{"version", no_argument, NULL, OPTION_VERSION}, NULL, "show the version"},
+	{'P', "drop", "ID", ALERT, AT(drop), "queue: do not mail this alert"},
+	{'G', "syslog", NULL, FLAG, AT(syslog), "send messages to syslogd, not to standard error"},
+	{'q', "quiet", NULL, FLAG, AT(quiet), "no headings and no summary"},
+	{'v', "verbose", NULL, VERBOSE, AT(verbose), "show more messages; twice: all"},
+	{'h', "help", NULL, HELP, 0, "show this help"},
+	{'V', "version", NULL, HELP, 0, "show the version"},
 };
-
-static bool is_short(int letter)
-{
-	return strchr("cDSUoqvh", letter) != NULL;
-}
 
 static void print_help(const struct command *commands)
 {
@@ -83,11 +64,11 @@ static void print_help(const struct command *commands)
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
 		char name[40];
 
-		(void)snprintf(name, sizeof(name), "--%s%s%s", table[i].option.name,
+		(void)snprintf(name, sizeof(name), "--%s%s%s", table[i].name,
 			       table[i].argument ? "=" : "",
 			       table[i].argument ? table[i].argument : "");
-		if (is_short(table[i].option.val))
-			printf("  -%c, %-22s %s\n", table[i].option.val, name, table[i].help);
+		if (strchr(SHORT_OPTIONS, table[i].letter))
+			printf("  -%c, %-22s %s\n", table[i].letter, name, table[i].help);
 		else
 			printf("      %-22s %s\n", name, table[i].help);
 	}
@@ -106,161 +87,156 @@ static int parse_time(const char *text, uint64_t *ret)
 	if (timetext_parse(slice_of(text), clock_now(), ret) < 0)
 		return wrong("not a time (such as \"2026-11-23 04:05:06\", yesterday or -1h30m)",
 			     text);
-	/* 0 is "not given"; nothing was logged in that microsecond. */
+	/* 0 means that there is no bound; nothing was logged in that microsecond. */
 	if (*ret == 0)
 		*ret = 1;
 	return 0;
 }
 
-static int take(struct options *o, int letter, const char *value, unsigned *verbose)
+static const char *const sources[] = {
+	[CONFIG_SOURCE_AUTO] = "auto",
+	[CONFIG_SOURCE_JOURNAL] = "journal",
+	[CONFIG_SOURCE_FILE] = "file",
+};
+static const char *const outputs[] = {
+	[OUTPUT_SHORT] = "short",
+	[OUTPUT_JSON] = "json",
+	[OUTPUT_EXPORT] = "export",
+};
+
+/* The index of @word; @n if there is none. */
+static unsigned find_word(const char *word, const char *const *words, unsigned n)
 {
-	switch (letter) {
-	case 'c':
-		o->config = value;
+	unsigned i = 0;
+
+	while (i < n && strcmp(words[i], word) != 0)
+		i++;
+	return i;
+}
+
+static int apply(struct options *o, size_t i, const char *value)
+{
+	void *at = (char *)o + table[i].offset;
+	unsigned k;
+
+	switch (table[i].kind) {
+	case TEXT:
+		*(const char **)at = value;
 		return 0;
-	case 'D':
-		o->directory = value;
+	case FLAG:
+		*(bool *)at = true;
 		return 0;
-	case OPTION_LOG_FILE:
-		o->log_file = value;
-		return 0;
-	case OPTION_STATE:
-		o->state_directory = value;
-		return 0;
-	case OPTION_WHITELIST:
+	case TIME:
+		return parse_time(value, at);
+	case WHITELIST:
 		o->whitelists[o->n_whitelists++] = value;
 		return 0;
-	case OPTION_SOURCE:
-		o->source_given = true;
-		if (strcmp(value, "auto") == 0)
-			o->source = CONFIG_SOURCE_AUTO;
-		else if (strcmp(value, "journal") == 0)
-			o->source = CONFIG_SOURCE_JOURNAL;
-		else if (strcmp(value, "file") == 0)
-			o->source = CONFIG_SOURCE_FILE;
-		else
+	case SOURCE:
+		k = find_word(value, sources, ARRAY_SIZE(sources));
+		if (k == ARRAY_SIZE(sources))
 			return wrong("--source is auto, journal or file, not", value);
+		o->source_set = true;
+		o->source = (enum config_source_kind)k;
 		return 0;
-	case 'S':
-		return parse_time(value, &o->since_usec);
-	case 'U':
-		return parse_time(value, &o->until_usec);
-	case 'o':
-		if (strcmp(value, "short") == 0)
-			o->output = OUTPUT_SHORT;
-		else if (strcmp(value, "json") == 0)
-			o->output = OUTPUT_JSON;
-		else if (strcmp(value, "export") == 0)
-			o->output = OUTPUT_EXPORT;
-		else
+	case OUTPUT:
+		k = find_word(value, outputs, ARRAY_SIZE(outputs));
+		if (k == ARRAY_SIZE(outputs))
 			return wrong("--output is short, json or export, not", value);
+		o->output = (enum output)k;
 		return 0;
-	case OPTION_DRY_RUN:
-		o->dry_run = true;
-		return 0;
-	case OPTION_NO_DELIVER:
-		o->no_deliver = true;
-		return 0;
-	case OPTION_FLUSH:
-		o->flush = true;
-		return 0;
-	case OPTION_RETRY:
-	case OPTION_DROP:
+	case ALERT:
 		if (o->retry || o->drop)
-			return wrong("one alert at a time, not also", value);
-		*(letter == OPTION_RETRY ? &o->retry : &o->drop) = value;
+			return wrong("only one alert at a time; too many", value);
+		*(const char **)at = value;
 		return 0;
-	case OPTION_SYSLOG:
-		o->syslog = true;
-		log_to_syslog();
-		return 0;
-	case 'q':
-		o->quiet = true;
-		return 0;
-	case 'v':
+	case VERBOSE:
+		log_set_max_level(o->verbose ? LOG_DEBUG : LOG_INFO);
 		o->verbose = true;
-		log_set_max_level((*verbose)++ ? LOG_DEBUG : LOG_INFO);
 		return 0;
-	default:
-		return STATUS_WRONG + 1; /* getopt_long(3) has said why */
+	case HELP:
+		return STATUS_DONE + 1;
 	}
+	return 0;
 }
 
-static const struct command *find_command(const struct command *commands, const char *name)
+/* Applies all options; bit i of *used is that of table[i]. */
+static int parse(int argc, char **argv, const struct command *commands, struct options *o,
+		 uint32_t *used)
 {
-	for (const struct command *c = commands; c->name; c++)
-		if (strcmp(c->name, name) == 0)
-			return c;
-	return NULL;
+	struct option longs[ARRAY_SIZE(table) + 1] = {{0}};
+	size_t i;
+	int letter, r = 0;
+
+	for (i = 0; i < ARRAY_SIZE(table); i++)
+		longs[i] = (struct option){table[i].name,
+					   table[i].argument ? required_argument : no_argument,
+					   NULL, table[i].letter};
+	while (r == 0 && (letter = getopt_long(argc, argv, SHORT_OPTIONS, longs, NULL)) >= 0) {
+		for (i = 0; i < ARRAY_SIZE(table) && table[i].letter != letter; i++)
+			;
+		if (i == ARRAY_SIZE(table))
+			return STATUS_WRONG + 1; /* getopt_long(3) has said why */
+		if (letter == 'h')
+			print_help(commands);
+		if (letter == 'V')
+			printf("loginbell %s\n", LOGINBELL_VERSION);
+		*used |= UINT32_C(1) << i;
+		r = apply(o, i, optarg);
+	}
+	if (o->syslog)
+		log_to_syslog();
+	return r;
 }
 
-/* Tells the first option in @used that the command does not take. */
-static int check_taken(const struct options *o, const char *used)
+static int find_command(int argc, char **argv, const struct command *commands, struct options *o)
 {
-	for (; *used; used++) {
-		if (*used == 'v' || *used == 'c' || strchr(o->command->takes, *used))
-			continue;
-		for (size_t i = 0; i < ARRAY_SIZE(table); i++)
-			if (table[i].option.val == *used) {
-				log_error("%s takes no option --%s", o->command->name,
-					  table[i].option.name);
-				return STATUS_WRONG + 1;
-			}
-	}
+	if (optind >= argc)
+		return wrong("no command; see loginbell --help", NULL);
+	for (const struct command *c = commands; c->name && !o->command; c++)
+		if (strcmp(c->name, argv[optind]) == 0)
+			o->command = c;
+	if (!o->command)
+		return wrong("no such command (see loginbell --help)", argv[optind]);
+	o->arguments = argv + optind + 1;
+	if (!o->command->arguments && o->arguments[0])
+		return wrong("unexpected argument", o->arguments[0]);
+	return 0;
+}
+
+/* Options that do not apply to the command, and those that exclude each other. */
+static int check(const struct options *o, uint32_t used)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++)
+		if ((used >> i & 1) && !strchr("cv", table[i].letter) &&
+		    !strchr(o->command->accepts, table[i].letter)) {
+			log_error("%s does not accept --%s", o->command->name, table[i].name);
+			return STATUS_WRONG + 1;
+		}
+	if (o->directory && o->log_file)
+		return wrong("--directory and --log-file exclude each other", NULL);
+	if (o->since_usec && o->until_usec && o->since_usec > o->until_usec)
+		return wrong("--since is later than --until", NULL);
 	return 0;
 }
 
 int options_parse(int argc, char **argv, const struct command *commands, struct options *ret)
 {
-	struct option longs[ARRAY_SIZE(table) + 1] = {{0}};
-	struct options o = {0};
-	char used[64] = "";
-	unsigned verbose = 0;
-	size_t n_used = 0;
-	int letter, r = 0;
+	struct options o = {.whitelists = calloc((size_t)argc + 1, sizeof(*o.whitelists))};
+	uint32_t used = 0;
+	int r;
 
-	for (size_t i = 0; i < ARRAY_SIZE(table); i++)
-		longs[i] = table[i].option;
-	o.whitelists = calloc((size_t)argc + 1, sizeof(*o.whitelists));
 	if (!o.whitelists)
 		return wrong("out of memory", NULL);
-	while (r == 0 && (letter = getopt_long(argc, argv, "c:D:S:U:o:qvh", longs, NULL)) >= 0) {
-		if (letter == 'h' || letter == OPTION_VERSION) {
-			if (letter == 'h')
-				print_help(commands);
-			else
-				printf("loginbell %s\n", LOGINBELL_VERSION);
-			r = STATUS_DONE + 1;
-			break;
-		}
-		if (n_used + 1 < sizeof(used) && !strchr(used, letter))
-			used[n_used++] = (char)letter;
-		r = take(&o, letter, optarg, &verbose);
-	}
-	if (r == 0 && optind >= argc)
-		r = wrong("no command; see loginbell --help", NULL);
-	if (r == 0) {
-		o.command = find_command(commands, argv[optind]);
-		if (!o.command)
-			r = wrong("no such command (see loginbell --help)", argv[optind]);
-	}
-	if (r == 0) {
-		o.arguments = argv + optind + 1;
-		if (!o.command->arguments && o.arguments[0])
-			r = wrong("unexpected argument", o.arguments[0]);
-	}
+	r = parse(argc, argv, commands, &o, &used);
 	if (r == 0)
-		r = check_taken(&o, used);
-	if (r == 0 && o.directory && o.log_file)
-		r = wrong("--directory and --log-file name two sources; give one", NULL);
-	if (r == 0 && o.since_usec && o.until_usec && o.since_usec > o.until_usec)
-		r = wrong("--since is later than --until", NULL);
-	if (r != 0) {
+		r = find_command(argc, argv, commands, &o);
+	if (r == 0)
+		r = check(&o, used);
+	if (r != 0)
 		options_done(&o);
-		return r;
-	}
-	*ret = o;
-	return 0;
+	else
+		*ret = o;
+	return r;
 }
 
 void options_done(struct options *options)

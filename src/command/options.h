@@ -7,12 +7,12 @@
 
 #include "text/config.h"
 
-/* sysexits(3), and what an administrator expects of 2. */
+/* 2 as shells and tools use it, 75 as in sysexits(3). */
 enum {
 	STATUS_DONE = 0,
 	STATUS_FAILED = 1,
 	STATUS_WRONG = 2,     /* usage, configuration or whitelist */
-	STATUS_TEMPFAIL = 75, /* done, but alerts still wait to be mailed */
+	STATUS_TEMPFAIL = 75, /* done, but alerts still wait to be sent */
 };
 
 enum output { OUTPUT_SHORT, OUTPUT_JSON, OUTPUT_EXPORT };
@@ -22,8 +22,8 @@ struct options;
 struct command {
 	const char *name;
 	const char *summary;
-	const char *takes;     /* letters of the options that it takes, see options.c */
-	const char *arguments; /* what words it takes behind the options; NULL: none */
+	const char *accepts;   /* letters of its options, see options.c */
+	const char *arguments; /* what may follow the options; NULL: nothing */
 	int (*run)(const struct options *options);
 };
 
@@ -35,7 +35,7 @@ struct options {
 	const char *state_directory; /* NULL: the default */
 	const char **whitelists;     /* NULL-terminated; NULL: the configured ones */
 	size_t n_whitelists;
-	bool source_given;
+	bool source_set;
 	enum config_source_kind source;
 	uint64_t since_usec, until_usec; /* 0: not given */
 	enum output output;
@@ -45,16 +45,15 @@ struct options {
 	char **arguments; /* NULL-terminated, of main() */
 };
 
-/* Whether records are read from standard input. */
+/* Whether standard input is the log. */
 static inline bool options_standard_input(const struct options *o)
 {
 	return o->log_file && strcmp(o->log_file, "-") == 0;
 }
 
 /*
- * Reads the command line. 0 and *ret, to be given back by options_done(); or the exit status that
- * main() ends with (after --help, --version, or a mistake, which is told), plus one, so that it
- * is never 0.
+ * Parses the command line. On 0, options_done() is due for *ret. Else the exit status of main(),
+ * plus one so that it is never 0: after --help, --version, or a mistake, which is logged.
  */
 int options_parse(int argc, char **argv, const struct command *commands, struct options *ret);
 void options_done(struct options *options);

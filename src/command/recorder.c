@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/hash.h"
+#include "base/hostname.h"
 #include "base/log.h"
 #include "base/timetext.h"
 #include "command/options.h"
@@ -89,6 +90,11 @@ int recorder_open(const struct reader_state *state, struct recorder **ret)
 	else
 		(void)recorder_free(r);
 	return status;
+}
+
+int recorder_dirfd(const struct recorder *r)
+{
+	return r->state->dirfd;
 }
 
 bool recorder_made_ledger(const struct recorder *r)
@@ -178,20 +184,19 @@ int recorder_sync(struct recorder *r)
 int recorder_own(struct recorder *r, const struct alert *about, const char *what, uint64_t again)
 {
 	struct alert a = *about;
-	char host[128], id[HASH128_HEX];
+	struct hostname name;
+	char id[HASH128_HEX];
 	struct hash128 h;
 	int k;
 
-	if (gethostname(host, sizeof(host)) < 0)
-		host[0] = '\0';
-	host[sizeof(host) - 1] = '\0';
-	h = hash_fnv_add(hash_fnv_init(), host, strlen(host));
+	hostname_init(&name);
+	h = hash_fnv_add(hash_fnv_init(), name.host, strlen(name.host));
 	h = hash_fnv_add(h, what, strlen(what));
 	h = hash_fnv_add(h, &again, sizeof(again));
 	a.id = slice_of(hash128_hex(h, id));
 	a.trusted = true;
 	a.time_usec = a.noted_usec = clock_now();
-	a.host = slice_of(host);
+	a.host = slice_of(name.host);
 	a.program = SLICE_LITERAL("loginbell");
 	if (!a.source.p)
 		a.source = SLICE_LITERAL("loginbell");

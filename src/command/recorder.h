@@ -16,6 +16,9 @@ struct recorder;
 int recorder_open(const struct reader_state *state, struct recorder **ret);
 struct recorder *recorder_free(struct recorder *r);
 
+/* Of the state directory. */
+int recorder_dirfd(const struct recorder *r);
+
 /* Whether this process made the ledger. */
 bool recorder_made_ledger(const struct recorder *r);
 
@@ -33,7 +36,7 @@ uint64_t recorder_unsynced(const struct recorder *r);
 /* The latest time of a forged record of this uid, 0 without one. */
 uint64_t recorder_forged_until(const struct recorder *r, uint64_t uid);
 
-/* Everything up to the stored position was recorded: a full disk is reported again from now on. */
+/* Everything that was read is recorded: from now on a failure is logged again. */
 void recorder_complete(struct recorder *r);
 
 /*

@@ -1,4 +1,4 @@
-/* Who logged in, when, from where, how, and the verdict. Changes nothing. */
+/* Shows who logged in, when, from where, how, and the verdict. Changes nothing. */
 #include "command/report.h"
 
 #include <inttypes.h>
@@ -9,7 +9,7 @@
 #include "command/session_source.h"
 #include "command/table.h"
 
-#define TICK_ROWS 64
+#define UPDATE_ROWS 64 /* reading the clock for each row costs a fortieth of the time */
 
 static int print_all(struct session *s, struct table *table)
 {
@@ -19,15 +19,14 @@ static int print_all(struct session *s, struct table *table)
 	int r;
 
 	while ((r = source_next(s->source, &record)) > 0) {
-		/* A clock that is read for each row takes a fortieth of the time of all. */
-		if (r == SOURCE_AGAIN || ++n % TICK_ROWS == 0)
+		if (r == SOURCE_AGAIN || ++n % UPDATE_ROWS == 0)
 			progress_update(&s->progress, s->source, s->source_name);
 		if (r == SOURCE_AGAIN)
 			continue;
 		r = judge_record(s->judge, s->source, &record, clock_now(), &judged);
 		if (r == 0 && judged.judgement != JUDGED_NOTHING) {
 			s->progress.logins++;
-			progress_clear(&s->progress); /* the row takes the line's place */
+			progress_clear(&s->progress); /* the row replaces the line */
 			r = table_row(table, &judged);
 		}
 		if (r < 0)

@@ -1,4 +1,4 @@
-/* What came from a log goes through display_append() before it is printed. */
+/* display_append() escapes what comes from a log before it reaches a terminal. */
 #include "command/row.h"
 
 #include <stdio.h>
@@ -25,7 +25,7 @@ int row_column(struct buffer *row, struct slice s, size_t width)
 	shown = display_width(slice_from(buffer_slice(row), begin));
 	while (r == 0 && shown++ < width + 2)
 		r = buffer_append_char(row, ' ');
-	/* A value that is too wide still ends before the next one. */
+	/* A value that is too wide is still separated from the next one. */
 	if (r == 0 && row->data[row->len - 1] != ' ')
 		r = buffer_append_str(row, "  ");
 	return r;

@@ -1,7 +1,4 @@
-/*
- * One shot: everything since the last position goes into the ledger, and the sender mails it.
- * With --dry-run the same happens in a temporary state, of which the sender prints the messages.
- */
+/* One shot: everything since the last position goes into the ledger, and the sender mails it. */
 #include "command/scan.h"
 
 #include <errno.h>
@@ -14,8 +11,8 @@
 
 #include "base/child.h"
 #include "base/log.h"
-#include "base/timetext.h"
 #include "command/deliver_process.h"
+#include "command/instance.h"
 #include "command/intake.h"
 #include "command/recover.h"
 #include "command/session_source.h"
@@ -24,7 +21,7 @@
 #include "store/ledger/format.h"
 #include "store/position.h"
 
-/* The position, without a right to write there; a state that is not there is none. */
+/* Loads the position without writing to the state; *ret stays empty if there is no state. */
 static int peek_position(const struct options *o, struct buffer *ret)
 {
 	struct buffer path AUTO_BUFFER = BUFFER_INIT(4096);
@@ -62,27 +59,17 @@ static int peek_position(const struct options *o, struct buffer *ret)
 	return STATUS_FAILED;
 }
 
-static void tell_first_start(const struct session *s, bool first)
-{
-	if (!first || s->options->since_usec || options_standard_input(s->options))
-		return;
-	log_notice(
-		"first scan: it begins at the end of %s; what was logged before is not "
-		"alerted (use --since=TIME to look back)",
-		s->source_name);
-}
-
-/* From the position @peeked (empty: from the beginning), or, if that is NULL, the state's own. */
+/* Reads from the position @peeked (empty: from the beginning), or, if NULL, from the state's own.
+ */
 static int read_all(struct session *s, struct intake *in, const struct buffer *peeked)
 {
 	const struct options *o = s->options;
 	struct source_options so = {.since_usec = o->since_usec, .until_usec = o->until_usec};
-	const char *position = NULL;
+	bool resume = !peeked && !o->since_usec && !options_standard_input(o);
+	const char *position = peeked && peeked->len > 0 ? peeked->data : NULL;
 	int r = STATUS_DONE;
 
-	if (peeked) {
-		position = peeked->len > 0 ? peeked->data : NULL;
-	} else if (!o->since_usec && !options_standard_input(o)) {
+	if (resume) {
 		r = intake_position(in, &position);
 		so.from_end = true;
 	}
@@ -90,23 +77,27 @@ static int read_all(struct session *s, struct intake *in, const struct buffer *p
 		r = session_open_source(s, &so, position);
 	if (r != STATUS_DONE)
 		return r;
-	tell_first_start(s, !peeked && position == NULL);
+	if (resume && !position)
+		log_notice(
+			"first scan: reading begins at the end of %s; to look back, use "
+			"--since=TIME",
+			s->source_name);
 	r = intake_drain(in, INTAKE_FINAL);
 	progress_clear(&s->progress);
 	if (r < 0) {
-		log_error("%s: %s; what was recorded is mailed, the rest is for the next scan",
+		log_error("%s: %s; what was recorded is mailed, and the next scan reads the rest",
 			  s->source_name, strerror(-r));
 		return STATUS_FAILED;
 	}
-	/* What follows a watch that ended, or was killed, must not say that all is well. */
-	if (!o->no_deliver && !options_standard_input(o))
+	/* A scan that follows a watch which was killed must not say that all is well. */
+	if (!peeked && !o->no_deliver && !options_standard_input(o))
 		intake_heartbeat(in, INTAKE_FINAL);
 	return STATUS_DONE;
 }
 
 /*
- * Reads into the ledger; *directory, which stays empty if there is none, is that of the state.
- * @peeked as of read_all().
+ * Reads into the ledger. *directory is that of the state; it stays empty if that cannot be opened.
+ * @peeked is as for read_all().
  */
 static int record(struct session *s, const struct buffer *peeked, struct buffer *directory,
 		  struct intake_counts *ret)
@@ -117,27 +108,35 @@ static int record(struct session *s, const struct buffer *peeked, struct buffer 
 	r = intake_open(s, &in);
 	if (r != STATUS_DONE)
 		return r;
-	/* Before it reads what may end it, too. */
-	r = intake_crashed(in) < 0 ? STATUS_FAILED : read_all(s, in, peeked);
+	/* First, since this process may crash where the other one did. */
+	r = instance_crashed(intake_recorder(in)) < 0 ? STATUS_FAILED : read_all(s, in, peeked);
 	*ret = intake_counts(in);
 	if (buffer_append_str(directory, intake_directory(in)) < 0 || !buffer_cstr(directory)) {
 		log_error("out of memory");
 		buffer_clear(directory);
 		r = STATUS_FAILED;
 	}
-	(void)intake_free(in); /* the lock: mailing may take long */
+	(void)intake_free(in); /* and the lock, since mailing may take long */
 	if (directory->len > 0 && !s->options->quiet && s->source)
 		printf("%s: %" PRIu64 " logins, %" PRIu64 " alerts recorded\n", s->source_name,
 		       ret->logins, ret->alerts);
 	return r;
 }
 
-static int deliver(const struct session *s, const struct buffer *directory)
+/* *ret_unread: the sender printed, and nobody reads standard output any more. */
+static int run_sender(const struct session *s, enum sender_mode mode,
+		      const struct buffer *directory, bool *ret_unread)
 {
+	int status, r;
 	pid_t sender;
-	int r = sender_start(SENDER_ONCE, s->options, directory->data, &sender);
 
-	return r == STATUS_DONE ? sender_wait(sender) : r;
+	r = sender_start(mode, s->options, directory->data, &sender);
+	if (r != STATUS_DONE)
+		return r;
+	r = child_wait(sender, &status);
+	*ret_unread = r == 0 && mode == SENDER_PRINT && WIFSIGNALED(status) &&
+		      WTERMSIG(status) == SIGPIPE;
+	return r < 0 || *ret_unread ? STATUS_FAILED : sender_status(status);
 }
 
 static int scan(struct session *s)
@@ -145,97 +144,62 @@ static int scan(struct session *s)
 	AUTO_BUFFER struct buffer directory = BUFFER_INIT(PATH_MAX);
 	struct intake_counts counts;
 	int r = record(s, NULL, &directory, &counts), sent = STATUS_DONE;
+	bool unread;
 
 	if (directory.len > 0 && !s->options->no_deliver)
-		sent = deliver(s, &directory);
+		sent = run_sender(s, SENDER_ONCE, &directory, &unread);
 	return r != STATUS_DONE ? r : sent;
 }
 
 /*
  * Standard input cannot be read again from a position, so no state is kept of it: its alerts are
- * sent from a directory that is removed when every message is accepted.
+ * sent from a directory that is removed when every message is accepted. A dry run has the sender
+ * print the messages from such a directory; it only reads the position of the service's state.
  */
-static int scan_input(struct session *s)
-{
-	AUTO_BUFFER struct buffer directory = BUFFER_INIT(PATH_MAX);
-	struct options options = *s->options;
-	struct temporary_state state;
-	struct intake_counts counts;
-	int r, sent = STATUS_DONE;
-
-	if (options.no_deliver) {
-		log_error("--no-deliver with standard input needs --state-directory");
-		return STATUS_WRONG;
-	}
-	r = temporary_state_make(&state, TEMPORARY_SENDER);
-	if (r < 0) {
-		log_error("cannot make a temporary directory in /var/tmp: %s", strerror(-r));
-		return STATUS_FAILED;
-	}
-	options.state_directory = state.path;
-	s->options = &options;
-	r = record(s, NULL, &directory, &counts);
-	if (directory.len > 0)
-		sent = deliver(s, &directory);
-	s->options = NULL;
-	if (sent != STATUS_DONE)
-		log_warning(
-			"%s is kept: not every message was accepted; to try again: loginbell "
-			"queue --flush --state-directory=%s",
-			state.path, state.path);
-	else
-		temporary_state_remove(&state);
-	return r != STATUS_DONE ? r : sent;
-}
-
-/* *ret_left: nobody reads standard output any more. */
-static int print_messages(const struct session *s, const struct buffer *directory, bool *ret_left)
-{
-	int status, r;
-	pid_t sender;
-
-	r = sender_start(SENDER_PRINT, s->options, directory->data, &sender);
-	if (r != STATUS_DONE)
-		return r;
-	r = child_wait(sender, &status);
-	*ret_left = r == 0 && WIFSIGNALED(status) && WTERMSIG(status) == SIGPIPE;
-	return r < 0 || *ret_left ? STATUS_FAILED : sender_status(status);
-}
-
-/* The position is that of the state, which stays as it is. */
-static int dry_run(struct session *s)
+static int scan_temporary(struct session *s)
 {
 	AUTO_BUFFER struct buffer position = BUFFER_INIT(POSITION_MAX);
 	AUTO_BUFFER struct buffer directory = BUFFER_INIT(PATH_MAX);
+	const bool print = s->options->dry_run, quiet = s->options->quiet;
 	struct options options = *s->options;
 	struct intake_counts counts = {0};
 	struct temporary_state state;
-	int r = STATUS_DONE, printed = STATUS_DONE;
-	bool left = false;
+	int r = STATUS_DONE, sent = STATUS_DONE;
+	bool unread = false;
 
-	if (!options.since_usec && !options_standard_input(&options))
+	if (options.no_deliver && !print) {
+		log_error("--no-deliver with standard input needs --state-directory");
+		return STATUS_WRONG;
+	}
+	if (print && !options.since_usec && !options_standard_input(&options))
 		r = peek_position(&options, &position);
 	if (r != STATUS_DONE)
 		return r;
-	r = temporary_state_make(&state, TEMPORARY_SELF);
+	r = temporary_state_make(&state, print ? TEMPORARY_SELF : TEMPORARY_SENDER);
 	if (r < 0) {
 		log_error("cannot make a temporary directory in /var/tmp: %s", strerror(-r));
 		return STATUS_FAILED;
 	}
 	options.state_directory = state.path;
-	options.no_deliver = options.quiet = true;
+	options.quiet |= print;
 	s->options = &options;
-	r = record(s, &position, &directory, &counts);
-	if (counts.alerts > 0)
-		printed = print_messages(s, &directory, &left);
-	else if (r == STATUS_DONE && !s->progress.quiet)
+	r = record(s, print ? &position : NULL, &directory, &counts);
+	if (directory.len > 0 && (counts.alerts > 0 || !print))
+		sent = run_sender(s, print ? SENDER_PRINT : SENDER_ONCE, &directory, &unread);
+	else if (r == STATUS_DONE && !quiet)
 		printf("Nothing would be mailed: no login in %s that is not allowed.\n",
 		       s->source_name);
 	s->options = NULL;
-	temporary_state_remove(&state);
-	if (left)
-		(void)raise(SIGPIPE);
-	return r != STATUS_DONE ? r : printed;
+	if (sent != STATUS_DONE && !print)
+		log_warning(
+			"%s is kept, since not every message was accepted; to try again: "
+			"loginbell queue --flush --state-directory=%s",
+			state.path, state.path);
+	else
+		temporary_state_remove(&state);
+	if (unread)
+		(void)raise(SIGPIPE); /* as if this process had printed */
+	return r != STATUS_DONE ? r : sent;
 }
 
 int command_scan(const struct options *options)
@@ -243,12 +207,11 @@ int command_scan(const struct options *options)
 	struct session s;
 	int r = session_init(&s, options);
 
-	if (r == STATUS_DONE && options->dry_run)
-		r = dry_run(&s);
-	else if (r == STATUS_DONE && options_standard_input(options) && !options->state_directory)
-		r = scan_input(&s);
-	else if (r == STATUS_DONE)
-		r = scan(&s);
+	if (r == STATUS_DONE)
+		r = options->dry_run ||
+				    (options_standard_input(options) && !options->state_directory)
+			    ? scan_temporary(&s)
+			    : scan(&s);
 	session_done(&s);
 	return r;
 }

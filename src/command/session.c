@@ -25,7 +25,7 @@ int session_init(struct session *s, const struct options *options)
 	if (r == CONFIG_E_INVALID)
 		return STATUS_WRONG;
 	if (r == 0)
-		r = rules_load(options, s->config, &s->whitelist, &err);
+		r = whitelist_files_load(options, s->config, &s->whitelist, &err);
 	if (r == 0)
 		r = judge_new(s->config, s->whitelist, &s->judge, &err);
 	if (r != 0)
@@ -48,7 +48,7 @@ void session_reload_rules(struct session *s)
 	char fault[900];
 	size_t n;
 
-	if (rules_load(s->options, s->config, &fresh, &err) != 0) {
+	if (whitelist_files_load(s->options, s->config, &fresh, &err) != 0) {
 		error_format(&err, fault, sizeof(fault));
 		log_error("%s", fault);
 		log_error("the previous whitelist stays in force");

@@ -41,9 +41,9 @@ static void set_source_path(struct session *s, const char *path)
 /* Whether the directory is read host by host. A follower of an empty one waits for hosts. */
 static bool is_collection(const char *directory, const struct source_options *so)
 {
-	enum collection found = directory ? collection_look(directory) : COLLECTION_NONE;
+	enum collector_kind found = directory ? collector_look(directory) : COLLECTOR_NONE;
 
-	return found == COLLECTION_HOSTS || (found == COLLECTION_EMPTY && so->follow);
+	return found == COLLECTOR_HOSTS || (found == COLLECTOR_EMPTY && so->follow);
 }
 #endif
 
@@ -59,8 +59,8 @@ static int open_journal(struct session *s, struct source_options so, const char 
 	(void)snprintf(s->source_name, sizeof(s->source_name), "%s%s",
 		       directory ? "the journal in " : "the journal", directory ? directory : "");
 	so.resume = resume;
-	if (collection && resume && collection_owns_position(slice_of(resume)))
-		return collection_open(directory, &so, &s->source, err);
+	if (collection && resume && collector_owns_position(slice_of(resume)))
+		return collector_open(directory, &so, &s->source, err);
 	if (resume && !slice_starts_with(slice_of(resume), "journal ")) {
 		resume_by_time(s, &so, session_position_usec(resume));
 		/* As a position without a cursor: what the journal lacks since then is a gap. */
@@ -71,7 +71,7 @@ static int open_journal(struct session *s, struct source_options so, const char 
 			so.resume = s->resume;
 		}
 	}
-	return collection ? collection_open(directory, &so, &s->source, err)
+	return collection ? collector_open(directory, &so, &s->source, err)
 			  : journal_open(directory, &so, &s->source, err);
 #else
 	(void)s;
@@ -140,7 +140,7 @@ static int open_auto(struct session *s, const struct source_options *so, const c
 int session_open_source(struct session *s, struct source_options *so, const char *resume)
 {
 	const struct options *o = s->options;
-	enum config_source_kind kind = o->source_given ? o->source : s->config->source_kind;
+	enum config_source_kind kind = o->source_set ? o->source : s->config->source_kind;
 	struct error err = {0};
 	int r;
 

@@ -1,6 +1,6 @@
 /*
- * The table is printed as the rows come, so its columns have fixed widths; a value that is wider
- * pushes the row.
+ * Rows are printed as they come, so columns have fixed widths; a wider value moves the rest of its
+ * row.
  */
 #include "command/table.h"
 
@@ -14,16 +14,17 @@
 #include "text/display.h"
 #include "text/export.h"
 
-#define ROW_MAX	     ((size_t)4 << 20) /* also of text that is all to be escaped */
+#define ROW_MAX	     ((size_t)4 << 20) /* bytes, also if every byte is escaped */
 #define OUTPUT_BLOCK (256 << 10)       /* bytes written at once: a file then has large folios */
 
-enum {
-	WIDTH_TIME = 19,
-	WIDTH_VERDICT = 7,
-	WIDTH_HOST = 12,
-	WIDTH_USER = 12,
-	WIDTH_FROM = 16,
-	WIDTH_METHOD = 10
+enum { TIME, VERDICT, HOST, USER, FROM, METHOD, COLUMNS };
+
+static const struct {
+	const char *heading;
+	size_t width;
+} columns[COLUMNS] = {
+	[TIME] = {"TIME", 19}, [VERDICT] = {"VERDICT", 7}, [HOST] = {"HOST", 12},
+	[USER] = {"USER", 12}, [FROM] = {"FROM", 16},	   [METHOD] = {"METHOD", 10},
 };
 
 struct table {
@@ -47,7 +48,7 @@ struct table *table_new(const struct options *options, enum table_host host)
 	t->quiet = options->quiet;
 	t->row.max = ROW_MAX;
 	t->terminal = isatty(STDOUT_FILENO);
-	/* Who still writes to standard input does not wait for rows for so long. */
+	/* Somebody may be typing into standard input and waits for each row. */
 	if (!t->terminal && !options_standard_input(options))
 		(void)setvbuf(stdout, block, _IOFBF, OUTPUT_BLOCK);
 	t->colour = t->terminal && !getenv("NO_COLOR");
@@ -63,38 +64,40 @@ struct table *table_free(struct table *t)
 	return NULL;
 }
 
-static int column(struct table *t, struct slice s, size_t width)
+/* Begins a row with all columns but the last. */
+static int begin_row(struct table *t, const struct slice values[COLUMNS])
 {
-	return row_column(&t->row, s, width);
+	int r = 0;
+
+	buffer_clear(&t->row);
+	for (size_t i = 0; i < COLUMNS && r == 0; i++)
+		if (i != HOST || t->host == TABLE_WITH_HOST)
+			r = row_column(&t->row, values[i], columns[i].width);
+	return r;
 }
 
-static int end_of_row(struct table *t, const struct judged *judged)
+static void print_row(const struct table *t, const struct judged *judged)
 {
 	const char *colour = "";
 
 	if (t->colour && judged && judged->judgement == JUDGED_ALERT)
 		colour = judged->alert.kind == ALERT_LOGIN ? "\033[1m" : "\033[31m";
 	row_print(&t->row, t->columns, colour);
-	return 0;
 }
 
 static int heading(struct table *t)
 {
-	int r = column(t, SLICE_LITERAL("TIME"), WIDTH_TIME);
+	struct slice values[COLUMNS];
+	int r;
 
-	if (r == 0)
-		r = column(t, SLICE_LITERAL("VERDICT"), WIDTH_VERDICT);
-	if (r == 0 && t->host == TABLE_WITH_HOST)
-		r = column(t, SLICE_LITERAL("HOST"), WIDTH_HOST);
-	if (r == 0)
-		r = column(t, SLICE_LITERAL("USER"), WIDTH_USER);
-	if (r == 0)
-		r = column(t, SLICE_LITERAL("FROM"), WIDTH_FROM);
-	if (r == 0)
-		r = column(t, SLICE_LITERAL("METHOD"), WIDTH_METHOD);
+	for (size_t i = 0; i < COLUMNS; i++)
+		values[i] = slice_of(columns[i].heading);
+	r = begin_row(t, values);
 	if (r == 0)
 		r = buffer_append_str(&t->row, "KEY, RULE OR REASON");
-	return r < 0 ? r : end_of_row(t, NULL);
+	if (r == 0)
+		print_row(t, NULL);
+	return r;
 }
 
 static struct slice verdict_word(const struct judged *j)
@@ -143,25 +146,23 @@ static int short_row(struct table *t, const struct judged *j)
 	const struct alert *a = &j->alert;
 	time_t sec = (time_t)(a->time_usec / 1000000);
 	char when[32] = "-";
+	struct slice values[COLUMNS] = {[VERDICT] = verdict_word(j),
+					[HOST] = a->host,
+					[USER] = a->user,
+					[FROM] = a->addr,
+					[METHOD] = a->method};
 	struct tm tm;
 	int r;
 
 	if (sec > 0 && localtime_r(&sec, &tm))
 		(void)strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S", &tm);
-	r = column(t, slice_of(when), WIDTH_TIME);
-	if (r == 0)
-		r = column(t, verdict_word(j), WIDTH_VERDICT);
-	if (r == 0 && t->host == TABLE_WITH_HOST)
-		r = column(t, a->host, WIDTH_HOST);
-	if (r == 0)
-		r = column(t, a->user, WIDTH_USER);
-	if (r == 0)
-		r = column(t, a->addr, WIDTH_FROM);
-	if (r == 0)
-		r = column(t, a->method, WIDTH_METHOD);
+	values[TIME] = slice_of(when);
+	r = begin_row(t, values);
 	if (r == 0)
 		r = last_column(t, j);
-	return r < 0 ? r : end_of_row(t, j);
+	if (r == 0)
+		print_row(t, j);
+	return r;
 }
 
 int table_row(struct table *t, const struct judged *j)
@@ -172,11 +173,9 @@ int table_row(struct table *t, const struct judged *j)
 	int r = 0;
 
 	if (t->output == OUTPUT_SHORT) {
-		buffer_clear(&t->row);
 		if (!t->heading_done && !t->quiet)
 			r = heading(t);
 		t->heading_done = true;
-		buffer_clear(&t->row);
 		return r < 0 ? r : short_row(t, j);
 	}
 	buffer_clear(&t->row);

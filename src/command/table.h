@@ -8,7 +8,7 @@ struct table;
 
 enum table_host { TABLE_NO_HOST, TABLE_WITH_HOST };
 
-/* NULL when out of memory; table_free() takes NULL and gives it. */
+/* NULL: out of memory. */
 struct table *table_new(const struct options *options, enum table_host host);
 struct table *table_free(struct table *t);
 

@@ -18,6 +18,7 @@
 #include "base/notify.h"
 #include "base/timetext.h"
 #include "command/deliver_process.h"
+#include "command/instance.h"
 #include "command/intake.h"
 #include "command/session_source.h"
 #include "command/whitelist_files.h"
@@ -38,6 +39,7 @@ struct watch {
 	struct intake *intake;
 	struct pollfd slots[SLOTS];
 	bool stop;
+	bool failed;	 /* the process has to be started again */
 	int stop_signal; /* 0: standard input ended */
 
 	uint64_t reopen_usec, reopen_pause; /* 0: the source is open */
@@ -227,7 +229,7 @@ static void follow_rules(struct watch *w)
 {
 	if (w->slots[SLOT_RULES].fd >= 0)
 		(void)close(w->slots[SLOT_RULES].fd);
-	w->slots[SLOT_RULES].fd = rules_watch(w->session.options, w->session.config);
+	w->slots[SLOT_RULES].fd = whitelist_files_watch(w->session.options, w->session.config);
 	session_reload_rules(&w->session);
 	tell_anew(w);
 }
@@ -357,20 +359,26 @@ static int loop(struct watch *w)
 		if (w->slots[SLOT_SIGNALS].revents)
 			take_signals(w);
 		if (w->slots[SLOT_RULES].fd >= 0 && w->slots[SLOT_RULES].revents &&
-		    rules_changed(w->slots[SLOT_RULES].fd, w->session.options, w->session.config))
+		    whitelist_files_changed(w->slots[SLOT_RULES].fd, w->session.options,
+					    w->session.config))
 			follow_rules(w);
 		if (w->session.source) {
 			/* Drained before, since process() drops files that were deleted. */
 			drain(w, INTAKE_FOLLOWING);
 			r = w->session.source ? source_process(w->session.source) : 0;
-			if (r < 0)
+			if (r == -ESTALE) {
+				log_error(
+					"/etc/machine-id has changed, and with it the journal's "
+					"directory; loginbell ends, to be started again");
+				w->stop = w->failed = true;
+			} else if (r < 0)
 				close_source(w, r);
 			else
 				drain(w, INTAKE_FOLLOWING);
 		}
 		do_due(w);
 	}
-	return STATUS_DONE;
+	return w->failed ? STATUS_FAILED : STATUS_DONE;
 }
 
 /*
@@ -405,7 +413,7 @@ static void finish(struct watch *w)
 		look_on(w);
 		drain(w, INTAKE_FINAL);
 	}
-	(void)intake_stopped(w->intake, w->stop_signal);
+	(void)instance_stopped(intake_recorder(w->intake), w->session.config, w->stop_signal);
 	sender_stop(w);
 }
 
@@ -425,7 +433,7 @@ static int watch(struct watch *w)
 	w->watchdog_due = now + w->watchdog_usec;
 	w->save_due = now + SAVE_QUIET_USEC;
 	follow_rules(w);
-	if (intake_started(w->intake) < 0)
+	if (instance_started(intake_recorder(w->intake), w->session.config) < 0)
 		return STATUS_FAILED;
 	drain(w, INTAKE_FOLLOWING);
 	log_notice("watching %s; state in %s", w->session.source_name, intake_directory(w->intake));

@@ -1,6 +1,6 @@
 /*
- * Directories are watched, not files: editors write beside and rename. Where a directory is
- * missing, its nearest parent that exists is watched; any event there makes the watch anew.
+ * Directories are watched, not files, since editors write a new file and rename it. If a directory
+ * is missing, its nearest parent that exists is watched, and any event there counts as a change.
  */
 #include "command/whitelist_files.h"
 
@@ -11,15 +11,14 @@
 #include <libgen.h>
 #include <limits.h>
 #include <stdio.h>
-#include <sys/inotify.h>
 #include <sys/stat.h>
 
-#include "base/buffer.h"
+#include "base/inotify.h"
 #include "base/io.h"
 
 #define WHITELIST_MAX ((size_t)256 << 20) /* bytes of one file */
 
-/* The i-th pattern, or NULL behind the last. */
+/* The i-th pattern, or NULL after the last. */
 static const char *pattern_at(const struct options *options, const struct config *config, size_t i)
 {
 	if (options->n_whitelists)
@@ -45,7 +44,7 @@ static int load_file(struct whitelist *w, const char *path, struct error *err)
 	return r > 0 ? STATUS_WRONG : r;
 }
 
-/* A directory that is not there holds no files; one that may not be read might hold some. */
+/* A missing directory holds no files; one that cannot be read may hold some. */
 static int glob_error(const char *path, int error)
 {
 	(void)path;
@@ -77,8 +76,8 @@ static int load_pattern(struct whitelist *w, const char *pattern, bool may_miss,
 	return r;
 }
 
-int rules_load(const struct options *options, const struct config *config, struct whitelist **ret,
-	       struct error *err)
+int whitelist_files_load(const struct options *options, const struct config *config,
+			 struct whitelist **ret, struct error *err)
 {
 	struct whitelist *w AUTO_WHITELIST = whitelist_new();
 	bool may_miss = !options->n_whitelists && config->whitelist_is_default;
@@ -98,7 +97,7 @@ int rules_load(const struct options *options, const struct config *config, struc
 	return r;
 }
 
-/* Cuts the last part off @path. */
+/* Removes the last part of @path. */
 static bool to_parent(char *path)
 {
 	char *slash = strrchr(path, '/');
@@ -111,12 +110,12 @@ static bool to_parent(char *path)
 	return true;
 }
 
-int rules_watch(const struct options *options, const struct config *config)
+int whitelist_files_watch(const struct options *options, const struct config *config)
 {
 	const uint32_t mask = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CREATE |
 			      IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
 	const char *pattern;
-	int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	int fd = inotify_open();
 
 	if (fd < 0)
 		return -1;
@@ -133,8 +132,8 @@ int rules_watch(const struct options *options, const struct config *config)
 }
 
 /*
- * Whether an event on @name is about a file of @pattern. A file just made is not read before it is
- * closed: half a line may be a wider rule. A symbolic link is whole at once.
+ * Whether an event on @name is about a file of @pattern. A new file is not read before its writer
+ * closes it: half a line may be a wider rule. A symbolic link is complete at once.
  */
 static bool concerns(const char *pattern, const char *name, uint32_t mask)
 {
@@ -151,25 +150,28 @@ static bool concerns(const char *pattern, const char *name, uint32_t mask)
 	       lstat(path, &st) == 0 && S_ISLNK(st.st_mode);
 }
 
-bool rules_changed(int fd, const struct options *options, const struct config *config)
+struct change {
+	const struct options *options;
+	const struct config *config;
+	bool changed;
+};
+
+static void look_at(void *userdata, const struct inotify_event *event)
 {
-	_Alignas(struct inotify_event) char events[4096];
-	bool changed = false;
-	ssize_t n;
+	struct change *c = userdata;
+	const char *pattern;
 
-	while ((n = read(fd, events, sizeof(events))) > 0) {
-		for (char *at = events; at < events + n;) {
-			const struct inotify_event *e = (const struct inotify_event *)(void *)at;
-			const char *pattern;
+	/* A directory was made or removed, or events were lost: any file may have changed. */
+	if (event->len == 0 || (event->mask & (IN_ISDIR | IN_Q_OVERFLOW)))
+		c->changed = true;
+	for (size_t i = 0; !c->changed && (pattern = pattern_at(c->options, c->config, i)); i++)
+		c->changed = concerns(pattern, event->name, event->mask);
+}
 
-			at += sizeof(*e) + e->len;
-			/* A directory came, went, or events were lost: look at everything. */
-			if (e->len == 0 || (e->mask & (IN_ISDIR | IN_Q_OVERFLOW)))
-				changed = true;
-			for (size_t i = 0; !changed && (pattern = pattern_at(options, config, i));
-			     i++)
-				changed = concerns(pattern, e->name, e->mask);
-		}
-	}
-	return changed;
+bool whitelist_files_changed(int fd, const struct options *options, const struct config *config)
+{
+	struct change c = {options, config, false};
+
+	(void)inotify_drain(fd, look_at, &c);
+	return c.changed;
 }

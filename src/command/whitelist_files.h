@@ -1,4 +1,4 @@
-/* The whitelist's files: loading, and noticing that they changed. */
+/* The files of the whitelist: loading them, and noticing changes. */
 #pragma once
 
 #include "base/error.h"
@@ -7,20 +7,18 @@
 #include "text/whitelist.h"
 
 /*
- * Loads all whitelist files that the command line (else the configuration) names. *ret is new.
- * 0; STATUS_WRONG with *err set for a fault in a file, a file that is named and missing, or one
- * that cannot be read; -ENOMEM.
+ * Loads all whitelist files that the command line, or else the configuration, names. On 0, *ret is
+ * new and owned by the caller. STATUS_WRONG with *err set: a file has a fault, cannot be read, or
+ * is named and missing. -ENOMEM with *err set.
  */
-int rules_load(const struct options *options, const struct config *config, struct whitelist **ret,
-	       struct error *err);
+int whitelist_files_load(const struct options *options, const struct config *config,
+			 struct whitelist **ret, struct error *err);
 
 /*
- * An inotify descriptor (non-blocking) on the directories of these files; -1 where none can be
- * watched. Made anew after each change, since directories come and go.
+ * An inotify(7) descriptor, which does not block, on the directories of these files; -1 if there is
+ * none. After each change it must be opened again, since directories may have been made or removed.
  */
-int rules_watch(const struct options *options, const struct config *config);
+int whitelist_files_watch(const struct options *options, const struct config *config);
 
-/*
- * Reads what the descriptor has to say: true if a file of these may have changed.
- */
-bool rules_changed(int fd, const struct options *options, const struct config *config);
+/* Reads the descriptor's events: true if one of these files may have changed. */
+bool whitelist_files_changed(int fd, const struct options *options, const struct config *config);

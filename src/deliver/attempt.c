@@ -1,8 +1,7 @@
 /*
- * One transaction for all recipients that lack the mail; when one of them is refused, one
- * transaction each. A server that cannot take it now hands over to the next in the list, also
- * when it is in doubt whether it has taken it: a second copy, with the same Message-ID, is the
- * lesser evil.
+ * One transaction for all recipients that lack the message; if one of them is refused, one
+ * transaction each. If a server defers the message, the next one is tried, also if the message is
+ * in doubt: a second copy, with the same Message-ID, is the lesser evil.
  */
 #include "deliver/attempt.h"
 
@@ -35,7 +34,7 @@ struct link {
 struct attempt {
 	const struct config_destination *dest;
 	struct hostname *host;
-	struct link *links; /* one a server */
+	struct link *links; /* one for each server */
 };
 
 struct attempt *attempt_new(const struct config_destination *dest, struct hostname *host)
@@ -69,52 +68,42 @@ struct attempt *attempt_free(struct attempt *a)
 	return NULL;
 }
 
-/* *ret stays NULL where the file is empty. -errno. */
-static int read_password_fd(int fd, char **ret)
-{
-	char text[PASSWORD_MAX];
-	ssize_t n = read(fd, text, sizeof(text) - 1);
-	int r = n < 0 ? -errno : 0;
-
-	while (n > 0 && (text[n - 1] == '\n' || text[n - 1] == '\r'))
-		n--;
-	if (n > 0) {
-		text[n] = '\0';
-		*ret = strdup(text);
-	}
-	explicit_bzero(text, sizeof(text));
-	return r;
-}
-
-/* The password in the file at @path. Where there is none, *reason says why. */
+/* Without newlines at its end. NULL: none; then *reason says why. */
 static char *read_password_file(const char *path, bool private, char *reason, size_t size)
 {
-	AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	int r = fd < 0 ? -errno : 0;
-	char *password = NULL;
+	AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	char text[PASSWORD_MAX], *password = NULL;
 	struct stat st;
+	ssize_t n = -1;
 
-	if (r == 0 && fstat(fd, &st) < 0)
-		r = -errno;
-	if (r == 0 && private && (st.st_mode & 007)) {
-		(void)snprintf(reason, size, "%s may be read by others (mode %04o); chmod o-rwx it",
-			       path, (unsigned)(st.st_mode & 07777));
-		return NULL;
+	if (fd >= 0 && fstat(fd, &st) == 0) {
+		if (private && (st.st_mode & 007)) {
+			(void)snprintf(reason, size,
+				       "%s may be read by others (mode %04o); chmod o-rwx it", path,
+				       (unsigned)(st.st_mode & 07777));
+			return NULL;
+		}
+		n = read(fd, text, sizeof(text) - 1);
 	}
-	if (r == 0)
-		r = read_password_fd(fd, &password);
-	if (r < 0)
+	if (n < 0)
 		(void)snprintf(reason, size, "the password in %s cannot be read by uid %u: %s",
-			       path, (unsigned)geteuid(), strerror(-r));
-	else if (!password)
+			       path, (unsigned)geteuid(), strerror(errno));
+	while (n > 0 && (text[n - 1] == '\n' || text[n - 1] == '\r'))
+		n--;
+	if (n == 0)
 		(void)snprintf(reason, size, "%s holds no password", path);
+	if (n > 0) {
+		text[n] = '\0';
+		password = strdup(text);
+	}
+	explicit_bzero(text, sizeof(text));
 	return password;
 }
 
 /*
- * The unit has two credentials: one that may be encrypted, and is an empty line where it is not
- * there, and a plain one. Without a service manager, the plain one from where that would take it:
- * "loginbell test-mail" by root uses the password that the service uses.
+ * The unit has two credentials: one that may be encrypted, whose default is an empty line, and a
+ * plain one. Without a service manager the file that systemd would load is read, so that root's
+ * "loginbell test-mail" uses the service's password.
  */
 static char *read_credential(char *reason, size_t size)
 {
@@ -138,13 +127,6 @@ static char *read_credential(char *reason, size_t size)
 	return password;
 }
 
-/* Finds the password of @server. Where there is none, *reason says why. */
-static char *read_password(const struct config_server *server, char *reason, size_t size)
-{
-	return server->password_file ? read_password_file(server->password_file, true, reason, size)
-				     : read_credential(reason, size);
-}
-
 static int link_open(struct attempt *a, size_t at, struct transport_result *ret)
 {
 	const struct config_server *server = &a->dest->servers[at];
@@ -154,7 +136,10 @@ static int link_open(struct attempt *a, size_t at, struct transport_result *ret)
 	if (l->child)
 		return 0;
 	if (server->user && !l->password) {
-		l->password = read_password(server, reason, sizeof(reason));
+		l->password = server->password_file
+				      ? read_password_file(server->password_file, true, reason,
+							   sizeof(reason))
+				      : read_credential(reason, sizeof(reason));
 		if (!l->password)
 			goto fail;
 	}
@@ -197,12 +182,7 @@ static void transact(struct attempt *a, struct transport_mail *mail, struct tran
 		ret->outcome = TRANSPORT_IN_DOUBT;
 }
 
-static enum spool_rcpt_state refused_state(const struct transport_result *r)
-{
-	return r->permanent || r->outcome == TRANSPORT_REFUSED ? SPOOL_REFUSED : SPOOL_DEFERRED;
-}
-
-/* One transaction each. Stops where a server fails for another reason than the recipient. */
+/* One transaction each. Stops if a server fails for another reason than the recipient. */
 static enum attempt_outcome send_each(struct attempt *a, struct spool_message *o,
 				      struct transport_mail *mail, struct transport_result *ret)
 {
@@ -223,15 +203,15 @@ static enum attempt_outcome send_each(struct attempt *a, struct spool_message *o
 			sent = *ret;
 			break;
 		case TRANSPORT_RCPT_REFUSED:
-			rcpt->state = refused_state(ret);
+			rcpt->state = ret->permanent ? SPOOL_REFUSED : SPOOL_DEFERRED;
 			log_error("recipient %s was refused: %s", rcpt->addr, ret->text);
 			break;
 		case TRANSPORT_REFUSED:
-			/* Others took the same bytes: then it is this recipient's policy. */
+			/* Others accepted the same bytes, so this recipient's policy refuses it. */
 			if (spool_count(o, SPOOL_ACCEPTED) == 0)
 				return ATTEMPT_REFUSED;
 			rcpt->state = SPOOL_REFUSED;
-			log_error("recipient %s refused the mail: %s", rcpt->addr, ret->text);
+			log_error("recipient %s refused the message: %s", rcpt->addr, ret->text);
 			break;
 		case TRANSPORT_DEFERRED:
 		case TRANSPORT_IN_DOUBT:
@@ -257,8 +237,8 @@ static enum attempt_outcome send_all(struct attempt *a, struct spool_message *o,
 	for (size_t i = 0; i < o->n_rcpts; i++)
 		if (o->rcpts[i].state == SPOOL_OPEN)
 			rcpts[n++] = o->rcpts[i].addr;
-	/* Some have it already: then it was one transaction each, and stays so. */
-	if (n < o->n_rcpts && n > 0)
+	/* If some have it already, it was one transaction each, and remains so. */
+	if (n < o->n_rcpts || n == 1)
 		return send_each(a, o, mail, ret);
 	mail->rcpts = rcpts;
 	mail->n_rcpts = n;
@@ -269,10 +249,7 @@ static enum attempt_outcome send_all(struct attempt *a, struct spool_message *o,
 			o->rcpts[i].state = SPOOL_ACCEPTED;
 		return ATTEMPT_DONE;
 	case TRANSPORT_RCPT_REFUSED:
-		if (n > 1)
-			return send_each(a, o, mail, ret);
-		o->rcpts[0].state = refused_state(ret);
-		return ATTEMPT_NOBODY;
+		return send_each(a, o, mail, ret);
 	case TRANSPORT_REFUSED:
 		return ATTEMPT_REFUSED;
 	case TRANSPORT_DEFERRED:
@@ -307,7 +284,7 @@ enum attempt_outcome attempt_send(struct attempt *a, struct spool_message *o,
 		}
 	}
 	outcome = send_all(a, o, &mail, ret);
-	/* What was in doubt before stays so, until a server takes it. */
+	/* A doubt remains until a server accepts the message. */
 	o->in_doubt =
 		outcome != ATTEMPT_DONE &&
 		(in_doubt || (outcome == ATTEMPT_DEFERRED && ret->outcome == TRANSPORT_IN_DOUBT));

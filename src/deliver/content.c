@@ -1,7 +1,11 @@
 /* Reads what text/message/compose must not: the template's file and the host's names. */
 #include "deliver/content.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "base/log.h"
+#include "deliver/state.h"
 #include "store/config_file.h"
 #include "text/message/compose.h"
 
@@ -28,6 +32,7 @@ int content_compose(struct spool_message *o, const struct batch *batch, const st
 		    uint64_t now_usec)
 {
 	AUTO_BUFFER struct buffer body = BUFFER_INIT(CONFIG_TEXT_MAX);
+	char sequence[512];
 	struct message_options options = {
 		.config = config,
 		.destination = dest,
@@ -38,8 +43,11 @@ int content_compose(struct spool_message *o, const struct batch *batch, const st
 		.style = o->style,
 		.now_usec = now_usec,
 		.test = !batch,
+		.sequence = o->sequence > 0 ? sequence : NULL,
 	};
 
+	(void)snprintf(sequence, sizeof(sequence), "%s %s %" PRIu64, o->ledger_id,
+		       destination_name(dest->name), o->sequence);
 	read_body(dest, &body);
 	options.body_template = buffer_slice(&body);
 	o->config = compose_fingerprint(config, dest, options.body_template);

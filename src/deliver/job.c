@@ -1,6 +1,9 @@
 /*
  * A message that does not fit its size limit is made of fewer alerts, and at last without log
  * lines.
+ *
+ * A message that is made again keeps its number, since no recipient has seen it. If that is in
+ * doubt, it gets the next number, so that no two messages share one.
  */
 #include "deliver/job.h"
 
@@ -193,6 +196,9 @@ static int rebuild(struct job *job, const struct spool_message *from, struct bat
 	o->waited_usec = from->waited_usec;
 	o->last_try_usec = from->last_try_usec;
 	o->one_rcpt = from->one_rcpt;
+	o->sequence = from->sequence;
+	if (from->in_doubt || o->sequence == 0)
+		o->sequence = job->d->done->sequence + 1;
 	o->style = style;
 	if (n < batch->n && !summary_of(from, batch->alerts[n].seq))
 		o->done_up_to = batch->alerts[n].seq - 1;
@@ -210,6 +216,8 @@ static int rebuild(struct job *job, const struct spool_message *from, struct bat
 		return rebuild(job, o, batch, n, MESSAGE_NO_LOGS);
 	if (r < 0)
 		return r;
+	if (o->sequence > job->d->done->sequence)
+		job->d->done->sequence = o->sequence;
 	if (job->state->unsaved == job->o)
 		job->state->unsaved = NULL;
 	(void)spool_free(job->o);

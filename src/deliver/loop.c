@@ -1,8 +1,8 @@
 /*
  * One poll(2) over three descriptors: inotify on the state directory (a new ledger, a request) and
- * on the ledger (new alerts), a timer for what is due later, and the signals' pipe. The timer runs
- * by the wall clock, as the stored times do, and tells when that is set. While nothing waits it is
- * not armed: no wake-up.
+ * on the ledger (new alerts), a timer for what is due later, and the signals' pipe. The timer uses
+ * the wall clock, as the stored times do, and expires when that clock is set. It is not armed while
+ * nothing waits, so that an idle sender does not wake up.
  */
 #include "deliver/loop.h"
 
@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "base/notify.h"
 #include "base/timetext.h"
+#include "deliver/sender.h"
 #include "deliver/signals.h"
 #include "store/config_file.h"
 #include "store/request.h"
@@ -25,7 +26,7 @@
 
 #define LEDGER	    "ledger"
 #define RETRY_USEC  (5 * USEC_PER_SEC) /* after the ledger could not be read */
-#define RETRY_SHORT 20000	       /* at least between two runs by the timer */
+#define RETRY_SHORT 20000	       /* the least time between two runs by the timer */
 
 struct follower {
 	struct sender *s;
@@ -48,14 +49,14 @@ static void watchdog(struct follower *f)
 	f->watchdog_due = now + f->watchdog_usec;
 }
 
-/* Asked by libcurl about once a second while a mail is sent. */
+/* Called about once a second while a message is sent. */
 static bool alive(void *userdata)
 {
 	watchdog(userdata);
 	return true;
 }
 
-/* Watches the ledger that is there now; one that comes is seen in the directory. */
+/* Watches the present ledger; the directory's events show a new one. */
 static void watch_ledger(struct follower *f)
 {
 	char path[64];
@@ -140,21 +141,21 @@ static void reload(struct follower *f)
 	r = config_file_load(f->config_path, &config, NULL, NULL, &err);
 	if (r != 0) {
 		log_error_struct(LOG_ERR, &err);
-		log_error("the configuration is not taken over; the old one stays in force");
+		log_error("the old configuration stays in force");
 	} else if (sender_reload(f->s, config) == 0) {
 		config = NULL;
-		log_notice("the configuration was read again");
+		log_notice("configuration reloaded");
 	} else {
 		log_error("out of memory; the old configuration stays in force");
 	}
 	(void)notify_send("READY=1");
 }
 
-static void tell(const struct follower *f)
+static void send_status(const struct follower *f)
 {
 	AUTO_BUFFER struct buffer text = BUFFER_INIT(450);
 
-	/* What does not fit is left out: the parts before are whole. */
+	/* A part that does not fit is left out as a whole. */
 	(void)sender_status(f->s, &text);
 	(void)notify_send("STATUS=%.*s", (int)text.len, buffer_slice(&text).p);
 }
@@ -167,7 +168,7 @@ static int run(struct follower *f, enum sender_mode mode)
 	if (r < 0)
 		due = clock_now() + RETRY_USEC;
 	arm(f, due);
-	tell(f);
+	send_status(f);
 	return r;
 }
 
@@ -194,7 +195,7 @@ static int wait(struct follower *f)
 	if (fds[0].revents)
 		any |= read_events(f);
 	if (fds[1].revents) {
-		/* -ECANCELED: the clock was set, and what is due has to be seen anew. */
+		/* -ECANCELED: the clock was set, so that due times have to be computed again. */
 		(void)!read(f->timer, &expired, sizeof(expired));
 		any = true;
 	}
@@ -239,8 +240,8 @@ int loop_run(struct sender *s, const char *config_path)
 			return 1;
 		}
 	}
-	/* What waits goes now, without a pause; an alarm ends it if it hangs. */
-	(void)notify_send("STOPPING=1\nSTATUS=Mails what waits");
+	/* What waits is sent now, without Interval=; SIGALRM ends a server that hangs. */
+	(void)notify_send("STOPPING=1\nSTATUS=Sending what waits");
 	r = run(&f, SENDER_ONCE);
 	return r < 0 ? 1 : sender_waits(s) ? EX_TEMPFAIL : 0;
 }

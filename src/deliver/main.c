@@ -1,5 +1,5 @@
 /*
- * loginbell-deliver: mails what the ledger holds. Once, or with --follow as long as it runs.
+ * loginbell-deliver: sends the alerts of the ledger, once or, with --follow, as they come.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -36,46 +36,41 @@ struct options {
 
 static const char usage[] =
 	"Usage: loginbell-deliver [OPTION…]\n"
-	"Mails the alerts that wait in loginbell's ledger.\n"
+	"Sends the alerts that wait in loginbell's ledger.\n"
 	"\n"
-	"      --follow               stay, and mail what comes\n"
-	"      --flush                try also what was refused and is not due yet\n"
-	"      --apply                do what \"loginbell queue\" asks for\n"
-	"      --show=ID              print the mails that tell of an alert, as they would go\n"
+	"      --follow               stay, and send what comes\n"
+	"      --flush                also send what was refused and is not due yet\n"
+	"      --apply                do what \"loginbell queue\" requests\n"
+	"      --show=ID              print the messages that report an alert\n"
 	"      --print                print what would be sent, and send nothing\n"
 	"      --test                 send a test message to every destination now\n"
 	"  -c, --config=FILE          instead of " CONFIG_FILE_DEFAULT
 	"\n"
 	"      --state-directory=DIR  where the ledger is\n"
-	"      --syslog               send messages to syslogd, not to standard error\n"
-	"  -v, --verbose              say more; twice: the dialogue with the mail server\n"
+	"      --syslog               log to syslogd, not to standard error\n"
+	"  -v, --verbose              log more; twice: the dialogue with the mail server\n"
 	"  -h, --help\n"
 	"      --version\n"
 	"\n"
-	"Exit status: 0 all is mailed; 1 failed; 2 wrong usage or configuration; 75 alerts still\n"
+	"Exit status: 0 all is sent; 1 failed; 2 wrong usage or configuration; 75 alerts still\n"
 	"wait.\n";
 
-/* 0 to go on, 1 to end well, -EINVAL. */
+/* 0; 1: end with success; -EINVAL. */
 static int parse(int argc, char **argv, struct options *ret)
 {
 	enum {
-		OPT_FOLLOW = 256,
-		OPT_FLUSH,
-		OPT_APPLY,
-		OPT_SHOW,
-		OPT_PRINT,
-		OPT_TEST,
-		OPT_STATE,
+		OPT_STATE = 256,
 		OPT_SYSLOG,
-		OPT_VERSION
+		OPT_VERSION,
+		OPT_TASK, /* and its number */
 	};
 	static const struct option longs[] = {
-		{"follow", no_argument, NULL, OPT_FOLLOW},
-		{"flush", no_argument, NULL, OPT_FLUSH},
-		{"apply", no_argument, NULL, OPT_APPLY},
-		{"show", required_argument, NULL, OPT_SHOW},
-		{"print", no_argument, NULL, OPT_PRINT},
-		{"test", no_argument, NULL, OPT_TEST},
+		{"follow", no_argument, NULL, OPT_TASK + TASK_FOLLOW},
+		{"flush", no_argument, NULL, OPT_TASK + TASK_FLUSH},
+		{"apply", no_argument, NULL, OPT_TASK + TASK_APPLY},
+		{"show", required_argument, NULL, OPT_TASK + TASK_SHOW},
+		{"print", no_argument, NULL, OPT_TASK + TASK_PRINT},
+		{"test", no_argument, NULL, OPT_TASK + TASK_TEST},
 		{"config", required_argument, NULL, 'c'},
 		{"syslog", no_argument, NULL, OPT_SYSLOG},
 		{"state-directory", required_argument, NULL, OPT_STATE},
@@ -88,26 +83,6 @@ static int parse(int argc, char **argv, struct options *ret)
 
 	while ((c = getopt_long(argc, argv, "c:vh", longs, NULL)) != -1) {
 		switch (c) {
-		case OPT_FOLLOW:
-			ret->task = TASK_FOLLOW;
-			level = level < LOG_INFO ? LOG_INFO : level;
-			break;
-		case OPT_FLUSH:
-			ret->task = TASK_FLUSH;
-			break;
-		case OPT_APPLY:
-			ret->task = TASK_APPLY;
-			break;
-		case OPT_SHOW:
-			ret->task = TASK_SHOW;
-			ret->id = optarg;
-			break;
-		case OPT_PRINT:
-			ret->task = TASK_PRINT;
-			break;
-		case OPT_TEST:
-			ret->task = TASK_TEST;
-			break;
 		case 'c':
 			ret->config = optarg;
 			break;
@@ -127,9 +102,14 @@ static int parse(int argc, char **argv, struct options *ret)
 			(void)puts("loginbell-deliver " LOGINBELL_VERSION);
 			return 1;
 		default:
-			return -EINVAL;
+			if (c < OPT_TASK)
+				return -EINVAL;
+			ret->task = (enum task)(c - OPT_TASK);
+			ret->id = optarg;
 		}
 	}
+	if (ret->task == TASK_FOLLOW && level < LOG_INFO)
+		level = LOG_INFO;
 	if (optind < argc) {
 		log_error("unexpected argument: %s", argv[optind]);
 		return -EINVAL;
@@ -179,7 +159,7 @@ static int once(struct sender *s, enum task task)
 	if (sender_waits(s))
 		return EX_TEMPFAIL;
 	if (due != SCHEDULE_NEVER)
-		log_info("repeats of logins that were told wait for their summary");
+		log_info("repeats of reported logins wait for their summary");
 	return 0;
 }
 

@@ -1,16 +1,19 @@
-/* The test message: sent at once, without any state. */
+/*
+ * A test message is sent without any state, and by the same way as all others, so that its result
+ * says whether alerts would arrive.
+ */
 #include "deliver/oneshot.h"
 
+#include <errno.h>
 #include <stdio.h>
-#include <sysexits.h>
+#include <string.h>
 
-#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "deliver/attempt.h"
 #include "deliver/content.h"
-#include "deliver/sender.h"
 #include "deliver/signals.h"
+#include "deliver/state.h"
 
 static bool alive(void *userdata)
 {
@@ -18,58 +21,40 @@ static bool alive(void *userdata)
 	return !signals_stop();
 }
 
-/* Sends a composed mail; logs what keeps it from anybody. */
-static int send(struct spool_message *o, const struct config_destination *dest,
-		struct hostname *host, struct transport_result *result)
+static int make(struct spool_message *o, const struct config *config,
+		const struct config_destination *dest, struct hostname *host)
 {
-	const struct attempt_hooks hooks = {.alive = alive};
-	struct attempt *c = attempt_new(dest, host);
-	enum attempt_outcome outcome;
+	int r = 0;
 
-	if (!c) {
-		log_error("out of memory");
-		return EX_TEMPFAIL;
-	}
-	outcome = attempt_send(c, o, &hooks, result);
-	(void)attempt_free(c);
-	if (outcome != ATTEMPT_DONE)
-		log_error("%s: %s%s", dest->name[0] ? dest->name : "[Mail]", result->text,
-			  o->in_doubt ? " (the server may have accepted it)" : "");
-	/* Whom a server refused is logged already. */
-	return spool_count(o, SPOOL_ACCEPTED) == o->n_rcpts ? 0 : EX_TEMPFAIL;
+	for (size_t i = 0; i < dest->to.n && r == 0; i++)
+		r = spool_add_rcpt(o, dest->to.items[i], SPOOL_OPEN);
+	return r < 0 ? r : content_compose(o, NULL, config, dest, host, NULL, clock_now());
 }
 
-static struct spool_message *mail_to(const struct config_destination *dest)
-{
-	struct spool_message *o = spool_new();
-
-	for (size_t i = 0; o && i < dest->to.n; i++)
-		if (spool_add_rcpt(o, dest->to.items[i], SPOOL_OPEN) < 0)
-			o = spool_free(o);
-	if (!o)
-		log_error("out of memory");
-	return o;
-}
-
+/* The exit status. */
 static int test_one(const struct config *config, const struct config_destination *dest,
 		    struct hostname *host)
 {
-	AUTO_SPOOL_MESSAGE struct spool_message *o = mail_to(dest);
-	struct transport_result result = {0};
-	int r;
+	const struct attempt_hooks hooks = {.alive = alive};
+	AUTO_SPOOL_MESSAGE struct spool_message *o = spool_new();
+	struct attempt *attempt = attempt_new(dest, host);
+	struct transport_result result;
+	int r = o && attempt ? make(o, config, dest, host) : -ENOMEM;
 
-	if (!o)
-		return 1;
-	r = content_compose(o, NULL, config, dest, host, NULL, clock_now());
 	if (r < 0) {
-		log_error("no mail can be made: %s", strerror(-r));
+		log_error("no message can be made: %s", strerror(-r));
+		(void)attempt_free(attempt);
 		return 1;
 	}
-	r = send(o, dest, host, &result);
+	if (attempt_send(attempt, o, &hooks, &result) != ATTEMPT_DONE)
+		log_error("%s: %s%s", destination_name(dest->name), result.text,
+			  o->in_doubt ? " (the server may have accepted it)" : "");
+	(void)attempt_free(attempt);
 	for (size_t i = 0; i < o->n_rcpts; i++)
 		if (o->rcpts[i].state == SPOOL_ACCEPTED)
 			(void)printf("%s: %s\n", o->rcpts[i].addr, result.text);
-	return r == 0 ? 0 : 1;
+	/* Recipients that a server refused are logged already. */
+	return spool_count(o, SPOOL_ACCEPTED) == o->n_rcpts ? 0 : 1;
 }
 
 int oneshot_test(const struct config *config)

@@ -38,6 +38,26 @@ static void finish(struct job *job)
 	job_drop(job);
 }
 
+/*
+ * No recipient has the message. Its number is used for the next one, or logged: it may be missing
+ * among those that arrive.
+ */
+static void finish_unsent(struct job *job)
+{
+	struct delivery_destination *dest = job->d->done;
+	const struct spool_message *o = job->o;
+
+	if (o->sequence > 0 && spool_count(o, SPOOL_ACCEPTED) == 0) {
+		if (o->sequence == dest->sequence && !o->in_doubt && !job->of_other_ledger)
+			dest->sequence--;
+		else
+			log_notice("%s: the number %" PRIu64
+				   " may be missing: message %s was not accepted",
+				   destination_name(dest->name), o->sequence, o->message_id);
+	}
+	finish(job);
+}
+
 static void note_failure(struct job *job, const struct transport_result *result)
 {
 	struct delivery_destination *dest = job->d->done;
@@ -168,7 +188,7 @@ void outcome_held(struct job *job, enum delivery_state state, const struct trans
 		}
 	}
 	job->queue->tries = 0;
-	finish(job);
+	finish_unsent(job);
 }
 
 void outcome_of_other_ledger(struct job *job, const struct transport_result *result)
@@ -181,21 +201,21 @@ void outcome_of_other_ledger(struct job *job, const struct transport_result *res
 	if (renameat(job->s->dirfd, job->file, job->s->dirfd, kept) < 0)
 		log_error("%s: %s", kept, strerror(errno));
 	note_failure(job, result);
-	finish(job);
+	finish_unsent(job);
 }
 
 void outcome_forgotten(struct job *job)
 {
-	log_notice("message %s: %s is no longer configured", job->o->message_id,
-		   job->o->rcpts[0].addr);
-	if (!job->of_other_ledger)
-		retry_release(job->d, job->o, NULL, NULL);
-	finish(job);
+	log_notice("message %s is forgotten: its recipients are not configured",
+		   job->o->message_id);
+	/* Without progress, so that its alerts go into another message. */
+	job->o->done_up_to = 0;
+	finish_unsent(job);
 }
 
 void outcome_dropped(struct job *job)
 {
-	finish(job);
+	finish_unsent(job);
 }
 
 static void back_off(struct job *job, const struct transport_result *result)
@@ -226,7 +246,7 @@ static void give_up(struct job *job, const struct transport_result *result)
 			   job->o->one_rcpt ? job->o->rcpts[0].addr : NULL, job->o->tries,
 			   job->o->waited_usec);
 	}
-	finish(job);
+	finish_unsent(job);
 }
 
 void outcome_deferred(struct job *job, const struct transport_result *result)

@@ -16,7 +16,7 @@ void outcome_held(struct job *job, enum delivery_state state,
 		  const struct transport_result *result);
 /* It was refused and is of another ledger, so that it cannot be made again: its file is kept. */
 void outcome_of_other_ledger(struct job *job, const struct transport_result *result);
-/* Its one recipient is no longer configured. */
+/* None of its recipients is configured. Its alerts, if they wait, go into another message. */
 void outcome_forgotten(struct job *job);
 /* An administrator dropped its last alert. */
 void outcome_dropped(struct job *job);

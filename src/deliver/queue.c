@@ -1,6 +1,6 @@
 /*
  * A queue has at most one frozen message. One that the server refuses for its content is sent again
- * without log lines, then in halves, until the one refused alert is alone and goes into the retry
+ * without log lines, then in halves, until the one refused alert is alone and is held in the retry
  * queue. After two such alerts in a row the server seems to refuse everything, and all alerts of
  * the message go there at once.
  */
@@ -39,7 +39,7 @@ static bool is_late(const struct job *job)
 	return false;
 }
 
-/* Drops recipients that lack the message and are no longer configured; how many still lack it. */
+/* Drops recipients that lack the message and are not configured; how many still lack it. */
 static size_t keep_configured(struct job *job)
 {
 	struct spool_message *o = job->o;
@@ -47,48 +47,56 @@ static size_t keep_configured(struct job *job)
 
 	for (size_t i = 0; i < o->n_rcpts; i++) {
 		if (o->rcpts[i].state == SPOOL_ACCEPTED ||
-		    destination_has_rcpt(job->d, o->rcpts[i].addr))
+		    destination_has_rcpt(job->d, o->rcpts[i].addr)) {
 			o->rcpts[n++] = o->rcpts[i];
-		else
-			free(o->rcpts[i].addr);
+			continue;
+		}
+		log_notice("message %s: recipient %s is no longer configured", o->message_id,
+			   o->rcpts[i].addr);
+		free(o->rcpts[i].addr);
 	}
 	o->n_rcpts = n;
 	return spool_count(o, SPOOL_OPEN);
 }
 
 /*
- * Since the message was frozen, the configuration may have changed, and it may be later than it
- * says. It is made again if no recipient can have it yet. False: nothing is left to send.
+ * Whoever can write to the spool could name any recipient, so only configured ones are used. False:
+ * the message is done with.
  */
-static bool adapt(struct job *job)
+static bool check_rcpts(struct job *job)
 {
 	static const struct transport_result gone = {
 		.text = "the other recipients are no longer configured"};
-	struct hash128 config = content_settings(job->s->config, job->d->config);
-	bool accepted = spool_count(job->o, SPOOL_ACCEPTED) > 0;
-	bool unseen = !job->o->in_doubt && !job->of_other_ledger && !accepted;
 
-	if (hash128_eq(config, job->o->config)) {
-		if (unseen && !job->o->one_rcpt && is_late(job))
-			(void)job_remake(job, job->o->style, JOB_WHOLE);
-		return true;
-	}
-	if (job->o->one_rcpt) {
-		if (destination_has_rcpt(job->d, job->o->rcpts[0].addr))
-			return true;
-		outcome_forgotten(job);
-		return false;
-	}
-	if (unseen && job_remake(job, MESSAGE_FULL, JOB_WHOLE) > 0)
-		return true;
 	if (keep_configured(job) > 0)
 		return true;
-	if (accepted) {
+	if (spool_count(job->o, SPOOL_ACCEPTED) > 0)
 		outcome_done(job, &gone);
-		return false;
-	}
-	/* In doubt: the same bytes, to those who are configured now. */
-	return job_add_rcpts(job, job->o) == 0;
+	else if (job->of_other_ledger && !job->o->one_rcpt)
+		/* It cannot be made again from this ledger. */
+		return job_add_rcpts(job, job->o) == 0;
+	else
+		outcome_forgotten(job);
+	return false;
+}
+
+/*
+ * Since the message was frozen, the configuration may have changed, and it may be later than it
+ * says. It is made again if no recipient can have it yet.
+ */
+static void update(struct job *job)
+{
+	bool unseen = !job->o->in_doubt && !job->of_other_ledger && !job->o->one_rcpt &&
+		      spool_count(job->o, SPOOL_ACCEPTED) == 0;
+	struct hash128 settings;
+
+	if (!unseen)
+		return;
+	settings = content_settings(job->s->config, job->d->config);
+	if (!hash128_eq(settings, job->o->config))
+		(void)job_remake(job, MESSAGE_FULL, JOB_WHOLE);
+	else if (is_late(job))
+		(void)job_remake(job, job->o->style, JOB_WHOLE);
 }
 
 static int before_data(void *userdata)
@@ -266,9 +274,11 @@ enum queue_step queue_step(struct sender *s, struct destination *d, enum deliver
 	if (queue_due(s, d, name, now) > now)
 		return QUEUE_IDLE;
 	job_thaw(&job);
-	if (job.o && !adapt(&job))
-		return QUEUE_AGAIN;
-	if (!job.o) {
+	if (job.o) {
+		update(&job);
+		if (!check_rcpts(&job))
+			return QUEUE_AGAIN;
+	} else {
 		r = make(&job);
 		if (r < 0)
 			make_failed(&job, r);

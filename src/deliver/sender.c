@@ -1,5 +1,5 @@
 /*
- * A run reads the tail of the ledger, then goes over all queues. An idle sender holds no alert and
+ * A run reads the tail of the ledger, then serves all queues. An idle sender holds no alert and
  * no connection.
  */
 #include "deliver/sender.h"

@@ -147,6 +147,16 @@ static int show_destination(struct sender *s, struct destination *d, const struc
 	return r;
 }
 
+/* The exit status. */
+static int end(int r)
+{
+	if (r >= 0 && fflush(stdout) != 0)
+		r = -errno;
+	if (r < 0)
+		log_error("messages cannot be shown: %s", strerror(-r));
+	return r < 0 ? 1 : 0;
+}
+
 int show_messages(int dirfd, struct config *config, const char *id)
 {
 	struct sender s = {.dirfd = -1};
@@ -161,12 +171,7 @@ int show_messages(int dirfd, struct config *config, const char *id)
 	for (size_t i = 0; i < s.n_destinations && r >= 0; i++)
 		r = show_destination(&s, &s.destinations[i], &a);
 	state_close(&s);
-	if (r >= 0 && fflush(stdout) != 0)
-		r = -errno;
-	if (r < 0)
-		log_error("the message that reports alert %s cannot be shown: %s", id,
-			  strerror(-r));
-	return r < 0 ? 1 : 0;
+	return end(r);
 }
 
 /* Prints what one queue would send, message by message, as if each were accepted. */
@@ -202,9 +207,5 @@ int show_all(int dirfd, struct config *config)
 			r = print_queue(&job);
 		}
 	state_close(&s);
-	if (r >= 0 && fflush(stdout) != 0)
-		r = -errno;
-	if (r < 0)
-		log_error("the messages cannot be shown: %s", strerror(-r));
-	return r < 0 ? 1 : 0;
+	return end(r);
 }

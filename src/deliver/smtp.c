@@ -34,7 +34,6 @@ struct smtp_session {
 	bool unauthenticated; /* stopped because it was not */
 	int before_data_error;
 	size_t offset; /* of the message, read by libcurl so far */
-	size_t rcpts;  /* RCPT commands of this transaction */
 	int code;
 	bool reply_ended;
 	bool quitting; /* QUIT was sent */
@@ -82,10 +81,8 @@ static void command_sent(struct smtp_session *s, const char *p, size_t n)
 		s->authenticated = true;
 	} else if (starts_with(p, n, "MAIL FROM:")) {
 		s->phase = PHASE_MAIL;
-		s->rcpts = 0;
 	} else if (starts_with(p, n, "RCPT TO:")) {
 		s->phase = PHASE_RCPT;
-		s->rcpts++;
 	} else if (starts_with(p, n, "DATA")) {
 		s->phase = PHASE_DATA;
 	} else if (s->phase != PHASE_AUTH) { /* in AUTH a line of the client may be anything */
@@ -398,7 +395,6 @@ static void make_printable(char *text)
 static void judge(const struct smtp_session *s, CURLcode r, struct transport_result *ret)
 {
 	memset(ret, 0, sizeof(*ret));
-	ret->code = s->code;
 	(void)snprintf(ret->reply, sizeof(ret->reply), "%s", s->reply);
 	if (r == CURLE_OK) {
 		ret->outcome = TRANSPORT_SENT;
@@ -414,7 +410,6 @@ static void judge(const struct smtp_session *s, CURLcode r, struct transport_res
 	if (s->phase == PHASE_RCPT && s->code >= 400) {
 		ret->outcome = TRANSPORT_RCPT_REFUSED;
 		ret->permanent = s->code >= 500;
-		ret->rcpt = s->rcpts - 1;
 	} else if ((s->phase == PHASE_DATA || s->phase == PHASE_BODY) && s->code >= 400) {
 		ret->outcome = s->code >= 500 ? TRANSPORT_REFUSED : TRANSPORT_DEFERRED;
 		ret->about_mail = true;
@@ -443,7 +438,7 @@ void smtp_send(struct smtp_session *s, const struct transport_mail *mail,
 	for (int attempt = 0; attempt < 2; attempt++) {
 		s->phase = PHASE_CONNECT;
 		s->code = 0;
-		s->offset = s->rcpts = 0;
+		s->offset = 0;
 		s->reply_ended = s->quitting = s->unauthenticated = false;
 		s->before_data_error = 0;
 		s->reply[0] = s->ehlo_refusal[0] = s->error[0] = '\0';

@@ -19,7 +19,7 @@ static void find_done(struct sender *s, struct destination *list, size_t n)
 		list[i].done = delivery_find(s->delivery, list[i].config->name);
 }
 
-/* A new destination begins where the others are: it gets what nobody was sent yet. */
+/* A new destination starts with the progress of the others: it gets what none was sent yet. */
 static int add_destination(struct sender *s, const char *name)
 {
 	struct delivery *all = s->delivery;
@@ -49,29 +49,45 @@ static void free_destinations(struct destination *list, size_t n)
 	free(list);
 }
 
+/*
+ * Numbers of frozen messages are used. "delivery" may not know them: it is saved only after an
+ * attempt.
+ */
+static void find_frozen(struct sender *s, struct destination *d)
+{
+	const char *ledger_id = s->delivery->ledger_id;
+
+	for (int q = 0; q < DELIVERY_QUEUES; q++) {
+		AUTO_SPOOL_MESSAGE struct spool_message *o = NULL;
+		char file[SPOOL_NAME_MAX];
+
+		spool_name(d->config->name, (enum delivery_queue_name)q, file);
+		d->queues[q].frozen = faccessat(s->dirfd, file, F_OK, 0) == 0;
+		if (d->queues[q].frozen && spool_load(s->dirfd, file, &o, NULL) == 0 &&
+		    (!ledger_id[0] || strcmp(o->ledger_id, ledger_id) == 0) &&
+		    o->serial > d->done->queues[q].serial && o->sequence > d->done->sequence)
+			d->done->sequence = o->sequence;
+	}
+}
+
 static struct destination *make_destinations(struct sender *s, const struct config *config)
 {
 	struct destination *list = calloc(config->n_destinations, sizeof(*list));
 	int r = list ? 0 : -ENOMEM;
 
 	for (size_t i = 0; i < config->n_destinations && r == 0; i++) {
-		const char *name = config->destinations[i].name;
-
 		list[i].config = &config->destinations[i];
-		for (int q = 0; q < DELIVERY_QUEUES; q++) {
-			char file[SPOOL_NAME_MAX];
-
-			spool_name(name, (enum delivery_queue_name)q, file);
-			list[i].queues[q].frozen = faccessat(s->dirfd, file, F_OK, 0) == 0;
-		}
-		if (!delivery_find(s->delivery, name))
-			r = add_destination(s, name);
+		if (!delivery_find(s->delivery, list[i].config->name))
+			r = add_destination(s, list[i].config->name);
 	}
 	find_done(s, s->destinations, s->n_destinations);
 	if (r < 0) {
 		free(list);
 		return NULL;
 	}
+	find_done(s, list, config->n_destinations);
+	for (size_t i = 0; i < config->n_destinations; i++)
+		find_frozen(s, &list[i]);
 	return list;
 }
 
@@ -133,7 +149,6 @@ int state_configure_readonly(struct sender *s, struct config *config)
 	s->destinations = list;
 	s->n_destinations = config->n_destinations;
 	hostname_init(&s->host);
-	find_done(s, s->destinations, s->n_destinations);
 	return 0;
 }
 

@@ -42,6 +42,7 @@ static void check_ledger_id(struct sender *s, const char *id)
 		dest->n_held = 0;
 		dest->n_repeats = 0;
 		dest->n_dropped = 0;
+		dest->sequence = 0;
 	}
 	(void)snprintf(delivery->ledger_id, sizeof(delivery->ledger_id), "%s", id);
 	s->changed = true;

@@ -81,6 +81,7 @@ struct delivery_destination {
 	size_t n_repeats, cap_repeats;
 	struct delivery_dropped *dropped; /* in no order */
 	size_t n_dropped;
+	uint64_t sequence;   /* X-Loginbell-Sequence of the last message; 0: none yet */
 	uint64_t unreported; /* alerts given up that no mail has told of yet */
 	char reply[256];     /* the server's to the last accepted mail */
 	char mailed[128];    /* its Message-ID */

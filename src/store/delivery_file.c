@@ -74,6 +74,8 @@ static int put_destination(struct buffer *ret, const struct delivery_destination
 		r = buffer_printf(ret, "DROPPED=%s %" PRIu64 "\n",
 				  delivery_queue_text(dest->dropped[i].class),
 				  dest->dropped[i].seq);
+	if (r == 0 && dest->sequence > 0)
+		r = buffer_printf(ret, "SEQUENCE=%" PRIu64 "\n", dest->sequence);
 	if (r == 0 && dest->unreported > 0)
 		r = buffer_printf(ret, "UNTOLD=%" PRIu64 "\n", dest->unreported);
 	if (r == 0)
@@ -254,6 +256,8 @@ static int read_line(struct slice line, struct delivery *d, struct delivery_dest
 		return read_repeat(line, *dest);
 	if (slice_eq_str(key, "DROPPED"))
 		return read_dropped(line, *dest);
+	if (slice_eq_str(key, "SEQUENCE"))
+		return fields_numbers(&line, 1, (uint64_t *[]){&(*dest)->sequence});
 	if (slice_eq_str(key, "UNTOLD"))
 		return fields_numbers(&line, 1, (uint64_t *[]){&(*dest)->unreported});
 	if (slice_eq_str(key, "REPLY"))

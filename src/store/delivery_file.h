@@ -8,6 +8,7 @@
  *	EXCEPTION=<state> <class> <first> <last> <tries> <waited> <last try> <next try> [<rcpt>]
  *	REPEAT=<key> <start> <count> <first seq> <last seq>
  *	DROPPED=<class> <number>	ahead of the mark, not to be mailed: an administrator's word
+ *	SEQUENCE=<number>
  *	UNTOLD=<number>
  *	REPLY=<text>  MAILED=<Message-ID>  FAILURE=<text>
  *	CRC=<8 hex digits>		of all before this line

@@ -183,15 +183,16 @@ static int put_head(struct buffer *ret, const struct spool_message *o)
 {
 	int r;
 
-	r = buffer_printf(
-		ret,
-		"LEDGER=%s\nLANE=%s\nCLASS=%s\nSERIAL=%" PRIu64 "\nSTYLE=%s\nMARK=%" PRIu64
-		"\nONE=%d\nTRIES=%" PRIu64 "\nWAITED=%" PRIu64 "\nLASTTRY=%" PRIu64
-		"\nNOTED=%" PRIu64 "\nCONFIG=%016" PRIx64 "%016" PRIx64 "\nID=%s\n",
-		o->ledger_id, delivery_queue_text(o->queue), delivery_queue_text(o->class),
-		o->serial, o->style == MESSAGE_FULL ? "full" : "no-logs", o->done_up_to,
-		o->one_rcpt, o->tries, o->waited_usec, o->last_try_usec, o->reported,
-		o->config.high, o->config.low, o->message_id);
+	r = buffer_printf(ret,
+			  "LEDGER=%s\nLANE=%s\nCLASS=%s\nSERIAL=%" PRIu64
+			  "\nSTYLE=%s\nMARK=%" PRIu64 "\nONE=%d\nTRIES=%" PRIu64 "\nWAITED=%" PRIu64
+			  "\nLASTTRY=%" PRIu64 "\nNOTED=%" PRIu64 "\nSEQUENCE=%" PRIu64
+			  "\nCONFIG=%016" PRIx64 "%016" PRIx64 "\nID=%s\n",
+			  o->ledger_id, delivery_queue_text(o->queue),
+			  delivery_queue_text(o->class), o->serial,
+			  o->style == MESSAGE_FULL ? "full" : "no-logs", o->done_up_to, o->one_rcpt,
+			  o->tries, o->waited_usec, o->last_try_usec, o->reported, o->sequence,
+			  o->config.high, o->config.low, o->message_id);
 	for (size_t i = 0; r == 0 && i < o->n_ranges; i++)
 		r = buffer_printf(ret, "ALERTS=%" PRIu64 " %" PRIu64 "\n", o->ranges[i].first,
 				  o->ranges[i].last);
@@ -269,6 +270,7 @@ static int read_line(struct slice key, struct slice line, struct spool_message *
 		{"SERIAL", &o->serial},		{"MARK", &o->done_up_to},
 		{"TRIES", &o->tries},		{"WAITED", &o->waited_usec},
 		{"LASTTRY", &o->last_try_usec}, {"NOTED", &o->reported},
+		{"SEQUENCE", &o->sequence},
 	};
 	struct spool_repeat p;
 	uint64_t first, last;

@@ -6,7 +6,7 @@
  *	LOGINBELL_OUTGOING=1
  *	IN_DOUBT=0			overwritten in place, so not under the CRC
  *	LEDGER=  QUEUE=  CLASS=  SERIAL=  STYLE=  MARK=  ONE=  TRIES=  WAITED=  LASTTRY=  NOTED=
- *	CONFIG=<hash>  ID=<Message-ID>
+ *	SEQUENCE=  CONFIG=<hash>  ID=<Message-ID>
  *	ALERTS=<first> <last>		each run of numbers that it tells of
  *	REPEAT=<key> <told> <seq>	each login whose window begins with it
  *	RCPT=<state> <addr-spec>
@@ -59,6 +59,7 @@ struct spool_message {
 	uint64_t done_up_to; /* the queue's mark then */
 	uint64_t tries;	     /* that failed */
 	uint64_t waited_usec, last_try_usec;
+	uint64_t sequence; /* its number among the destination's messages; 0: none */
 	uint64_t reported; /* given-up alerts that its note tells of */
 	enum message_style style;
 	bool in_doubt;	       /* a server may have it though its 250 was not seen */

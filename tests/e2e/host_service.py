@@ -110,7 +110,7 @@ def reload_takes_new_rules_and_refuses_faulty_ones(scene):
     host.run("systemctl", "reload", "loginbell")
     harness.await_true(lambda: "faulty" not in host.show(READER, "StatusText"), "the mended rules")
     expect_equal([scene.pid(u) for u in (READER, SENDER)], pids)
-    expect_in("the configuration was read again", host.journal("-u", SENDER))
+    expect_in("configuration reloaded", host.journal("-u", SENDER))
 
 
 @case

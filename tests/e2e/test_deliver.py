@@ -742,7 +742,7 @@ def sighup_takes_a_good_configuration_and_keeps_off_a_bad_one(state):
             server.got(1)
             state.config(server, alert="Interval=0", mail="To=new@example.net")
             sender.p.send_signal(signal.SIGHUP)
-            sender.says("was read again")
+            sender.says("configuration reloaded")
             state.add()
             server.got(2)
             sender.stop()

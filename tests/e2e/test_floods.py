@@ -90,18 +90,16 @@ def more_forgers_than_are_joined_apart_are_all_named(host):
     scene(host)
     uids = [40000 + n for n in range(20)]
 
-    def log(uid, tag, text):
+    def log(uid, text):
         harness.run("setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups",
-                    "logger", "-t", tag, text)
-    # Each user has a journal file. sd_journal may open a new one only when it has read newer
-    # entries of others, and then passes over what is in there already.
-    for uid in uids:
-        log(uid, "somebody", "is here")
-    host.journal_sync()
+                    "logger", "-t", "sshd", text)
+
+    # journald makes a journal file for each user, which sd_journal may open when it has read newer
+    # entries of others.
     watch = host.watch()
     for round_ in range(2):
         for uid in uids:
-            log(uid, "sshd", f"{FORGED}: {round_}")
+            log(uid, f"{FORGED}: {round_}")
     host.journal_sync()
     expect_equal(watch.stop(), 0)
     text = " ".join(" ".join(body(m).split()) for m in host.mailbox.mails)

@@ -183,6 +183,48 @@ def a_later_journal_that_may_not_be_read_is_told_and_read_when_it_may(host):
         scene.await_told()
 
 
+@case
+def a_machine_id_that_changes_ends_the_process_and_the_next_one_reads_the_new_journal(host):
+    with Scene(host) as scene:
+        scene.login()
+        scene.await_told()
+        first = machine_id()
+        try:
+            harness.write("/etc/machine-id", os.urandom(16).hex() + "\n", 0o444)
+            scene.login()  # journald does not know yet
+            expect_equal(scene.watch.wait(), 1, "exit status of watch")
+            expect_in("/etc/machine-id has changed", scene.watch.log())
+            expect_equal(scene.told(), scene.ports, "what is in the journal of before")
+            host.journald.stop()
+            host.start_journald()
+            scene.login()
+            scene.again()
+            scene.await_told("a login after the change")
+            expect_equal(scene.watch.stop(), 0)
+        finally:
+            host.journald.stop()
+            harness.write("/etc/machine-id", first + "\n", 0o444)
+
+
+@case
+def what_new_users_wrote_before_entries_that_were_read_is_found(host):
+    uids = list(range(41000, 41005))
+    with Scene(host) as scene:
+        scene.watch.send(signal.SIGSTOP)
+        for uid in uids:  # each gets a journal file
+            run("setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", "logger", "-t",
+                "sshd", f"Accepted publickey for root from 203.0.113.66 port {uid} ssh2")
+        scene.login()
+        host.journal_sync()
+        scene.watch.send(signal.SIGCONT)
+        scene.await_told()
+        expect_equal(scene.watch.stop(), 0)
+        for _ in range(2):
+            found = re.findall(r"^UID=(41\d+)$", host.ledger(), re.M)
+            expect_equal(sorted(found), [str(uid) for uid in uids])
+            host.command("scan")
+
+
 # A journal that is replaced
 
 @case

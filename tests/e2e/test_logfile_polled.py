@@ -46,7 +46,7 @@ def what_is_written_is_read_and_that_it_is_looked_for_is_said(host):
     with polled_log(host) as scene:
         append(2)
         scene.mailed("2")
-        expect_in("is polled once a second: its file system does not tell", scene.watch.log())
+        expect_in("is polled once a second: its file system does not report", scene.watch.log())
         scene.expect_told(["2"])
 
 

@@ -15,7 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -23,6 +22,7 @@
 #include <cmocka.h>
 
 #include "base/buffer.h"
+#include "base/clock.h"
 #include "base/timetext.h"
 #include "source/logfile/lines.h"
 #include "source/logfile/ops.h"
@@ -33,16 +33,13 @@
 static const char *const test_programs[] = {"sshd", "sshd-session", "dropbear", NULL};
 static time_t clock_step;
 
-/* The clock of the source, so that a minute takes no time. */
-int clock_gettime(clockid_t clock, struct timespec *ret)
+/* The clock of the source, so that a minute costs no time. */
+static inline uint64_t test_clock(clockid_t id)
 {
-	int r = (int)syscall(SYS_clock_gettime, clock, ret);
-
-	ret->tv_sec += clock_step;
-	return r;
+	return clock_usec(id) + (uint64_t)clock_step * USEC_PER_SEC;
 }
 
-struct place_of_test {
+struct scene {
 	char dir[64], log[96];
 	struct source *source;
 	struct buffer text, position;
@@ -50,7 +47,7 @@ struct place_of_test {
 
 static inline int set_up(void **state)
 {
-	struct place_of_test *t = calloc(1, sizeof(*t));
+	struct scene *t = calloc(1, sizeof(*t));
 
 	(void)strcpy(t->dir, "/tmp/test-logfile-XXXXXX");
 	if (!mkdtemp(t->dir))
@@ -64,7 +61,7 @@ static inline int set_up(void **state)
 
 static inline int tear_down(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	char command[128];
 
 	t->source = source_free(t->source);
@@ -77,7 +74,7 @@ static inline int tear_down(void **state)
 	return 0;
 }
 
-static inline char *name(struct place_of_test *t, const char *base)
+static inline char *name(struct scene *t, const char *base)
 {
 	static char names[4][128];
 	static unsigned n;
@@ -132,10 +129,11 @@ static inline struct source_options options_of(const char *resume, bool follow)
 		.resume = resume,
 		.follow = follow,
 		.now_usec = NOW + (uint64_t)clock_step * USEC_PER_SEC,
+		.clock = test_clock,
 	};
 }
 
-static inline void open_log(struct place_of_test *t, const struct source_options *options)
+static inline void open_log(struct scene *t, const struct source_options *options)
 {
 	struct error err = {0};
 	int r;
@@ -148,7 +146,7 @@ static inline void open_log(struct place_of_test *t, const struct source_options
 }
 
 /* Appends what the source has now to t->text: users' names, "GAP", or whole other messages. */
-static inline void read_on(struct place_of_test *t)
+static inline void read_on(struct scene *t)
 {
 	struct record r;
 	int k;
@@ -177,7 +175,7 @@ static inline void read_on(struct place_of_test *t)
 	assert_int_equal(k, 0);
 }
 
-static inline void assert_reads(struct place_of_test *t, const char *expected)
+static inline void assert_reads(struct scene *t, const char *expected)
 {
 	buffer_clear(&t->text);
 	read_on(t);
@@ -185,7 +183,7 @@ static inline void assert_reads(struct place_of_test *t, const char *expected)
 }
 
 /* As a reader that follows: waits for a sign, then reads. */
-static inline void assert_told(struct place_of_test *t, const char *expected)
+static inline void assert_notified(struct scene *t, const char *expected)
 {
 	uint64_t timeout;
 	short events;
@@ -199,7 +197,7 @@ static inline void assert_told(struct place_of_test *t, const char *expected)
 	assert_reads(t, expected);
 }
 
-static inline void assert_quiet(struct place_of_test *t)
+static inline void assert_quiet(struct scene *t)
 {
 	uint64_t timeout;
 	short events;
@@ -217,7 +215,7 @@ static inline void assert_quiet(struct place_of_test *t)
 	}
 	assert_true(timeout == UINT64_MAX);
 	p.events = events;
-	/* That a watch is taken back is itself told, once. */
+	/* To remove a watch causes an event, once. */
 	if (poll(&p, 1, 0) == 1) {
 		assert_int_equal(source_process(t->source), 0);
 		assert_reads(t, "");
@@ -226,7 +224,7 @@ static inline void assert_quiet(struct place_of_test *t)
 }
 
 /* The position as the reader would store it, and the source closed. */
-static inline const char *stop(struct place_of_test *t)
+static inline const char *stop(struct scene *t)
 {
 	static char text[16384];
 	struct slice s;
@@ -241,15 +239,15 @@ static inline const char *stop(struct place_of_test *t)
 	return text;
 }
 
-static inline void start(struct place_of_test *t, const char *position, bool follow)
+static inline void start(struct scene *t, const char *position, bool follow)
 {
 	struct source_options o = options_of(position, follow);
 
 	open_log(t, &o);
 }
 
-/* Reads what one writes, stops, and gives the position. */
-static inline const char *read_and_stop(struct place_of_test *t, const char *users)
+/* Reads what was written, and stops. Returns the position. */
+static inline const char *read_and_stop(struct scene *t, const char *users)
 {
 	start(t, NULL, false);
 	assert_reads(t, users);

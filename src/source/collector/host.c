@@ -1,8 +1,8 @@
 /*
- * sd_journal opens all of a list of files or none, and a file is not whole in the moment that it
- * is made. So when a lane does not open, its files are tried one by one, and the lane is opened
- * without those that fail. They are tried again, and only what fails for some seconds is told: as a
- * gap, since logins may be in it.
+ * sd_journal opens all of a list of files or none, and a file that was just made is not complete.
+ * So if a host does not open, its files are tried one by one, and it is opened without those that
+ * fail. They are tried again, and what fails for some seconds is reported as a gap, since it may
+ * contain logins.
  */
 #include "source/collector/host.h"
 
@@ -13,146 +13,147 @@
 #include "base/timetext.h"
 #include "source/collector/names.h"
 #include "source/collector/text.h"
+#include "source/journal/cursor.h"
 #include "source/journal/ops.h"
 #include "source/journal/sigbus.h"
 
-#define PLACE_MAX	((size_t)12288) /* as the journal's positions */
-#define DETAIL_MAX	((size_t)16384) /* of what is put around the journal's texts */
-#define HOST_SHOWN	255		/* bytes of what a host calls itself */
-#define RETRY_MIN_USEC	(USEC_PER_SEC / 4)
-#define RETRY_MAX_USEC	(5 * USEC_PER_MIN)
-#define TELL_AFTER_USEC (3 * USEC_PER_SEC)
+#define PLACE_MAX	  ((size_t)12288) /* as JOURNAL_POSITION_MAX */
+#define DETAIL_MAX	  ((size_t)16384) /* bytes, with the journal's text */
+#define HOST_SHOWN	  255		  /* bytes of the name that the host calls itself */
+#define RETRY_MIN_USEC	  (USEC_PER_SEC / 4)
+#define RETRY_MAX_USEC	  (5 * USEC_PER_MIN)
+#define REPORT_AFTER_USEC (3 * USEC_PER_SEC)
 
 /* ---- files ---- */
 
-struct lane *lane_free(struct lane *l)
+struct host *host_free(struct host *h)
 {
-	if (!l)
+	if (!h)
 		return NULL;
-	lane_close(l);
-	for (size_t i = 0; i < l->n_files; i++)
-		free(l->files[i]);
-	free(l->files);
-	free(l->name);
-	free(l->host);
-	free(l->bad_file);
-	buffer_done(&l->place);
-	free(l);
+	host_close(h);
+	for (size_t i = 0; i < h->n_files; i++)
+		free(h->files[i]);
+	free(h->files);
+	free(h->name);
+	free(h->hostname);
+	free(h->bad.file);
+	buffer_done(&h->place);
+	free(h);
 	return NULL;
 }
 
-static char *host_of(struct slice stem)
+static char *hostname_of(struct slice stem)
 {
-	struct buffer host AUTO_BUFFER = BUFFER_INIT(LANE_NAME_MAX);
+	struct buffer host AUTO_BUFFER = BUFFER_INIT(HOST_ID_MAX);
 
-	if (collection_name_host(stem, &host) < 0 || !buffer_cstr(&host))
+	if (collector_name_host(stem, &host) < 0 || !buffer_cstr(&host))
 		return NULL;
 	return STEAL_PTR(host.data);
 }
 
-struct lane *lane_new(const char *name, struct slice stem)
+struct host *host_new(const char *name, struct slice stem)
 {
-	struct lane *l = calloc(1, sizeof(*l));
-	bool named = collection_name_is_host(stem);
+	struct host *h = calloc(1, sizeof(*h));
+	bool named = collector_name_is_host(stem);
 
-	if (!l)
+	if (!h)
 		return NULL;
-	l->place.max = PLACE_MAX;
-	l->text.max = l->position.max = l->identity.max = DETAIL_MAX;
-	l->name = strdup(name);
-	l->host = named ? host_of(stem) : NULL;
-	return l->name && (l->host || !named) ? l : lane_free(l);
+	h->place.max = PLACE_MAX;
+	h->record.text.max = h->record.position.max = h->record.identity.max = DETAIL_MAX;
+	h->name = strdup(name);
+	h->hostname = named ? hostname_of(stem) : NULL;
+	return h->name && (h->hostname || !named) ? h : host_free(h);
 }
 
-static size_t find_file(const struct lane *l, const char *path)
+static size_t find_file(const struct host *h, const char *path)
 {
 	size_t i = 0;
 
-	while (i < l->n_files && strcmp(l->files[i], path) != 0)
+	while (i < h->n_files && strcmp(h->files[i], path) != 0)
 		i++;
 	return i;
 }
 
-int lane_add_file(struct lane *l, const char *path)
+int host_add_file(struct host *h, const char *path)
 {
 	char **files, *copy;
 
-	l->unread = l->changed = true;
-	if (find_file(l, path) < l->n_files)
+	h->unread = h->changed = true;
+	if (find_file(h, path) < h->n_files)
 		return 0;
-	files = reallocarray(l->files, l->n_files + 2, sizeof(*files));
+	files = reallocarray(h->files, h->n_files + 2, sizeof(*files));
 	if (!files)
 		return -ENOMEM;
-	l->files = files;
+	h->files = files;
 	copy = strdup(path);
-	files[l->n_files] = copy;
+	files[h->n_files] = copy;
 	if (!copy)
 		return -ENOMEM;
-	files[++l->n_files] = NULL;
+	files[++h->n_files] = NULL;
 	return 0;
 }
 
-void lane_remove_file(struct lane *l, const char *path)
+void host_remove_file(struct host *h, const char *path)
 {
-	size_t i = find_file(l, path);
+	size_t i = find_file(h, path);
 
-	if (i == l->n_files)
+	if (i == h->n_files)
 		return;
-	free(l->files[i]);
-	memmove(l->files + i, l->files + i + 1, (l->n_files - i) * sizeof(*l->files));
-	l->n_files--;
-	l->changed = true;
-	if (l->source)
-		l->unread = true; /* what is open can still be read, and is then to be closed */
-	else if (l->unread)
-		l->lost = true;
+	free(h->files[i]);
+	memmove(h->files + i, h->files + i + 1, (h->n_files - i) * sizeof(*h->files));
+	h->n_files--;
+	h->changed = true;
+	if (h->source)
+		h->unread = true; /* it can still be read if it is open, and is closed then */
+	else if (h->unread)
+		h->lost = true;
 }
 
 /* ---- opening ---- */
 
-static int open_files(struct lane *l, char *const *files, const struct source_options *options,
+static int open_files(struct host *h, char *const *files, const struct source_options *options,
 		      struct source **ret)
 {
 	struct error ignored = {0};
-	enum journal_gaps gaps = l->lost ? JOURNAL_GAPS_TOLD : JOURNAL_GAPS_KNOWN;
+	enum journal_gaps gaps = h->lost ? JOURNAL_GAPS_REPORTED : JOURNAL_GAPS_KNOWN;
 	int r = journal_open_files((const char *const *)files, options, gaps, ret, &ignored);
 
 	return r > 0 ? -EINVAL : r;
 }
 
-static void note_bad(struct lane *l, const char *file, int error)
+static void note_bad(struct host *h, const char *file, int error)
 {
-	free(l->bad_file);
-	l->bad_file = strdup(file); /* without memory it has no name */
-	l->bad_error = -error;
+	free(h->bad.file);
+	h->bad.file = strdup(file); /* NULL: host_details() has the host's name */
+	h->bad.error = -error;
 }
 
-/* Opens those files that can be, and notes one that cannot. */
-static int open_some(struct lane *l, const struct source_options *options)
+/* Opens the files that can be opened, and notes one that cannot. */
+static int open_some(struct host *h, const struct source_options *options)
 {
-	AUTO_FREE char **good = calloc(l->n_files + 1, sizeof(*good));
+	AUTO_FREE char **good = calloc(h->n_files + 1, sizeof(*good));
 	size_t n = 0;
 
 	if (!good)
 		return -ENOMEM;
-	for (size_t i = 0; i < l->n_files; i++) {
+	for (size_t i = 0; i < h->n_files; i++) {
 		struct source_options any = {.programs = options->programs};
-		char *one[] = {l->files[i], NULL};
+		char *one[] = {h->files[i], NULL};
 		struct source *source = NULL;
-		int r = open_files(l, one, &any, &source);
+		int r = open_files(h, one, &any, &source);
 
 		(void)source_free(source);
 		if (r == 0)
-			good[n++] = l->files[i];
+			good[n++] = h->files[i];
 		else if (r != -ENOENT) {
-			note_bad(l, l->files[i], r);
-			l->partial = true;
+			note_bad(h, h->files[i], r);
+			h->bad.partial = true;
 		}
 	}
-	return n > 0 ? open_files(l, good, options, &l->source) : 0;
+	return n > 0 ? open_files(h, good, options, &h->source) : 0;
 }
 
-void lane_open(struct lane *l, const struct source_options *options,
+void host_open(struct host *h, const struct source_options *options,
 	       const struct source_options *begin)
 {
 	struct source_options o = begin ? *begin : *options;
@@ -160,155 +161,167 @@ void lane_open(struct lane *l, const struct source_options *options,
 
 	o.follow = false;
 	if (!begin) {
-		o.resume = l->place.len > 0 ? buffer_cstr(&l->place) : NULL;
-		o.since_usec = l->place.len > 0 ? 0 : l->since_usec;
+		o.resume = h->place.len > 0 ? buffer_cstr(&h->place) : NULL;
+		o.since_usec = h->place.len > 0 ? 0 : h->since_usec;
 		o.from_end = false;
 	}
-	l->changed = l->partial = false;
-	if (l->n_files == 0)
+	h->changed = h->bad.partial = false;
+	if (h->n_files == 0)
 		return;
-	r = open_files(l, l->files, &o, &l->source);
+	r = open_files(h, h->files, &o, &h->source);
 	if (r < 0)
-		r = open_some(l, &o);
+		r = open_some(h, &o);
 	if (r < 0) {
-		note_bad(l, l->name, r);
-		l->partial = true;
+		note_bad(h, h->name, r);
+		h->bad.partial = true;
 	}
 }
 
-void lane_close(struct lane *l)
+void host_close(struct host *h)
 {
-	l->source = source_free(l->source);
-	buffer_done(&l->text);
-	buffer_done(&l->position);
-	buffer_done(&l->identity);
+	h->source = source_free(h->source);
+	buffer_done(&h->record.text);
+	buffer_done(&h->record.position);
+	buffer_done(&h->record.identity);
 }
 
-void lane_failed(struct lane *l, int error, bool follow, uint64_t now_usec)
+void host_failed(struct host *h, int error, bool follow, uint64_t now_usec)
 {
-	uint64_t pause = RETRY_MIN_USEC << (l->failures < 12 ? l->failures : 12);
+	uint64_t pause = RETRY_MIN_USEC << (h->bad.failures < 12 ? h->bad.failures : 12);
 
-	if (!l->partial)
-		note_bad(l, l->n_files > 0 ? l->files[l->n_files - 1] : l->name, error);
-	lane_close(l);
-	if (l->failures++ == 0)
-		l->failing_since_usec = now_usec;
-	l->retry_usec = now_usec + (pause < RETRY_MAX_USEC ? pause : RETRY_MAX_USEC);
-	if (!l->bad_told && (!follow || now_usec - l->failing_since_usec >= TELL_AFTER_USEC))
-		l->bad_due = true;
+	if (!h->bad.partial)
+		note_bad(h, h->n_files > 0 ? h->files[h->n_files - 1] : h->name, error);
+	host_close(h);
+	if (h->bad.failures++ == 0)
+		h->bad.since_usec = now_usec;
+	h->bad.retry_usec = now_usec + (pause < RETRY_MAX_USEC ? pause : RETRY_MAX_USEC);
+	if (!h->bad.reported && (!follow || now_usec - h->bad.since_usec >= REPORT_AFTER_USEC))
+		h->bad.due = true;
 }
 
-void lane_succeeded(struct lane *l)
+void host_succeeded(struct host *h)
 {
-	l->failures = 0;
-	l->retry_usec = 0;
-	l->bad_due = l->bad_told = false;
+	h->bad.failures = 0;
+	h->bad.retry_usec = 0;
+	h->bad.due = h->bad.reported = false;
 }
 
 /* ---- reading ---- */
 
-/* A fault that the journal has not got over itself: its mappings are not to be believed. */
-static int check_fault(int r)
+/* A SIGBUS that the journal's source did not recover from: its mappings are not valid. */
+static int check_sigbus(int r)
 {
-	if (!journal_fault_seen())
+	if (!journal_sigbus_seen())
 		return r;
-	journal_fault_forget();
+	journal_sigbus_forget();
 	return -EIO;
 }
 
-int lane_next(struct lane *l, struct record *ret)
+int host_next(struct host *h, struct record *ret)
 {
 	int r;
 
-	l->in_bad = false;
-	if (l->bad_due) {
-		l->bad_due = false;
-		l->bad_told = l->in_bad = true;
+	h->record.bad = false;
+	if (h->bad.due) {
+		h->bad.due = false;
+		h->bad.reported = h->record.bad = true;
 		*ret = (struct record){.kind = RECORD_GAP};
 		return 1;
 	}
-	if (!l->source)
+	if (!h->source)
 		return 0;
-	r = check_fault(source_next(l->source, ret));
+	r = check_sigbus(source_next(h->source, ret));
 	if (r >= 0)
-		l->lost = false; /* a gap is given first */
+		h->lost = false; /* a gap came before */
 	return r;
 }
 
-int lane_note_place(struct lane *l)
+int host_note_place(struct host *h)
 {
 	struct slice place;
 	int r;
 
-	if (!l->source)
+	if (!h->source)
 		return 0;
-	r = check_fault(source_position(l->source, 0, &place));
+	r = check_sigbus(source_position(h->source, 0, &place));
 	if (r < 0)
 		return r;
-	buffer_clear(&l->place);
-	return buffer_append_slice(&l->place, place);
+	buffer_clear(&h->place);
+	return buffer_append_slice(&h->place, place);
 }
 
-/* Whether the host calls itself by the name of its files, whole or its first label. */
+int host_format(const struct host *h, struct buffer *ret)
+{
+	struct journal_position p = {.time_usec = h->since_usec, .until_usec = h->since_usec};
+	struct buffer since AUTO_BUFFER = BUFFER_INIT(256);
+	int r;
+
+	if (h->place.len > 0 || !h->since_usec)
+		return collector_text_format_host(h->name, buffer_slice(&h->place), ret);
+	r = journal_position_format(&p, 0, &since);
+	return r < 0 ? r : collector_text_format_host(h->name, buffer_slice(&since), ret);
+}
+
+/* Whether the host calls itself by its files' name, or by the first label of that. */
 static bool same_host(struct slice own, const char *host)
 {
 	return (own.n == strlen(host) || own.n == strcspn(host, ".")) &&
 	       strncasecmp(own.p, host, own.n) == 0;
 }
 
-static int say_who(struct lane *l, struct record *r)
+static int set_host(struct host *h, struct record *r)
 {
 	struct slice own = r->host;
 	int k;
 
-	if (!l->host)
+	if (!h->hostname)
 		return 0;
-	buffer_clear(&l->text);
-	k = buffer_printf(&l->text, "journal, as reported by %s", l->host);
-	if (k == 0 && own.n > 0 && !same_host(own, l->host))
-		k = buffer_printf(&l->text, ", which calls itself %.*s",
+	buffer_clear(&h->record.text);
+	k = buffer_printf(&h->record.text, "journal, as reported by %s", h->hostname);
+	if (k == 0 && own.n > 0 && !same_host(own, h->hostname))
+		k = buffer_printf(&h->record.text, ", which calls itself %.*s",
 				  (int)(own.n < HOST_SHOWN ? own.n : HOST_SHOWN), own.p);
-	r->host = slice_of(l->host);
-	r->source = buffer_slice(&l->text);
+	r->host = slice_of(h->hostname);
+	r->source = buffer_slice(&h->record.text);
 	return k;
 }
 
-static int details_of_bad(struct lane *l, struct record *r)
+static int details_of_bad(struct host *h, struct record *r)
 {
-	const char *file = l->bad_file ? l->bad_file : l->name;
+	const char *file = h->bad.file ? h->bad.file : h->name;
 	int k;
 
-	buffer_clear(&l->text);
-	buffer_clear(&l->identity);
-	k = buffer_printf(&l->text, "%s cannot be read (%s): logins in it are not known", file,
-			  strerror(l->bad_error));
+	buffer_clear(&h->record.text);
+	buffer_clear(&h->record.identity);
+	k = buffer_printf(&h->record.text, "%s cannot be read (%s): logins in it are not known",
+			  file, strerror(h->bad.error));
 	if (k == 0)
-		k = buffer_printf(&l->identity, "%s unreadable %s", l->name, file);
-	r->host = slice_of(l->host);
+		k = buffer_printf(&h->record.identity, "%s unreadable %s", h->name, file);
+	r->host = slice_of(h->hostname);
 	r->source = SLICE_LITERAL("journal");
 	r->trusted = r->authenticated = true;
-	r->reason = buffer_slice(&l->text);
-	r->identity = r->position = buffer_slice(&l->identity);
+	r->reason = buffer_slice(&h->record.text);
+	r->identity = r->position = buffer_slice(&h->record.identity);
 	return k;
 }
 
-int lane_details(struct lane *l, struct record *r)
+int host_details(struct host *h, struct record *r)
 {
 	int k;
 
-	if (l->in_bad)
-		return details_of_bad(l, r);
-	k = check_fault(source_details(l->source, r));
+	if (h->record.bad)
+		return details_of_bad(h, r);
+	k = check_sigbus(source_details(h->source, r));
 	if (k == 0)
-		k = say_who(l, r);
-	buffer_clear(&l->position);
-	buffer_clear(&l->identity);
+		k = set_host(h, r);
+	buffer_clear(&h->record.position);
+	buffer_clear(&h->record.identity);
 	if (k == 0)
-		k = collection_position_format_lane(l->name, r->position, &l->position);
+		k = collector_text_format_record(h->name, r->position, &h->record.position);
 	if (k == 0)
-		k = buffer_printf(&l->identity, "%s %.*s", l->name, (int)r->identity.n,
+		k = buffer_printf(&h->record.identity, "%s %.*s", h->name, (int)r->identity.n,
 				  r->identity.p);
-	r->position = buffer_slice(&l->position);
-	r->identity = buffer_slice(&l->identity);
+	r->position = buffer_slice(&h->record.position);
+	r->identity = buffer_slice(&h->record.identity);
 	return k;
 }

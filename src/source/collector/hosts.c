@@ -1,10 +1,10 @@
 /*
- * journal-remote ends each entry with an ftruncate(2), and so inotify(7) names the file in that
- * moment: one watch tells of any number of hosts, and a host that is silent costs nothing.
+ * journal-remote ends each entry with an ftruncate(2), for which inotify(7) names the file: one
+ * watch reports any number of hosts, and a silent host costs nothing.
  *
- * A rotation is a rename and a new file, a vacuum a removal. What is unread in a file that goes is
- * still read where its lane is open; where not, it is lost, and the lane's next opening tells of
- * the gap if its first entry is then later than what was read.
+ * A rotation is a rename and a new file, a vacuum a removal. What is unread in a file that is
+ * removed is still read if its host is open. If not, it is lost, and when the host is opened next,
+ * the journal's source reports the gap.
  */
 #include "source/collector/hosts.h"
 
@@ -12,24 +12,25 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
-#include <sys/inotify.h>
 
+#include "base/inotify.h"
 #include "source/collector/names.h"
+#include "source/collector/text.h"
 
 #define EVENTS                                                                                     \
 	(IN_MODIFY | IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_DELETE_SELF |        \
 	 IN_MOVE_SELF | IN_ONLYDIR)
 
-/* ---- lanes by name ---- */
+/* ---- hosts by name ---- */
 
-static size_t place_of(const struct lanes *ls, const char *name)
+static size_t index_of(const struct hosts *hs, const char *name)
 {
-	size_t low = 0, high = ls->n;
+	size_t low = 0, high = hs->n;
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 
-		if (strcmp(ls->all[middle]->name, name) < 0)
+		if (strcmp(hs->all[middle]->name, name) < 0)
 			low = middle + 1;
 		else
 			high = middle;
@@ -37,41 +38,41 @@ static size_t place_of(const struct lanes *ls, const char *name)
 	return low;
 }
 
-struct lane *lanes_get(struct lanes *ls, const char *name, const struct slice *stem)
+struct host *hosts_get(struct hosts *hs, const char *name, const struct slice *stem)
 {
-	size_t i = place_of(ls, name);
-	struct lane *l;
+	size_t i = index_of(hs, name);
+	struct host *h;
 
-	if (i < ls->n && strcmp(ls->all[i]->name, name) == 0)
-		return ls->all[i];
+	if (i < hs->n && strcmp(hs->all[i]->name, name) == 0)
+		return hs->all[i];
 	if (!stem)
 		return NULL;
-	if (ls->n == ls->size) {
-		size_t size = ls->size ? 2 * ls->size : 16;
-		struct lane **all = reallocarray(ls->all, size, sizeof(struct lane *));
+	if (hs->n == hs->size) {
+		size_t size = hs->size ? 2 * hs->size : 16;
+		struct host **all = reallocarray(hs->all, size, sizeof(struct host *));
 
 		if (!all)
 			return NULL;
-		ls->all = all;
-		ls->size = size;
+		hs->all = all;
+		hs->size = size;
 	}
-	l = lane_new(name, *stem);
-	if (!l)
+	h = host_new(name, *stem);
+	if (!h)
 		return NULL;
-	memmove(ls->all + i + 1, ls->all + i, (ls->n - i) * sizeof(struct lane *));
-	ls->all[i] = l;
-	ls->n++;
-	return l;
+	memmove(hs->all + i + 1, hs->all + i, (hs->n - i) * sizeof(struct host *));
+	hs->all[i] = h;
+	hs->n++;
+	return h;
 }
 
-/* The lane of a file; its stem goes into a position, which is one line. */
-static struct lane *lane_of_file(struct lanes *ls, const char *machine, const char *file, bool make)
+/* The host of a file. A newline in its stem would end the line of a position. */
+static struct host *host_of_file(struct hosts *hs, const char *machine, const char *file, bool make)
 {
-	char name[LANE_NAME_MAX];
+	char name[HOST_ID_MAX];
 	struct slice stem;
 	int n;
 
-	if (!collection_name_stem(file, &stem))
+	if (!collector_name_stem(file, &stem))
 		return NULL;
 	n = snprintf(name, sizeof(name), "%s%s%.*s", machine, *machine ? "/" : "", (int)stem.n,
 		     stem.p);
@@ -80,185 +81,197 @@ static struct lane *lane_of_file(struct lanes *ls, const char *machine, const ch
 	for (char *c = name; *c; c++)
 		if (*c == '\n')
 			*c = ' ';
-	return lanes_get(ls, name, make ? &stem : NULL);
+	return hosts_get(hs, name, make ? &stem : NULL);
 }
 
-static int path_of(const struct lanes *ls, const char *machine, const char *file, char *ret)
+static int path_of(const struct hosts *hs, const char *machine, const char *file, char *ret)
 {
-	int n = snprintf(ret, PATH_MAX, "%s/%s%s%s", ls->directory, machine, *machine ? "/" : "",
+	int n = snprintf(ret, PATH_MAX, "%s/%s%s%s", hs->directory, machine, *machine ? "/" : "",
 			 file);
 
 	return n < 0 || n >= PATH_MAX ? -ENAMETOOLONG : 0;
 }
 
-static int add_file(struct lanes *ls, const char *machine, const char *file)
+static int add_file(struct hosts *hs, const char *machine, const char *file)
 {
 	char path[PATH_MAX];
 	struct slice stem;
-	struct lane *l;
+	struct host *h;
 
-	if (!collection_name_stem(file, &stem) || path_of(ls, machine, file, path) < 0)
+	if (!collector_name_stem(file, &stem) || path_of(hs, machine, file, path) < 0)
 		return 0;
-	l = lane_of_file(ls, machine, file, true);
-	return l ? lane_add_file(l, path) : -ENOMEM;
+	h = host_of_file(hs, machine, file, true);
+	return h ? host_add_file(h, path) : -ENOMEM;
 }
 
 /* ---- directories ---- */
 
-static int watch(struct lanes *ls, const char *path, const char *machine)
+static int watch(struct hosts *hs, const char *path, const char *machine)
 {
-	struct lanes_watch *watches, *w;
+	struct hosts_watch *watches, *w;
 	int wd;
 
-	if (ls->inotify_fd < 0)
+	if (hs->inotify_fd < 0)
 		return 0;
-	wd = inotify_add_watch(ls->inotify_fd, path, EVENTS);
+	wd = inotify_add_watch(hs->inotify_fd, path, EVENTS);
 	if (wd < 0)
 		return -errno;
-	for (size_t i = 0; i < ls->n_watches; i++)
-		if (ls->watches[i].wd == wd)
+	for (size_t i = 0; i < hs->n_watches; i++)
+		if (hs->watches[i].wd == wd)
 			return 0;
-	watches = reallocarray(ls->watches, ls->n_watches + 1, sizeof(*watches));
+	watches = reallocarray(hs->watches, hs->n_watches + 1, sizeof(*watches));
 	if (!watches)
 		return -ENOMEM;
-	ls->watches = watches;
-	w = &watches[ls->n_watches++];
+	hs->watches = watches;
+	w = &watches[hs->n_watches++];
 	w->wd = wd;
 	(void)snprintf(w->machine, sizeof(w->machine), "%s", machine);
 	return 0;
 }
 
-/* Watched before it is read, so that no file comes in between. */
-static int scan(struct lanes *ls, const char *machine)
+/* Watched before it is read, so that no new file is missed. */
+static int scan(struct hosts *hs, const char *machine)
 {
 	char path[PATH_MAX];
 	struct dirent *entry;
 	DIR *dir;
-	int r = path_of(ls, machine, "", path);
+	int r = path_of(hs, machine, "", path);
 
 	if (r == 0)
-		r = watch(ls, path, machine);
+		r = watch(hs, path, machine);
 	if (r < 0)
 		return r;
 	dir = opendir(path);
 	if (!dir)
 		return -errno;
 	while (r == 0 && (entry = readdir(dir))) {
-		if (!*machine && collection_name_is_machine(entry->d_name)) {
-			r = scan(ls, entry->d_name);
-			if (r == -ENOENT || r == -ENOTDIR) /* gone meanwhile; or no directory */
+		if (!*machine && collector_name_is_machine(entry->d_name)) {
+			r = scan(hs, entry->d_name);
+			if (r == -ENOENT || r == -ENOTDIR) /* removed meanwhile, or a file */
 				r = 0;
 		} else
-			r = add_file(ls, machine, entry->d_name);
+			r = add_file(hs, machine, entry->d_name);
 	}
 	(void)closedir(dir);
 	return r;
 }
 
-int lanes_init(struct lanes *ls, const char *directory, bool follow)
+int hosts_init(struct hosts *hs, const char *directory, bool follow)
 {
-	*ls = (struct lanes){.inotify_fd = -1};
-	ls->directory = strdup(directory);
-	if (!ls->directory)
+	*hs = (struct hosts){.inotify_fd = -1};
+	hs->directory = strdup(directory);
+	if (!hs->directory)
 		return -ENOMEM;
 	if (follow) {
-		ls->inotify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-		if (ls->inotify_fd < 0)
-			return -errno;
+		hs->inotify_fd = inotify_open();
+		if (hs->inotify_fd < 0)
+			return hs->inotify_fd;
 	}
-	return scan(ls, "");
+	return scan(hs, "");
 }
 
-void lanes_done(struct lanes *ls)
+void hosts_done(struct hosts *hs)
 {
-	for (size_t i = 0; i < ls->n; i++)
-		(void)lane_free(ls->all[i]);
-	free(ls->all);
-	free(ls->watches);
-	free(ls->directory);
-	if (ls->inotify_fd >= 0)
-		(void)close(ls->inotify_fd);
+	for (size_t i = 0; i < hs->n; i++)
+		(void)host_free(hs->all[i]);
+	free(hs->all);
+	free(hs->watches);
+	free(hs->directory);
+	if (hs->inotify_fd >= 0)
+		(void)close(hs->inotify_fd);
 }
 
 /* ---- events ---- */
 
-/* Events were lost: everything is looked at. */
-static int look_at_all(struct lanes *ls)
+/* Events were lost: every file may have changed. */
+static int rescan(struct hosts *hs)
 {
-	for (size_t i = 0; i < ls->n; i++) {
-		struct lane *l = ls->all[i];
+	for (size_t i = 0; i < hs->n; i++) {
+		struct host *h = hs->all[i];
 
-		l->lost = true;
-		for (size_t k = l->n_files; k-- > 0;)
-			if (access(l->files[k], F_OK) < 0)
-				lane_remove_file(l, l->files[k]);
+		h->lost = true;
+		for (size_t k = h->n_files; k-- > 0;)
+			if (access(h->files[k], F_OK) < 0)
+				host_remove_file(h, h->files[k]);
 	}
-	return scan(ls, "");
+	return scan(hs, "");
 }
 
-static int take_event(struct lanes *ls, const struct lanes_watch *w, const struct inotify_event *e)
+static int apply(struct hosts *hs, const struct hosts_watch *w, const struct inotify_event *e)
 {
 	char path[PATH_MAX];
-	struct lane *l;
+	struct host *h;
 
 	if (e->mask & IN_ISDIR) {
 		if (!*w->machine && (e->mask & (IN_CREATE | IN_MOVED_TO)) &&
-		    collection_name_is_machine(e->name))
-			return scan(ls, e->name);
+		    collector_name_is_machine(e->name))
+			return scan(hs, e->name);
 		return 0;
 	}
-	l = lane_of_file(ls, w->machine, e->name, false);
-	if (l && (e->mask & IN_MODIFY) && !l->partial) {
-		l->unread = true;
+	h = host_of_file(hs, w->machine, e->name, false);
+	if (h && (e->mask & IN_MODIFY) && !h->bad.partial) {
+		h->unread = true;
 		return 0;
 	}
 	if (!(e->mask & (IN_MOVED_FROM | IN_DELETE)))
-		return add_file(ls, w->machine, e->name);
-	if (l && path_of(ls, w->machine, e->name, path) == 0)
-		lane_remove_file(l, path);
+		return add_file(hs, w->machine, e->name);
+	if (h && path_of(hs, w->machine, e->name, path) == 0)
+		host_remove_file(h, path);
 	return 0;
 }
 
-static const struct lanes_watch *watch_of(const struct lanes *ls, int wd)
+static const struct hosts_watch *watch_of(const struct hosts *hs, int wd)
 {
-	for (size_t i = 0; i < ls->n_watches; i++)
-		if (ls->watches[i].wd == wd)
-			return &ls->watches[i];
+	for (size_t i = 0; i < hs->n_watches; i++)
+		if (hs->watches[i].wd == wd)
+			return &hs->watches[i];
 	return NULL;
 }
 
-static void forget_watch(struct lanes *ls, int wd)
+static void forget_watch(struct hosts *hs, int wd)
 {
-	for (size_t i = 0; i < ls->n_watches; i++)
-		if (ls->watches[i].wd == wd)
-			ls->watches[i] = ls->watches[--ls->n_watches];
+	for (size_t i = 0; i < hs->n_watches; i++)
+		if (hs->watches[i].wd == wd)
+			hs->watches[i] = hs->watches[--hs->n_watches];
 }
 
-int lanes_process(struct lanes *ls)
+struct drain {
+	struct hosts *hs;
+	int result; /* of the first event that failed */
+};
+
+static void on_event(void *userdata, const struct inotify_event *e)
 {
-	_Alignas(struct inotify_event) char events[16384];
-	int r = 0;
-	ssize_t n;
+	struct drain *d = userdata;
+	const struct hosts_watch *w = watch_of(d->hs, e->wd);
 
-	while ((n = read(ls->inotify_fd, events, sizeof(events))) > 0) {
-		for (char *at = events; at < events + n && r == 0;) {
-			const struct inotify_event *e = (const struct inotify_event *)(void *)at;
-			const struct lanes_watch *w = watch_of(ls, e->wd);
+	if (d->result < 0)
+		return;
+	if (e->mask & IN_Q_OVERFLOW)
+		d->result = rescan(d->hs);
+	else if (w && !*w->machine && (e->mask & (IN_DELETE_SELF | IN_MOVE_SELF)))
+		d->hs->gone = true;
+	else if (e->mask & IN_IGNORED)
+		forget_watch(d->hs, e->wd);
+	else if (w && e->len > 0)
+		d->result = apply(d->hs, w, e);
+}
 
-			at += sizeof(*e) + e->len;
-			if (e->mask & IN_Q_OVERFLOW)
-				r = look_at_all(ls);
-			else if (w && !*w->machine && (e->mask & (IN_DELETE_SELF | IN_MOVE_SELF)))
-				ls->gone = true;
-			else if (e->mask & IN_IGNORED)
-				forget_watch(ls, e->wd);
-			else if (w && e->len > 0)
-				r = take_event(ls, w, e);
-		}
-		if (r < 0)
-			return r;
-	}
-	if (n < 0 && errno != EAGAIN && errno != EINTR)
-		return -errno;
-	return ls->gone ? -ENOENT : 0;
+int hosts_process(struct hosts *hs)
+{
+	struct drain d = {.hs = hs};
+	int r = inotify_drain(hs->inotify_fd, on_event, &d);
+
+	if (r < 0 || d.result < 0)
+		return r < 0 ? r : d.result;
+	return hs->gone ? -ENOENT : 0;
+}
+
+int hosts_format(const struct hosts *hs, uint64_t until_usec, struct buffer *ret)
+{
+	int r = collector_text_format_head(until_usec, hs->n, ret);
+
+	for (size_t i = 0; i < hs->n && r == 0; i++)
+		r = host_format(hs->all[i], ret);
+	return r;
 }

@@ -1,34 +1,38 @@
 /*
- * The place in a collection as text: "collection until=USEC lanes=N:", and for each lane its name
- * and its place in the journal of its files, each behind its number of bytes and ":". A record's
- * position is the place in its lane alone: "collection lane=", name and place.
+ * The place in a collector's directory as text: "collector until=USEC hosts=N:", and for each host
+ * its name and its place in the journal of its files. Each of these follows a blank, its number of
+ * bytes and ":", so that neither needs escaping. A record's position is the place in its host
+ * alone: "collector host=", name and place.
  */
 #pragma once
 
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
 #include "base/error.h"
-#include "source/collector/hosts.h"
 
-#define COLLECTION_POSITION_MAX ((size_t)16 << 20) /* some 50 000 hosts */
+#define COLLECTOR_POSITION_MAX ((size_t)16 << 20) /* bytes; some 50,000 hosts */
 
-bool collection_position_owns(struct slice text);
+/* Whether a position's text is a collector's. */
+bool collector_text_owns(struct slice text);
 
-/* Each appends the text. -ENOMEM, -E2BIG. */
-int collection_position_format_lane(const char *name, struct slice place, struct buffer *ret);
-int collection_position_format(const struct lanes *ls, uint64_t until_usec, struct buffer *ret);
+/* Each appends to the text: its head, a host, or all of a record's. -ENOMEM, -E2BIG. */
+int collector_text_format_head(uint64_t until_usec, size_t hosts, struct buffer *ret);
+int collector_text_format_host(const char *name, struct slice place, struct buffer *ret);
+int collector_text_format_record(const char *name, struct slice place, struct buffer *ret);
 
-/*
- * The same of a record's position: gives its lane its place, and *ret_usec is the record's time.
- * 0; -EINVAL: it is none of a record. SOURCE_E_POSITION with *err set; -ENOMEM.
- */
-int collection_position_parse_lane(struct lanes *ls, struct slice text, uint64_t *ret_usec,
-				   struct error *err);
+/* A text that is being parsed; it refers to the text. */
+struct collector_text {
+	bool record;	     /* it is a record's position */
+	uint64_t until_usec; /* of the head */
+	uint64_t hosts;	     /* how many the head announces */
+	uint64_t n;	     /* how many were parsed */
+	struct slice rest;
+};
 
-/*
- * Gives the lanes their places. Lanes without files are made, for hosts whose files may come back;
- * not those whose last entry is of a time before @forget_usec. *ret_known: how many lanes have
- * files and were in the text; *ret_named: how many were in the text. 0; SOURCE_E_POSITION with *err
- * set; -ENOMEM.
- */
-int collection_position_parse(struct lanes *ls, struct slice text, uint64_t forget_usec,
-			      uint64_t *ret_until_usec, size_t *ret_known, size_t *ret_named,
-			      struct error *err);
+/* 0; SOURCE_E_POSITION with *err set. */
+int collector_text_parse(struct slice text, struct collector_text *ret, struct error *err);
+
+/* The next host: 1, name and place (empty: its head); 0 at the end; -EINVAL. */
+int collector_text_next(struct collector_text *t, struct slice *ret_name, struct slice *ret_place);

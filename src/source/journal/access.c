@@ -1,6 +1,6 @@
 /*
- * sd_journal_open(3) skips files that it may not read, and an empty result would look like a quiet
- * host. So each file is opened here first.
+ * sd_journal_open(3) skips files that it may not read, and an empty result looks like a quiet host.
+ * So each file is opened here first.
  */
 #include "source/journal/access.h"
 
@@ -12,9 +12,9 @@
 #include <stdio.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <systemd/sd-id128.h>
 
 #include "base/cleanup.h"
+#include "source/journal/machine.h"
 #include "source/source.h"
 
 #define SPARE_FILES 24 /* descriptors that are not journal files */
@@ -29,7 +29,7 @@ bool journal_access_is_file(const char *name)
 
 /*
  * The group that may read it: that of journald, or of systemd-journal-remote. In a container the
- * host's group may have no name, and the group of that name be another one: then its number.
+ * host's group may have no name, or its name belong to another group; then it is the number.
  */
 static void group_of(const char *path, char *ret, size_t size)
 {
@@ -61,8 +61,8 @@ static int unreadable(const char *path, int error, struct error *err)
 }
 
 /*
- * Counts the journal files in @path, and in its subdirectories where @depth allows, and tries to
- * read each. A directory that does not exist counts 0 unless @required.
+ * Counts the journal files in @path, and in its subdirectories down to @depth, and tries to open
+ * each. What does not exist, or is no directory, counts 0 unless it is @required.
  */
 static int check_directory(const char *path, int depth, bool required, unsigned *count,
 			   struct error *err)
@@ -72,7 +72,7 @@ static int check_directory(const char *path, int depth, bool required, unsigned 
 	int r = 0;
 
 	if (!dir) {
-		if (errno == ENOENT && !required)
+		if ((errno == ENOENT || errno == ENOTDIR) && !required)
 			return 0;
 		return unreadable(path, errno, err);
 	}
@@ -90,23 +90,14 @@ static int check_directory(const char *path, int depth, bool required, unsigned 
 			else if (errno != ENOENT) /* rotated away meanwhile */
 				r = unreadable(name, errno, err);
 		} else if (depth > 0 && (entry->d_type == DT_DIR || entry->d_type == DT_UNKNOWN ||
-					 entry->d_type == DT_LNK)) {
-			struct error ignored;
-			int k = check_directory(name, depth - 1, false, count, &ignored);
-
-			if (k != 0 && !strstr(ignored.text, strerror(ENOTDIR))) {
-				*err = ignored;
-				r = k;
-			}
-		}
+					 entry->d_type == DT_LNK))
+			r = check_directory(name, depth - 1, false, count, err);
 	}
 	(void)closedir(dir);
 	return r;
 }
 
-/*
- * sd_journal leaves out files that it may not open for want of descriptors, and says nothing.
- */
+/* sd_journal silently skips files for which it has no descriptor left. */
 static int check_limit(unsigned count, const char *name, struct error *err)
 {
 	struct rlimit limit;
@@ -120,16 +111,13 @@ static int check_limit(unsigned count, const char *name, struct error *err)
 	return SOURCE_E_UNREADABLE;
 }
 
-static int machine_id(char ret[SD_ID128_STRING_MAX], struct error *err)
+static int find_machine(char ret[JOURNAL_MACHINE_ID], struct error *err)
 {
-	sd_id128_t id;
-	int r = sd_id128_get_machine(&id);
+	int r = journal_machine_id(ret);
 
-	if (r >= 0) {
-		(void)sd_id128_to_string(id, ret);
+	if (r == 0)
 		return 0;
-	}
-	/* For a file that is there sd_id128_get_machine(3) gives -ENOMEDIUM, -ENOPKG, … */
+	/* If the file exists, the error is -ENOMEDIUM, -ENOPKG, … */
 	error_set(err, "/etc/machine-id", 0, 0,
 		  "%s; the journal is found by the machine ID, or name its directory with "
 		  "--directory",
@@ -137,23 +125,18 @@ static int machine_id(char ret[SD_ID128_STRING_MAX], struct error *err)
 	return SOURCE_E_UNREADABLE;
 }
 
-/*
- * Counts the files of @directory, or of this machine's @machine where it is NULL; reads each. A
- * journald that was started without an ID ("") writes into the roots themselves.
- */
+/* Checks and counts the files of @directory, or if it is NULL, of @machine. */
 static int check_all(const char *directory, const char *machine, unsigned *count, struct error *err)
 {
-	static const char *const roots[] = {"/var/log/journal", "/run/log/journal"};
 	int r = 0;
 
 	*count = 0;
 	if (directory)
 		r = check_directory(directory, 1, true, count, err);
-	for (size_t i = 0; i < ARRAY_SIZE(roots) && !directory && r == 0; i++) {
-		char path[PATH_MAX];
+	for (size_t i = 0; i < JOURNAL_ROOTS && !directory && r == 0; i++) {
+		char path[JOURNAL_MACHINE_PATH];
 
-		(void)snprintf(path, sizeof(path), "%s%s%s", roots[i], *machine ? "/" : "",
-			       machine);
+		journal_machine_directory((enum journal_root)i, machine, path);
 		r = check_directory(path, 0, false, count, err);
 	}
 	return r == 0 ? check_limit(*count, directory, err) : r;
@@ -161,10 +144,10 @@ static int check_all(const char *directory, const char *machine, unsigned *count
 
 int journal_access_check(const char *directory, struct error *err)
 {
-	char machine[SD_ID128_STRING_MAX] = "";
+	char machine[JOURNAL_MACHINE_ID] = "";
 	struct error without_id;
 	unsigned count;
-	int r, no_id = directory ? 0 : machine_id(machine, &without_id);
+	int r, no_id = directory ? 0 : find_machine(machine, &without_id);
 
 	r = check_all(directory, machine, &count, err);
 	if (r != 0 || count > 0)
@@ -182,11 +165,11 @@ int journal_access_check(const char *directory, struct error *err)
 
 int journal_access_again(const char *directory)
 {
-	char machine[SD_ID128_STRING_MAX] = "";
+	char machine[JOURNAL_MACHINE_ID] = "";
 	struct error err;
 	unsigned count;
 
 	if (!directory)
-		(void)machine_id(machine, &err);
+		(void)journal_machine_id(machine);
 	return check_all(directory, machine, &count, &err) == 0 ? 0 : -EACCES;
 }

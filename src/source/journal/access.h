@@ -1,4 +1,4 @@
-/* Whether the journal may be read, all of it. */
+/* Whether this process may read all of the journal. */
 #pragma once
 
 #include <stdbool.h>
@@ -6,14 +6,14 @@
 #include "base/error.h"
 
 /*
- * Opens each journal file of this machine, or of @directory and its subdirectories where that is
- * not NULL. 0; SOURCE_E_UNREADABLE with *err set: one may not be read, or there is none.
+ * Opens each journal file of @directory and its subdirectories, or if it is NULL, of this machine.
+ * 0; SOURCE_E_UNREADABLE with *err set: a file may not be read, or there is none.
  */
 int journal_access_check(const char *directory, struct error *err);
 
 /*
- * The same while it is followed, when files may lack since others are coming: 0, or -EACCES where
- * one may not be read, and journal_access_check() says which.
+ * The same while the journal is followed, when there may be no file for a moment: 0, or -EACCES if
+ * a file may not be read; journal_access_check() says which.
  */
 int journal_access_again(const char *directory);
 

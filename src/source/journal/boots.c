@@ -1,6 +1,6 @@
 /*
- * sd_journal_query_unique(3) looks at each file's index, not at entries. Twelve digits of a random
- * id tell some hundred boots apart with room to spare.
+ * sd_journal_query_unique(3) reads each file's index, not its entries. Twelve digits of a random ID
+ * are enough to distinguish some hundred boots.
  */
 #include "source/journal/boots.h"
 
@@ -8,8 +8,8 @@
 #include <stdio.h>
 #include <systemd/sd-journal.h>
 
-#define NAMED	 12
-#define LEFT_OUT (JOURNAL_BOOT_ID - 1 - NAMED)
+#define LISTED	12
+#define SKIPPED (JOURNAL_BOOT_ID - 1 - LISTED)
 
 static const char field[] = "_BOOT_ID=";
 
@@ -36,7 +36,7 @@ int journal_boots_list(struct sd_journal *j, struct journal_boots *ret)
 		ret->ids[ret->n++][JOURNAL_BOOT_ID - 1] = '\0';
 	}
 	if (r == -EBADMSG) {
-		/* The index of a file is damaged, which is no reason to read none. */
+		/* The index of a file is damaged; the others can still be read. */
 		ret->n = 0;
 		return 0;
 	}
@@ -79,11 +79,19 @@ int journal_boots_format(const struct journal_boots *boots, struct buffer *ret)
 	int r = 0;
 
 	for (size_t i = 0; i < boots->n && r == 0; i++)
-		r = buffer_printf(ret, "%s%s", i ? "," : "", boots->ids[i] + LEFT_OUT);
+		r = buffer_printf(ret, "%s%s", i ? "," : "", boots->ids[i] + SKIPPED);
 	return r;
 }
 
-bool journal_boots_named(struct slice text, const char *id)
+bool journal_boots_listed(struct slice text, const char *id)
 {
-	return memmem(text.p, text.n, id + LEFT_OUT, NAMED) != NULL;
+	while (text.n > 0) {
+		const char *comma = memchr(text.p, ',', text.n);
+		size_t n = comma ? (size_t)(comma - text.p) : text.n;
+
+		if (slice_eq_str((struct slice){text.p, n}, id + SKIPPED))
+			return true;
+		text = slice_from(text, n + (comma != NULL));
+	}
+	return false;
 }

@@ -1,7 +1,7 @@
 /*
- * The cursor comes last in the text, so that whatever a later libsystemd writes into one needs no
- * escaping. Its form, "s=…;i=…;b=…;m=…;t=…;x=…", is that of sd_journal_get_cursor(3): opaque by
- * contract, but stable since systemd 38, and the flush from /run to /var leaves no other way.
+ * The cursor comes last in the text, so that it needs no escaping whatever a later libsystemd
+ * writes into it. Its form, "s=…;i=…;b=…;m=…;t=…;x=…", is opaque by contract but stable since
+ * systemd 38, and no other identity of an entry survives the flush from /run to /var.
  */
 #include "source/journal/cursor.h"
 
@@ -20,6 +20,8 @@ int journal_position_format(const struct journal_position *p, uint64_t until_use
 
 	int r = buffer_printf(ret, "%stime=%" PRIu64 " until=%" PRIu64, head, p->time_usec, until);
 
+	if (r == 0 && p->files_usec)
+		r = buffer_printf(ret, " files=%" PRIu64, p->files_usec);
 	if (r == 0 && *p->bound)
 		r = buffer_printf(ret, " bound=%s", p->bound);
 	if (r == 0 && p->boots.n > 0)
@@ -27,8 +29,8 @@ int journal_position_format(const struct journal_position *p, uint64_t until_use
 	return r < 0 ? r : buffer_printf(ret, " cursor=%s", p->cursor);
 }
 
-/* Takes "NAME=VALUE " from the left of @s. */
-static bool take_field(struct slice *s, const char *name, struct slice *ret)
+/* Cuts "NAME=VALUE " off the left of @s. */
+static bool cut_field(struct slice *s, const char *name, struct slice *ret)
 {
 	size_t n = strlen(name);
 	const char *end;
@@ -47,7 +49,7 @@ static bool take_field(struct slice *s, const char *name, struct slice *ret)
 int journal_position_parse(struct slice text, struct journal_position *ret, struct error *err)
 {
 	struct journal_position p = {.cursor = ""};
-	struct slice time, until, bound = {NULL, 0};
+	struct slice time, until, files, bound = {NULL, 0};
 
 	if (!slice_starts_with(text, head)) {
 		error_set(err, NULL, 0, 0, "the position is not one of the journal: \"%.*s\"",
@@ -55,16 +57,18 @@ int journal_position_parse(struct slice text, struct journal_position *ret, stru
 		return SOURCE_E_POSITION;
 	}
 	text = slice_from(text, sizeof(head) - 1);
-	if (!take_field(&text, "time=", &time) || !take_field(&text, "until=", &until) ||
+	if (!cut_field(&text, "time=", &time) || !cut_field(&text, "until=", &until) ||
 	    number_parse_u64(time, UINT64_MAX, &p.time_usec) < 0 ||
 	    number_parse_u64(until, UINT64_MAX, &p.until_usec) < 0 ||
-	    (take_field(&text, "bound=", &bound) && bound.n != sizeof(p.bound) - 1)) {
+	    (cut_field(&text, "files=", &files) &&
+	     number_parse_u64(files, UINT64_MAX, &p.files_usec) < 0) ||
+	    (cut_field(&text, "bound=", &bound) && bound.n != sizeof(p.bound) - 1)) {
 		error_set(err, NULL, 0, 0, "the position cannot be read");
 		return SOURCE_E_POSITION;
 	}
 	if (bound.n > 0)
 		memcpy(p.bound, bound.p, bound.n);
-	(void)take_field(&text, "boots=", &p.boots);
+	(void)cut_field(&text, "boots=", &p.boots);
 	if (!slice_starts_with(text, "cursor=") || text.n - 7 >= sizeof(p.cursor) ||
 	    memchr(text.p, '\0', text.n)) {
 		error_set(err, NULL, 0, 0, "the position cannot be read");
@@ -80,7 +84,7 @@ int journal_position_parse(struct slice text, struct journal_position *ret, stru
 	return 0;
 }
 
-/* The value of "K=" in a cursor; absent where it has none. */
+/* The value of "K=" in a cursor; p is NULL if it has none. */
 static struct slice cursor_part(struct slice cursor, char key)
 {
 	size_t i = 0;
@@ -115,28 +119,41 @@ int journal_cursor_identity(struct slice cursor, struct buffer *ret)
 	return r;
 }
 
-int journal_cursor_same_entry(struct slice a, struct slice b)
+static bool is_same(struct slice a, struct slice b, char key)
 {
-	for (const char *k = parts; *k; k++) {
-		struct slice x = cursor_part(a, *k), y = cursor_part(b, *k);
+	struct slice x = cursor_part(a, key), y = cursor_part(b, key);
 
-		if (!x.p || !y.p || !slice_eq(x, y))
-			return 0;
-	}
-	return 1;
+	return x.p && y.p && slice_eq(x, y);
 }
 
-bool journal_cursor_behind(struct slice a, struct slice b)
+bool journal_cursor_same_entry(struct slice a, struct slice b)
 {
-	struct slice x = cursor_part(a, 's'), y = cursor_part(b, 's');
-	uint64_t i, k;
-
-	return x.p && y.p && slice_eq(x, y) &&
-	       number_parse_hex(cursor_part(a, 'i'), UINT64_MAX, &i) == 0 &&
-	       number_parse_hex(cursor_part(b, 'i'), UINT64_MAX, &k) == 0 && k > i;
+	for (const char *k = parts; *k; k++)
+		if (!is_same(a, b, *k))
+			return false;
+	return true;
 }
 
-int journal_position_in_boot(const struct journal_position *p, const char *boot)
+/* Compares the hexadecimal numbers of both cursors. */
+static bool is_less(struct slice a, struct slice b, char key)
+{
+	uint64_t x, y;
+
+	return number_parse_hex(cursor_part(a, key), UINT64_MAX, &x) == 0 &&
+	       number_parse_hex(cursor_part(b, key), UINT64_MAX, &y) == 0 && x < y;
+}
+
+bool journal_cursor_after(struct slice a, struct slice b)
+{
+	return is_same(a, b, 's') && is_less(a, b, 'i');
+}
+
+bool journal_cursor_precedes(struct slice a, struct slice b)
+{
+	return is_less(a, b, is_same(a, b, 's') ? 'i' : is_same(a, b, 'b') ? 'm' : 't');
+}
+
+bool journal_position_in_boot(const struct journal_position *p, const char *boot)
 {
 	return slice_eq_str(cursor_part(slice_of(p->cursor), 'b'), boot);
 }

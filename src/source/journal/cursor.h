@@ -1,7 +1,7 @@
 /*
- * A place in the journal as text, "journal time=USEC until=USEC [bound=BOOT] [boots=ID,…]
- * cursor=CURSOR", and what of a
- * cursor names its entry whatever file it is in.
+ * A place in the journal as text, "journal time=USEC until=USEC [files=USEC] [bound=BOOT]
+ * [boots=ID,…] cursor=CURSOR", and the parts of a cursor that name its entry in whatever file it
+ * is.
  */
 #pragma once
 
@@ -16,38 +16,45 @@
 
 struct journal_position {
 	char cursor[JOURNAL_CURSOR_MAX]; /* "": no entry read yet */
-	uint64_t time_usec;		 /* of the cursor's entry; 0: none that was to be read */
-	uint64_t until_usec;		 /* up to when all was read; 0: not known */
-	char bound[33];	    /* the boot that alone is read, as its clock is behind; "": all */
-	struct slice boots; /* journal_boots_format() of those that were there; not owned */
-	bool one_sender;    /* not in the text: without a cursor, nothing was passed over */
+	uint64_t time_usec;		 /* of the cursor's entry; 0: it was not one to read */
+	uint64_t until_usec;		 /* everything until then was read; 0: not known */
+	uint64_t files_usec; /* files that begin later may have entries before it; 0: none */
+	char bound[33];	     /* the only boot that is read; "": all (pass.h) */
+	struct slice boots;  /* journal_boots_format() of the known ones; not owned */
+	bool one_sender;     /* not in the text: files of one host */
 };
 
-/* Appends the text of @p, with @until_usec where that is later than p's own. -ENOMEM, -E2BIG. */
+/* Appends the text of @p, with @until_usec if it is later than p's own. -ENOMEM, -E2BIG. */
 int journal_position_format(const struct journal_position *p, uint64_t until_usec,
 			    struct buffer *ret);
 
 /*
- * Reads a text of journal_position_format(), into which ret->boots points. 0, or SOURCE_E_POSITION
- * with *err set: not of the journal, or neither cursor nor time can be read.
+ * Parses a text of journal_position_format(); ret->boots refers to it. 0, or SOURCE_E_POSITION with
+ * *err set: it is not of the journal, or has neither cursor nor time.
  */
 int journal_position_parse(struct slice text, struct journal_position *ret, struct error *err);
 
 /*
  * Appends the parts of a cursor that stay when journald moves the entry to another file: boot id,
- * monotonic time, time, hash of the fields ("b=…;m=…;t=…;x=…"). The whole cursor where it has not
- * this form. -ENOMEM, -E2BIG.
+ * monotonic time, time, hash of the fields ("b=…;m=…;t=…;x=…"); the whole cursor if it has another
+ * form. -ENOMEM, -E2BIG.
  */
 int journal_cursor_identity(struct slice cursor, struct buffer *ret);
 
-/* Whether two cursors name the same entry by these parts; 1 or 0. */
-int journal_cursor_same_entry(struct slice a, struct slice b);
+/* Whether two cursors name the same entry by these parts. */
+bool journal_cursor_same_entry(struct slice a, struct slice b);
 
 /*
- * Whether the entry of cursor @b was written behind that of @a: one sequence of numbers, and the
- * higher number. Entries of several sequences have no such order.
+ * Whether the entry of cursor @b was written after that of @a: both are of one sequence of numbers,
+ * and its number is higher.
  */
-bool journal_cursor_behind(struct slice a, struct slice b);
+bool journal_cursor_after(struct slice a, struct slice b);
+
+/*
+ * Whether the entry of @a comes before that of @b in the order of sd_journal(3): by number within a
+ * sequence, else by monotonic time within a boot, else by time.
+ */
+bool journal_cursor_precedes(struct slice a, struct slice b);
 
 /* Whether the cursor's entry is of this boot (32 hexadecimal digits). */
-int journal_position_in_boot(const struct journal_position *p, const char *boot);
+bool journal_position_in_boot(const struct journal_position *p, const char *boot);

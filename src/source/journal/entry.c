@@ -1,7 +1,7 @@
 /*
- * One pass over an entry's fields takes all that is wanted; asking for them one by one looks at
- * every field each time. Of a field that stands twice the first counts: the trusted ones, whose
- * names begin with "_", only journald can write.
+ * All fields are copied in one pass over the entry, because sd_journal_get_data(3) searches the
+ * entry anew for each. If a field occurs twice, the first one counts; only journald can write the
+ * trusted fields, whose names begin with "_".
  */
 #include "source/journal/entry.h"
 
@@ -10,7 +10,7 @@
 
 #include "base/number.h"
 
-#define FIELD_MAX ((size_t)65536) /* bytes of a field that are looked at */
+#define FIELD_MAX ((size_t)65536) /* bytes of a field that are read */
 
 struct slice journal_record_value(const void *data, size_t size, size_t name)
 {
@@ -21,7 +21,7 @@ struct slice journal_record_value(const void *data, size_t size, size_t name)
 	return v;
 }
 
-/* Copies a value behind what details holds; slices are made when the buffer no longer moves. */
+/* A value in the buffer, by offset while the buffer can still move. */
 struct field {
 	size_t at, n;
 	bool set;
@@ -42,7 +42,7 @@ enum {
 	FIELDS
 };
 
-static int collect_fields(sd_journal *j, struct buffer *storage, struct field fields[FIELDS])
+static int copy_fields(sd_journal *j, struct buffer *storage, struct field fields[FIELDS])
 {
 	static const char *const names[FIELDS] = {
 		"MESSAGE=",    "_HOSTNAME=",  "SYSLOG_IDENTIFIER=", "_COMM=",
@@ -87,7 +87,8 @@ static bool is_program(const char *const *programs, struct slice name)
 	return false;
 }
 
-/* "Suppressed 12 messages from ssh.service": whether the unit is sshd's or one of the programs'. */
+/* "Suppressed 12 messages from ssh.service": whether the unit is sshd's or one of the programs'.
+ * journald names it in no field. */
 static bool drop_is_ours(const char *const *programs, struct slice message)
 {
 	static const char from[] = " from ";
@@ -106,9 +107,9 @@ static bool drop_is_ours(const char *const *programs, struct slice message)
 }
 
 /*
- * Whether sshd wrote it. Who is gone before journald looks has no _COMM: sshd's session processes
- * are so now and then, through syslog(3). But a line on a standard output that a user handed to
- * sudo(8) carries uid 0 as well, and no _COMM either where its command is short.
+ * Whether sshd wrote it. A process that exits before journald reads /proc has no _COMM, which
+ * happens to sshd's session processes; they log through syslog(3). A line on a standard output that
+ * a user passed to sudo(8) has uid 0 too, and no _COMM if its command is short.
  */
 static bool is_trusted(const char *const *programs, const struct record *r, struct slice transport)
 {
@@ -119,7 +120,7 @@ static bool is_trusted(const char *const *programs, const struct record *r, stru
 	return !slice_eq_str(transport, "stdout");
 }
 
-/* MESSAGE_ID can be written by anybody, _TRANSPORT=driver only by journald. */
+/* Anybody can write MESSAGE_ID, but only journald _TRANSPORT=driver. */
 static void fill_dropped(const char *const *programs, struct record *r, struct slice transport,
 			 struct slice message_id, struct slice dropped)
 {
@@ -140,7 +141,7 @@ int journal_record_fill(struct sd_journal *j, const char *const *programs, struc
 	int k;
 
 	buffer_clear(storage);
-	k = collect_fields(j, storage, fields);
+	k = copy_fields(j, storage, fields);
 	if (k < 0)
 		return k;
 	for (size_t i = 0; i < FIELDS; i++)
@@ -154,7 +155,8 @@ int journal_record_fill(struct sd_journal *j, const char *const *programs, struc
 		number_parse_u64(v[F_PID].p ? v[F_PID] : v[F_SYSLOG_PID], INT32_MAX, &r->pid) == 0;
 	r->source = SLICE_LITERAL("journal");
 	r->authenticated = true;
-	/* journald strips blanks and keeps the original beside: a cut message looks whole then. */
+	/* journald stripped blanks, and a cut message may look whole; the original is in
+	 * SYSLOG_RAW. */
 	r->trimmed = v[F_SYSLOG_RAW].p != NULL;
 	r->trusted = is_trusted(programs, r, v[F_TRANSPORT]);
 	if (r->kind == RECORD_DROPPED)

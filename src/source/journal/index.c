@@ -1,8 +1,7 @@
 /*
- * sd_journal finds matches through a hash table. Where the head of a file is damaged (the place or
- * the size of the table, the key of the hash, the flags that tell which hash and which layout it
- * is), it looks in the wrong places, and the file seems to hold nothing of what is looked for. So
- * something is looked for that must be there.
+ * sd_journal finds matches through a hash table. If the header of a file is damaged (the offset or
+ * size of the table, the key of the hash, the flags for hash and layout), it looks in the wrong
+ * place and finds nothing. So the check looks for what the file must contain.
  */
 #include "source/journal/index.h"
 
@@ -16,7 +15,7 @@
 #include "base/cleanup.h"
 #include "source/journal/sigbus.h"
 
-#define N_ENTRIES_AT 152 /* in the head (systemd's JOURNAL_FILE_FORMAT) */
+#define N_ENTRIES_AT 152 /* in the header (systemd's JOURNAL_FILE_FORMAT) */
 #define FIELDS_MAX   32	 /* of the entry that are looked for; journald writes about 20 */
 #define DATA_MAX     512 /* bytes of a field */
 
@@ -56,7 +55,7 @@ static int is_found(sd_journal *j, const struct field *f)
 {
 	sd_journal_flush_matches(j);
 	if (sd_journal_add_match(j, f->data, f->size) < 0)
-		return 1; /* no name that matches may have */
+		return 1; /* not a name that a match may have */
 	return sd_journal_seek_head(j) >= 0 && sd_journal_next(j) > 0;
 }
 
@@ -95,8 +94,8 @@ int journal_index_check(const char *path)
 		return r;
 	r = check(j);
 	sd_journal_close(j);
-	if (journal_fault_seen()) {
-		journal_fault_forget(); /* of this reader, which is closed */
+	if (journal_sigbus_seen()) {
+		journal_sigbus_forget(); /* of this reader, which is closed */
 		return 0;
 	}
 	return r;

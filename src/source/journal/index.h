@@ -1,9 +1,9 @@
-/* Whether the index of a journal file can be believed. */
+/* Whether the index of a journal file is whole. */
 #pragma once
 
 /*
- * Whether what the first entry of the file holds is found again by matches: 1; 0: it is not, or
- * there is none where the head tells of some; -ENODATA: it has no entries yet; -errno where it
- * cannot be opened.
+ * Whether the fields of the file's first entry are found by matches: 1; 0: they are not, or there
+ * is no entry although the header counts some; -ENODATA: it has no entries yet; -errno: it cannot
+ * be opened.
  */
 int journal_index_check(const char *path);

@@ -1,94 +1,76 @@
 /*
- * The file is held open, and so is a reader of it, since libsystemd opens no file that has no name
- * (-EIDRM), and reads none further than it was when it looked at its size. As journald makes a file
- * larger by 8 MiB at a time, and looks then whether it still has a name, a reader that is opened
- * anew at each of these steps can read all that journald writes into a file that was deleted.
+ * The file is held open, and with it a reader, because libsystemd does not open a deleted file
+ * (-EIDRM), and reads a file only up to the size that it had when it was opened. journald enlarges
+ * a file by 8 MiB at a time, and checks then whether it was deleted; so a reader that is reopened
+ * at each of these steps can read all that journald writes into a deleted file.
  *
- * Where a file is, its descriptor tells (/proc/self/fd). journald itself renames it in its
- * directory, to system@….journal, and then closes it; what happens to it behind that is no concern
- * of ours. And when /run is flushed to /var, that of /run is deleted.
+ * The kernel knows the name of an open file (/proc/self/fd). journald itself renames the file to
+ * system@….journal in its directory and then closes it. When journald flushes /run to /var, it
+ * deletes the file in /run.
  */
 #include "source/journal/live.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/inotify.h>
 #include <sys/stat.h>
-#include <systemd/sd-id128.h>
 #include <systemd/sd-journal.h>
 
 #include "base/cleanup.h"
 #include "base/timetext.h"
 
-#define MISSING_USEC (10 * USEC_PER_SEC) /* a loaded machine, and journald begins a file */
+#define MISSING_USEC (10 * USEC_PER_SEC) /* journald makes a file sooner, also under load */
 
 #define NAME	 "system.journal"
 #define ARCHIVED "system@"
 #define DELETED	 " (deleted)"
 
-/* Of the head of a file (systemd's JOURNAL_FILE_FORMAT). */
+/* In the header of a file (systemd's JOURNAL_FILE_FORMAT). */
 #define STATE_AT 16
 enum state { STATE_OFFLINE, STATE_ONLINE, STATE_ARCHIVED };
 
-enum { ROOT_STORED, ROOT_VOLATILE };
-static const char *const roots[ACTIVE_ROOTS] = {
-	[ROOT_STORED] = "/var/log/journal",
-	[ROOT_VOLATILE] = "/run/log/journal",
-};
+enum whereabouts { AT_HOME, ARCHIVED_BY_JOURNALD, ORPHANED };
 
-enum whereabouts { AT_HOME, ARCHIVED_BY_JOURNALD, TAKEN_AWAY };
+static const struct live_file no_file = {.fd = -1, .reader_fd = -1};
 
-static void close_file(struct active_file *f)
+void live_file_close(struct live_file *f)
 {
 	sd_journal_close(f->j);
 	if (f->fd >= 0)
 		(void)close(f->fd);
 	free(f->path);
-	*f = (struct active_file){.home = f->home, .fd = -1, .reader_fd = -1};
+	*f = no_file;
 }
 
-void journal_active_init(struct journal_active *a)
+void live_init(struct live *l)
 {
-	*a = (struct journal_active){.fd = -1};
-	for (size_t i = 0; i < ACTIVE_ROOTS; i++)
-		a->files[i] = (struct active_file){.home = a->homes[i], .fd = -1, .reader_fd = -1};
+	*l = (struct live){.on = false};
+	for (size_t i = 0; i < JOURNAL_ROOTS; i++)
+		l->files[i] = no_file;
 }
 
-void journal_active_begin(struct journal_active *a, const char *directory)
+void live_begin(struct live *l)
 {
-	char machine[SD_ID128_STRING_MAX] = "";
-	const char *slash = strrchr(directory, '/');
-	sd_id128_t id;
+	char machine[JOURNAL_MACHINE_ID], directory[JOURNAL_MACHINE_PATH];
 
-	if (slash)
-		(void)snprintf(machine, sizeof(machine), "%s", slash + 1);
-	else if (sd_id128_get_machine(&id) >= 0)
-		(void)sd_id128_to_string(id, machine);
-	for (size_t i = 0; i < ACTIVE_ROOTS; i++) {
-		close_file(&a->files[i]);
-		(void)snprintf(a->homes[i], sizeof(a->homes[i]), "%s%s%s/" NAME, roots[i],
-			       *machine ? "/" : "", machine);
+	(void)journal_machine_id(machine);
+	for (size_t i = 0; i < JOURNAL_ROOTS; i++) {
+		journal_machine_directory((enum journal_root)i, machine, directory);
+		(void)snprintf(l->homes[i], sizeof(l->homes[i]), "%s/" NAME, directory);
 	}
-	if (a->fd < 0)
-		a->fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	l->on = true;
 }
 
-void journal_active_done(struct journal_active *a)
+void live_done(struct live *l)
 {
-	while (a->n_taken > 0)
-		journal_active_drop(a, &a->taken[0]);
-	for (size_t i = 0; i < ACTIVE_ROOTS; i++)
-		close_file(&a->files[i]);
-	if (a->fd >= 0)
-		(void)close(a->fd);
+	for (size_t i = 0; i < JOURNAL_ROOTS; i++)
+		live_file_close(&l->files[i]);
 }
 
-/* ---- where a file is ---- */
+/* ---- what a file is ---- */
 
-/* What the kernel calls it; of one without a name, its last one and DELETED. -errno. */
+/* The kernel's name of it; of a deleted one, the last name and DELETED. -errno. */
 static int path_of(int fd, char ret[PATH_MAX])
 {
 	char link[32];
@@ -102,7 +84,7 @@ static int path_of(int fd, char ret[PATH_MAX])
 	return 0;
 }
 
-static enum whereabouts look_for(const struct active_file *f)
+static enum whereabouts whereabouts_of(const struct live_file *f)
 {
 	size_t directory = (size_t)(strrchr(f->path, '/') + 1 - f->path);
 	char now[PATH_MAX];
@@ -113,36 +95,45 @@ static enum whereabouts look_for(const struct active_file *f)
 	    strncmp(now + directory, ARCHIVED, strlen(ARCHIVED)) == 0 &&
 	    !strchr(now + directory, '/'))
 		return ARCHIVED_BY_JOURNALD;
-	return TAKEN_AWAY;
+	return ORPHANED;
 }
 
-int journal_active_whereabouts(const struct taken_file *t, char *ret, size_t size)
+int live_file_path(const struct live_file *f, char ret[PATH_MAX])
 {
-	char now[PATH_MAX];
 	size_t n = strlen(DELETED), len;
-	int r = path_of(t->file.fd, now);
+	int r = path_of(f->fd, ret);
 
 	if (r < 0)
 		return r;
-	len = strlen(now);
-	if (len >= n && strcmp(now + len - n, DELETED) == 0)
-		return 0;
-	(void)snprintf(ret, size, "%s", now);
-	return 1;
+	len = strlen(ret);
+	return len < n || strcmp(ret + len - n, DELETED) != 0;
 }
 
-/* STATE_ONLINE where that cannot be read. */
-static enum state state_of(const struct active_file *f)
+/* STATE_ONLINE if it cannot be read. */
+static enum state state_of(const struct live_file *f)
 {
 	unsigned char state;
 
 	return pread(f->fd, &state, 1, STATE_AT) == 1 ? state : STATE_ONLINE;
 }
 
-/* ---- holding the active ones ---- */
+bool live_closed(const struct live *l, const struct live_file *orphan)
+{
+	enum state state = state_of(orphan);
 
-/* Opens the reader, or opens it anew, where it does not know of all that was appended. */
-static void renew_reader(struct active_file *f)
+	if (whereabouts_of(orphan) == AT_HOME)
+		return true;
+	/* A file that journald has not written to for five minutes is offline too. */
+	for (size_t i = 0; i < JOURNAL_ROOTS && state == STATE_OFFLINE; i++)
+		if (l->files[i].fd >= 0 && state_of(&l->files[i]) == STATE_ONLINE)
+			return true;
+	return state == STATE_ARCHIVED;
+}
+
+/* ---- holding the live files ---- */
+
+/* Opens the reader, or reopens it if the file has grown since. */
+static void renew_reader(struct live_file *f)
 {
 	struct sd_journal *j;
 	struct stat st;
@@ -154,7 +145,7 @@ static void renew_reader(struct active_file *f)
 	if (fd < 0)
 		return;
 	if (sd_journal_open_files_fd(&j, &fd, 1, 0) < 0) {
-		(void)close(fd); /* deleted meanwhile, or without a head yet */
+		(void)close(fd); /* deleted meanwhile, or its header is not written yet */
 		return;
 	}
 	sd_journal_close(f->j);
@@ -163,116 +154,69 @@ static void renew_reader(struct active_file *f)
 	f->size = (uint64_t)st.st_size;
 }
 
-static void open_file(struct active_file *f)
+static void open_file(struct live_file *f, const char *home)
 {
 	char path[PATH_MAX];
 
-	f->fd = open(f->home, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	f->fd = open(home, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (f->fd >= 0 && path_of(f->fd, path) == 0)
 		f->path = strdup(path);
 	if (f->fd >= 0 && (!f->path || !strchr(f->path, '/')))
-		close_file(f);
+		live_file_close(f);
 }
 
-/* journald has moved /run's to /var: it wrote all of it there before it deleted it. */
-static bool is_flushed(const struct journal_active *a, const struct active_file *f)
+/* Whether journald has moved /run's to /var; it deletes it after everything is written there. */
+static bool is_flushed(const struct live *l, enum journal_root root)
 {
-	return f == &a->files[ROOT_VOLATILE] && state_of(f) != STATE_ONLINE &&
-	       access(a->homes[ROOT_STORED], F_OK) == 0;
+	return root == JOURNAL_ROOT_VOLATILE && state_of(&l->files[root]) != STATE_ONLINE &&
+	       access(l->homes[JOURNAL_ROOT_STORED], F_OK) == 0;
 }
 
-/* Watched from before it is read on: what comes later wakes. */
-static void take(struct journal_active *a, struct active_file *f,
-		 const struct journal_position *place)
+bool live_look(struct live *l, enum journal_root root, struct live_file *ret_orphan)
 {
-	struct taken_file *t;
-	char link[32];
+	struct live_file *f = &l->files[root];
+	enum whereabouts at;
+	bool orphaned;
 
-	if (a->n_taken == ACTIVE_TAKEN_MAX)
-		journal_active_drop(a, &a->taken[0]);
-	t = &a->taken[a->n_taken++];
-	*t = (struct taken_file){.file = *f, .place = *place};
-	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", f->fd);
-	t->watch = inotify_add_watch(a->fd, link, IN_MODIFY);
-	*f = (struct active_file){.home = f->home, .fd = -1, .reader_fd = -1};
+	if (!l->on)
+		return false;
+	at = f->fd >= 0 ? whereabouts_of(f) : AT_HOME;
+	orphaned = at == ORPHANED && !is_flushed(l, root);
+	if (orphaned) {
+		*ret_orphan = *f;
+		*f = no_file;
+	} else if (at != AT_HOME)
+		live_file_close(f);
+	if (f->fd < 0)
+		open_file(f, l->homes[root]);
+	if (f->fd >= 0)
+		renew_reader(f);
+	return orphaned;
 }
 
-/* One that was taken away is told of, and read. */
-static void note_missing(struct journal_active *a, uint64_t now_usec)
+void live_note_missing(struct live *l, bool orphans, uint64_t now_usec)
 {
-	bool missing = a->fd >= 0 && a->n_taken == 0;
+	bool missing = l->on && !orphans; /* an orphan was reported, and is read */
 
-	for (size_t i = 0; i < ACTIVE_ROOTS; i++)
-		missing &= a->files[i].fd < 0;
+	for (size_t i = 0; i < JOURNAL_ROOTS; i++)
+		missing &= l->files[i].fd < 0;
 	if (!missing) {
-		a->missing_usec = 0;
-		a->missing_told = false;
-	} else if (!a->missing_usec)
-		a->missing_usec = now_usec;
+		l->missing_usec = 0;
+		l->missing_reported = false;
+	} else if (!l->missing_usec)
+		l->missing_usec = now_usec;
 }
 
-void journal_active_look(struct journal_active *a, const struct journal_position *place,
-			 uint64_t now_usec)
+uint64_t live_missing_due(const struct live *l)
 {
-	for (size_t i = 0; a->fd >= 0 && i < ACTIVE_ROOTS; i++) {
-		struct active_file *f = &a->files[i];
-		enum whereabouts at = f->fd >= 0 ? look_for(f) : AT_HOME;
-
-		if (at == TAKEN_AWAY && !is_flushed(a, f))
-			take(a, f, place);
-		else if (at != AT_HOME)
-			close_file(f);
-		if (f->fd < 0)
-			open_file(f);
-		if (f->fd >= 0)
-			renew_reader(f);
-	}
-	note_missing(a, now_usec);
+	return l->missing_usec && !l->missing_reported ? l->missing_usec + MISSING_USEC
+						       : UINT64_MAX;
 }
 
-uint64_t journal_active_missing_due(const struct journal_active *a)
+bool live_holds(const struct live *l, int fd)
 {
-	return a->missing_usec && !a->missing_told ? a->missing_usec + MISSING_USEC : UINT64_MAX;
-}
-
-bool journal_active_holds(const struct journal_active *a, int fd)
-{
-	for (size_t i = 0; i < ACTIVE_ROOTS; i++)
-		if (fd == a->files[i].fd || (a->files[i].j && fd == a->files[i].reader_fd))
+	for (size_t i = 0; i < JOURNAL_ROOTS; i++)
+		if (fd == l->files[i].fd || (l->files[i].j && fd == l->files[i].reader_fd))
 			return true;
 	return false;
-}
-
-/* ---- those that were taken ---- */
-
-void journal_active_process(struct journal_active *a)
-{
-	char events[4096];
-
-	while (read(a->fd, events, sizeof(events)) > 0)
-		;
-}
-
-/* Offline is also what journald has not written to for five minutes; not if it writes another. */
-bool journal_active_closed(const struct journal_active *a, const struct taken_file *t)
-{
-	enum state state = state_of(&t->file);
-
-	if (look_for(&t->file) == AT_HOME) /* it was put back: sd_journal reads it */
-		return true;
-	for (size_t i = 0; i < ACTIVE_ROOTS && state == STATE_OFFLINE; i++)
-		if (a->files[i].fd >= 0 && state_of(&a->files[i]) == STATE_ONLINE)
-			return true;
-	return state == STATE_ARCHIVED;
-}
-
-void journal_active_drop(struct journal_active *a, struct taken_file *t)
-{
-	size_t behind = (size_t)(&a->taken[a->n_taken] - (t + 1));
-
-	if (t->watch >= 0)
-		(void)inotify_rm_watch(a->fd, t->watch);
-	close_file(&t->file);
-	memmove(t, t + 1, behind * sizeof(*t));
-	a->n_taken--;
 }

@@ -1,7 +1,7 @@
 /*
- * The file that journald writes to, system.journal, where it is taken away under it: deleted, or
- * moved, or its directory is. journald does not notice for five seconds after a deletion, for
- * longer after a move, and writes on into it; sd_journal lets it go at once.
+ * The live file: system.journal, to which journald writes, in /var and in /run. It can be deleted
+ * or moved while journald writes to it. journald notices a deletion after five seconds, a move
+ * later, and writes into the file until then, but sd_journal(3) closes it at once.
  */
 #pragma once
 
@@ -9,76 +9,61 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "source/journal/cursor.h"
+#include <limits.h>
 
-#define ACTIVE_ROOTS	 2 /* /var and /run */
-#define ACTIVE_TAKEN_MAX 4 /* that are read on at a time; the oldest is let go for another one */
+#include "source/journal/machine.h"
 
 struct sd_journal;
 
-struct active_file {
-	const char *home;     /* its name while journald writes to it */
+struct live_file {
 	int fd;		      /* -1: none */
-	char *path;	      /* what the kernel called it when it was opened */
-	struct sd_journal *j; /* of this file alone; NULL: it could not be read yet */
+	char *path;	      /* the kernel's name of it when it was opened */
+	struct sd_journal *j; /* of this file alone; NULL: not readable yet */
 	int reader_fd;	      /* of j, which closes it */
 	uint64_t size;	      /* of the file when j was opened */
 };
 
-struct taken_file {
-	struct active_file file;
-	struct journal_position place; /* up to there it was read */
-	bool told;
-	bool begun;   /* the matches are set, and j is behind the place */
-	bool pending; /* the entry that j is at is the next one */
-	int watch;    /* of inotify(7) */
+struct live {
+	bool on; /* files are held */
+	char homes[JOURNAL_ROOTS][JOURNAL_MACHINE_PATH + 16];
+	struct live_file files[JOURNAL_ROOTS];
+	uint64_t missing_usec; /* CLOCK_MONOTONIC: there is none since then; 0: there is one */
+	bool missing_reported;
 };
 
-struct journal_active {
-	char homes[ACTIVE_ROOTS][80];
-	struct active_file files[ACTIVE_ROOTS];
-	struct taken_file taken[ACTIVE_TAKEN_MAX]; /* the oldest first */
-	size_t n_taken;
-	uint64_t missing_usec; /* CLOCK_MONOTONIC: since then there is none; 0: there is one */
-	bool missing_told;
-	int fd; /* inotify(7): something was written into a taken one; -1: not in use */
-};
+/* Holds no files; live_done() may be called. */
+void live_init(struct live *l);
 
-/* Before journal_active_begin(): nothing is held, and done() may be called. */
-void journal_active_init(struct journal_active *a);
+/* Holds this machine's files from the next look on. */
+void live_begin(struct live *l);
+void live_done(struct live *l);
 
 /*
- * Holds the files of this machine from the next look on: those in @directory's place, where
- * journald went when the machine ID changed, or "". Without inotify(7) none are held.
+ * Opens the live file below a root, if it is another one than before. True if the one before was
+ * deleted or moved away; then *ret_orphan is owned by the caller (live_file_close()).
  */
-void journal_active_begin(struct journal_active *a, const char *directory);
-void journal_active_done(struct journal_active *a);
+bool live_look(struct live *l, enum journal_root root, struct live_file *ret_orphan);
+
+/* After the roots were looked at, whether no file is live. @now_usec: CLOCK_MONOTONIC. */
+void live_note_missing(struct live *l, bool orphans, uint64_t now_usec);
 
 /*
- * Opens the files that are active now, and finds those that were taken away. To be called before
- * sd_journal looks for files, and after; what is in a file behind @place was not read. @now_usec:
- * CLOCK_MONOTONIC.
+ * When it is due to report that there is no live file, on CLOCK_MONOTONIC; UINT64_MAX: not at all.
+ * There is none for a moment when journald rotates.
  */
-void journal_active_look(struct journal_active *a, const struct journal_position *place,
-			 uint64_t now_usec);
+uint64_t live_missing_due(const struct live *l);
 
-/* After @a->fd was ready. */
-void journal_active_process(struct journal_active *a);
+/* Whether a descriptor is one of the live files that are held. */
+bool live_holds(const struct live *l, int fd);
 
 /*
- * When it is to be told that there is no file that journald writes to, on CLOCK_MONOTONIC;
- * UINT64_MAX: not at all. Where it rotates or begins, there is none for a moment.
+ * Whether journald has closed an orphan for good, so that nothing is appended any more; or it was
+ * moved back, and sd_journal reads it.
  */
-uint64_t journal_active_missing_due(const struct journal_active *a);
+bool live_closed(const struct live *l, const struct live_file *orphan);
 
-/* Whether it is one of the descriptors that are held here of files that are in their places. */
-bool journal_active_holds(const struct journal_active *a, int fd);
+/* The file's name: 1 and @ret; 0 if it has been deleted; -errno. */
+int live_file_path(const struct live_file *f, char ret[PATH_MAX]);
 
-/* Whether journald has closed the file for good, so that its end is the end. */
-bool journal_active_closed(const struct journal_active *a, const struct taken_file *t);
-
-/* Lets it go. */
-void journal_active_drop(struct journal_active *a, struct taken_file *t);
-
-/* Where the file is now: 1 and @ret of @size bytes, 0 where it has no name any more, -errno. */
-int journal_active_whereabouts(const struct taken_file *t, char *ret, size_t size);
+/* Closes it. */
+void live_file_close(struct live_file *f);

@@ -1,16 +1,13 @@
 /*
- * The executables are watched by the names that distributions give them; those that do not exist
- * are left out. An upgrade removes the watched inode (IN_IGNORED): then all names are tried again,
- * and as adding a watch twice is harmless, no book is kept. dpkg renames the new file over the old
- * one, so that the name is never without a file.
+ * The executables are watched by the names that they have in the distributions. An upgrade removes
+ * the watched inode (IN_IGNORED); then all names are watched again, which does nothing for those
+ * that are watched already. dpkg renames the new file over the old one, so a file of that name
+ * always exists.
  */
 #include "source/journal/login_hint.h"
 
-#include <string.h>
-#include <sys/inotify.h>
-#include <unistd.h>
-
 #include "base/cleanup.h"
+#include "base/inotify.h"
 
 static const char *const executables[] = {
 	"/usr/sbin/sshd",
@@ -28,33 +25,26 @@ static void add_watches(int fd)
 					IN_OPEN | IN_DELETE_SELF | IN_MOVE_SELF);
 }
 
-int connection_watch(void)
+int login_hint_open(void)
 {
-	int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	int fd = inotify_open();
 
 	if (fd >= 0)
 		add_watches(fd);
 	return fd;
 }
 
-int connection_happened(int fd)
+static void add_mask(void *userdata, const struct inotify_event *event)
 {
-	_Alignas(struct inotify_event) char events[4096];
-	int happened = 0, replaced = 0;
-	ssize_t n;
+	*(uint32_t *)userdata |= event->mask;
+}
 
-	while ((n = read(fd, events, sizeof(events))) > 0) {
-		for (char *at = events; at < events + n;) {
-			const struct inotify_event *e = (const struct inotify_event *)(void *)at;
+int login_hint_drain(int fd)
+{
+	uint32_t mask = 0;
 
-			at += sizeof(*e) + e->len;
-			if (e->mask & IN_OPEN)
-				happened = 1;
-			else
-				replaced = 1;
-		}
-	}
-	if (replaced)
+	(void)inotify_drain(fd, add_mask, &mask);
+	if (mask & ~(uint32_t)IN_OPEN)
 		add_watches(fd);
-	return happened;
+	return (mask & IN_OPEN) != 0;
 }

@@ -1,16 +1,19 @@
 /*
- * A hint that somebody connects to sshd: it is executed anew for each connection, and inotify(7)
- * tells that its executable was opened, also to a process without privileges. journald tells its
- * readers of a new entry up to 250 ms late; the entry itself can be read at once. So for a short
- * time after a connection it is worth looking often.
+ * A hint that somebody connects to sshd. sshd is executed anew for each connection, and inotify(7)
+ * reports, also to an unprivileged process, that its executable was opened. journald notifies
+ * readers up to 250 ms after it wrote an entry, although the entry can be read at once; so the
+ * journal is polled often for a short time after a connection.
  */
 #pragma once
 
-#include <stdint.h>
+/*
+ * A descriptor that does not block and becomes readable when sshd or Dropbear is executed. -errno
+ * of inotify_init1(2).
+ */
+int login_hint_open(void);
 
-/* A non-blocking descriptor that becomes readable when sshd or Dropbear is executed; -1: none. */
-int connection_watch(void);
-
-/* Takes what the descriptor has to say: 1 if somebody connected, else 0. Executables that were
- * replaced, as by an upgrade, are watched anew. */
-int connection_happened(int fd);
+/*
+ * Reads what is pending: 1 if somebody connected, else 0. Executables that were replaced, as by an
+ * upgrade, are watched again.
+ */
+int login_hint_drain(int fd);

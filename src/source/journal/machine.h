@@ -1,20 +1,23 @@
-/* Where journald writes, when the machine ID is changed while it is followed. */
+/* This machine's ID, and the directories of the journal that are named by it. */
 #pragma once
 
 #include <stdbool.h>
 
-#define JOURNAL_MACHINE_PATH 64 /* bytes with a NUL: of a root and an ID */
+#define JOURNAL_MACHINE_ID   33 /* 32 hexadecimal digits with a NUL */
+#define JOURNAL_MACHINE_PATH 64 /* bytes with a NUL: of a directory */
+#define JOURNAL_ROOTS	     2	/* directories that journald writes below */
 
-struct journal_machine {
-	/* Where journald writes since; "": still where sd_journal_open(3) looks. */
-	char directory[JOURNAL_MACHINE_PATH];
-	char next[JOURNAL_MACHINE_PATH]; /* moved: what that will be */
-	bool awaited;			 /* it has not written there yet: to be looked at again */
-	bool moved; /* it has: journal_machine_follow(), when all else is read */
-};
+enum journal_root { JOURNAL_ROOT_STORED, JOURNAL_ROOT_VOLATILE };
 
-/* Looks at /etc/machine-id, and where it names another machine, whether journald has moved. */
-void journal_machine_look(struct journal_machine *m);
+/*
+ * The ID that sd_journal_open(3) finds the journal by: 0, or -errno of sd_id128_get_machine(3) and
+ * *ret is "". It is read once in the life of a process.
+ */
+int journal_machine_id(char ret[JOURNAL_MACHINE_ID]);
 
-/* Takes up where it has moved to. */
-void journal_machine_follow(struct journal_machine *m);
+/* The directory of @machine ("": it has no ID) below a root. */
+void journal_machine_directory(enum journal_root root, const char *machine,
+			       char ret[JOURNAL_MACHINE_PATH]);
+
+/* Whether /etc/machine-id names another machine than journal_machine_id(). */
+bool journal_machine_changed(void);

@@ -1,117 +1,117 @@
 /*
- * The journal as a source. What sd_journal(3) does not promise is made good here: readability is
- * checked first (journal_access), resuming takes more than seek_cursor() (journal_seek), followers
- * are told of new entries late (connection), and an error of one file is got over by process(), or
- * by opening anew.
+ * The journal as a source. It provides what sd_journal(3) does not: readability is checked first
+ * (access), a resume needs more than sd_journal_seek_cursor(3) (seek), notifications come late
+ * (login_hint), and after an error of one file reading continues with sd_journal_process(3) or
+ * after the journal is opened again.
  *
- * The fast path is next(): one sd_journal_next() and one sd_journal_get_data("MESSAGE"). Data of
- * sd_journal lives until its next call only, so details() copies what it takes.
+ * The fast path is next(): one sd_journal_next(3) and one sd_journal_get_data(3) of "MESSAGE". Data
+ * of sd_journal is valid until its next call only, so details() copies it.
  */
 #include "source/journal/ops.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <poll.h>
-#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <systemd/sd-journal.h>
-#include <time.h>
 
-#include "base/buffer.h"
-#include "base/number.h"
+#include "base/inotify.h"
 #include "base/timetext.h"
 #include "source/journal/access.h"
+#include "source/journal/begin.h"
 #include "source/journal/entry.h"
-#include "source/journal/internal.h"
 #include "source/journal/login_hint.h"
 #include "source/journal/sigbus.h"
 #include "text/login.h"
 
 #define PROCESS_EVERY	1000		   /* entries of a catch-up between two process() */
 #define AGAIN_EVERY	16384		   /* entries between two SOURCE_AGAIN; a power of 2 */
-#define AGAIN_MAX	20		   /* times in a row; then the caller has to see to it */
-#define REOPEN_AFTER	5000		   /* entries whose mappings are worth giving back */
-#define LOOK_USEC	(3 * USEC_PER_SEC) /* after a connection, look often as long */
-#define LOOK_EVERY_USEC UINT64_C(20000)
-#define AWAIT_USEC	USEC_PER_SEC /* journald, to be started again under another machine ID */
+#define REOPEN_AFTER	5000		   /* entries whose mappings are worth unmapping */
+#define POLL_USEC	(3 * USEC_PER_SEC) /* after a connection, poll often as long */
+#define POLL_EVERY_USEC UINT64_C(20000)
 
 static struct journal *journal_of(struct source *s)
 {
 	return (struct journal *)s;
 }
 
-/* Whose entry was given last. */
-static struct sd_journal *current(const struct journal *s)
+/* The reader that returned the last entry. */
+static struct cursor_reader *current(struct journal *s)
 {
-	return s->taken ? s->taken->file.j : s->j;
+	return s->record.side ? s->record.side : &s->reader;
+}
+
+/* The current entry's place; if its file is gone, the last place stays. */
+static void remember(struct journal *s)
+{
+	if (!s->reader.landing.pending && s->gone_over > 0)
+		(void)cursor_reader_remember(&s->reader, boot_pass_place(&s->pass, &s->reader));
 }
 
 /* ---- reading ---- */
 
-/* Opens anew at the place that was reached. */
-static int begin_again(struct journal *s)
+/* What was read is not valid. That an orphan may be incomplete was reported. */
+static int recover_from_sigbus(struct journal *s)
 {
-	int r;
+	struct journal_record *r = &s->record;
 
-	if (++s->again > AGAIN_MAX)
-		return -EIO;
-	journal_fault_forget();
-	r = journal_open_again(s);
-	return r < 0 ? r : journal_begin_pass(s);
-}
-
-/* What was read means nothing. That a file was taken away, and so is not whole, was told. */
-static int get_over_fault(struct journal *s)
-{
-	if (!s->taken)
-		return begin_again(s);
-	journal_fault_forget();
-	journal_active_drop(&s->active, s->taken);
-	s->taken = NULL;
+	if (!r->side)
+		return journal_resume(s);
+	if (r->orphan) {
+		journal_sigbus_forget();
+		orphans_drop(&s->orphans, r->orphan);
+	} else
+		new_files_retry(&s->new_files);
+	r->side = NULL;
+	r->orphan = NULL;
 	return 0;
 }
 
-/* The place is kept up, as it cannot be had any more of an entry whose file has gone. */
 static int process(struct journal *s)
 {
 	int r;
 
-	if (!s->pending && s->gone_over > 0)
-		(void)journal_remember_current(s);
-	r = sd_journal_process(s->j);
-	journal_active_look(&s->active, &s->last, journal_steady_usec());
+	remember(s);
+	r = sd_journal_process(s->reader.j);
+	orphans_look(&s->orphans, &s->live, &s->reader, s->clock(CLOCK_MONOTONIC));
+	if (r == SD_JOURNAL_INVALIDATE) {
+		int k = new_files_look(&s->new_files, &s->live, &s->reader,
+				       s->clock(CLOCK_REALTIME));
+
+		if (k < 0)
+			return k;
+	}
 	return r;
 }
 
-/* Takes up again after an error of sd_journal: files may have gone (systemd issue 36247). */
+/* After an error of sd_journal, which may be of files that are gone (systemd issue 36247). */
 static int recover(struct journal *s)
 {
 	int r = process(s);
 
 	if (r >= 0)
-		r = sd_journal_next(s->j);
+		r = sd_journal_next(s->reader.j);
 	if (r >= 0)
 		return r;
-	r = begin_again(s);
-	if (r < 0 || s->pending)
-		return r < 0 ? r : 1;
-	return sd_journal_next(s->j);
+	r = journal_resume(s);
+	return r < 0 ? r : cursor_reader_next(&s->reader);
 }
 
-/* At the end of one sender's files: by its clock, all up to their last entry was read then. */
-static int look_again(struct journal *s)
+/* At the end of one host's files: everything up to the time of their last entry was read. */
+static int check_end(struct journal *s)
 {
 	uint64_t begin, end;
 	int r;
 
-	if (sd_journal_get_cutoff_realtime_usec(s->j, &begin, &end) <= 0)
+	if (sd_journal_get_cutoff_realtime_usec(s->reader.j, &begin, &end) <= 0)
 		return 0;
-	r = sd_journal_next(s->j);
-	if (r == 0 && end > s->last.until_usec)
-		s->last.until_usec = end;
+	r = sd_journal_next(s->reader.j); /* of what came before the time was asked for */
+	if (r == 0 && end > s->reader.place.until_usec)
+		s->reader.place.until_usec = end;
 	return r;
 }
 
-/* One entry on: 1, 0 at the end, -errno. */
+/* One entry further in the current pass, or the first of the next: 1, 0 at the end, -errno. */
 static int step(struct journal *s)
 {
 	int r;
@@ -121,71 +121,77 @@ static int step(struct journal *s)
 		if (s->follow)
 			(void)process(s);
 		else
-			(void)journal_remember_current(s);
+			remember(s);
 	}
-	for (;;) {
-		if (s->pending) {
-			s->pending = false;
-			r = 1;
-			break;
-		}
-		r = sd_journal_next(s->j);
-		if (r == 0 && s->paths && !journal_reads_apart(s))
-			r = look_again(s);
+	do {
+		r = cursor_reader_next(&s->reader);
+		if (r == 0 && s->paths && !boot_pass_active(&s->pass))
+			r = check_end(s);
 		if (r < 0)
 			r = recover(s);
-		if (r == 0 && !journal_fault_seen()) {
-			r = journal_next_pass(s);
+		if (r == 0 && !journal_sigbus_seen()) {
+			r = boot_pass_next(&s->pass, &s->reader);
 			if (r > 0)
 				r = -EAGAIN;
 		}
-		if (journal_fault_seen())
-			r = begin_again(s) < 0 ? -EIO : -EAGAIN;
-		if (r == -EAGAIN)
-			continue;
-		s->pending = false;
-		break;
-	}
+		if (journal_sigbus_seen())
+			r = journal_resume(s) < 0 ? -EIO : -EAGAIN;
+	} while (r == -EAGAIN);
+	s->reader.landing.pending = false;
 	if (r >= 0)
-		s->again = 0;
-	if (r > 0 && !journal_reads_apart(s))
-		s->main_entries++;
+		s->attempts = 0;
+	if (r > 0 && !boot_pass_active(&s->pass))
+		s->pass.main_entries++;
 	return r;
 }
 
-/* What an entry that cannot be read is told as: it might have been a login. */
-static int give_unreadable(struct journal *s, struct record *ret)
+static int return_gap(struct journal *s, enum gap_kind kind, struct record *ret)
 {
-	s->gap_from_usec = s->gap_to_usec = 0;
+	s->record.gap.kind = kind;
 	*ret = (struct record){.kind = RECORD_GAP};
 	return 1;
 }
 
-/* That a file was taken away from under journald, or that it has none. */
-static bool give_active(struct journal *s, struct record *ret)
+/*
+ * At the end of the journal: a file that was orphaned, or is missing, and else the next entry of
+ * the orphans. 1 and record.gap or record.side; 0: there is none.
+ */
+static int next_orphan(struct journal *s, struct record *ret)
 {
-	if (journal_taken_untold(s))
-		s->taken_away = true;
-	else if (journal_active_missing_due(&s->active) <= journal_steady_usec())
-		s->missing = s->active.missing_told = true;
-	else
-		return false;
-	s->gap_from_usec = s->gap_to_usec = 0;
-	*ret = (struct record){.kind = RECORD_GAP};
-	return true;
+	struct gap *gap = &s->record.gap;
+
+	gap->orphan = orphans_unreported(&s->orphans);
+	if (gap->orphan)
+		return return_gap(s, GAP_ORPHAN, ret);
+	if (live_missing_due(&s->live) <= s->clock(CLOCK_MONOTONIC)) {
+		s->live.missing_reported = true;
+		gap->home = s->live.homes[JOURNAL_ROOT_STORED];
+		return return_gap(s, GAP_NO_LIVE, ret);
+	}
+	s->record.orphan = orphans_next(&s->orphans, &s->live);
+	if (s->record.orphan)
+		s->record.side = &s->record.orphan->reader;
+	return s->record.side != NULL;
 }
 
-/* At the end: what sd_journal left out might have held logins. */
-static int give_left_out(struct journal *s, struct record *ret)
+/* Files that sd_journal skipped may have held logins. */
+static int next_skipped(struct journal *s, struct record *ret)
 {
-	int r = left_out_find(&s->left_out_told, s->paths, journal_directory(s), &s->active,
-			      s->looked_usec, &s->left_out);
+	int r = skipped_find(&s->skipped, s->paths, s->directory, &s->live, s->looked_usec,
+			     &s->record.gap.skipped);
 
-	if (r <= 0)
-		return r == -EACCES ? r : 0;
-	s->gap_from_usec = s->gap_to_usec = 0;
-	*ret = (struct record){.kind = RECORD_GAP};
-	return 1;
+	if (r > 0)
+		return return_gap(s, GAP_SKIPPED, ret);
+	return r == -EACCES ? r : 0;
+}
+
+/* Whether the current entry is later than the end of what is to be read. */
+static bool is_too_late(struct journal *s)
+{
+	uint64_t usec;
+
+	return s->until_usec && sd_journal_get_realtime_usec(s->reader.j, &usec) >= 0 &&
+	       usec > s->until_usec && !journal_sigbus_seen();
 }
 
 static struct slice message_of(const void *data, size_t size)
@@ -198,20 +204,41 @@ static bool is_dropped(struct slice message)
 	return slice_starts_with(message, "Suppressed ");
 }
 
-/* The message of the current entry; empty where it was read before. -errno. */
+/* The message of the current entry; empty if the entry is a repeat. -errno. */
 static int get_message(struct journal *s, struct slice *ret)
 {
 	const void *data;
 	size_t size;
-	int r = sd_journal_get_data(current(s), "MESSAGE", &data, &size);
+	int r = sd_journal_get_data(current(s)->j, "MESSAGE", &data, &size);
 
 	if (r < 0)
 		return r;
 	*ret = message_of(data, size);
 	if (s->paths && (login_candidate(*ret) || is_dropped(*ret))) {
-		r = journal_find_repeat(s, &data, &size);
+		r = repeats_find(&s->repeats, &s->reader, s->paths, &data, &size);
 		*ret = r > 0 ? (struct slice){"", 0} : message_of(data, size);
 	}
+	return r;
+}
+
+/* The gap that the last seek left, as the next record. */
+static int next_vacuumed(struct journal *s, struct record *ret)
+{
+	struct journal_landing *l = &s->reader.landing;
+
+	l->gap = false;
+	s->record.gap.from_usec = l->gap_from_usec;
+	s->record.gap.to_usec = l->gap_to_usec;
+	return return_gap(s, GAP_VACUUMED, ret);
+}
+
+/* What sd_journal skips of new files comes before the next entry. */
+static int next_new(struct journal *s)
+{
+	int r = s->paths ? 0 : new_files_next(&s->new_files, &s->reader);
+
+	if (r > 0)
+		s->record.side = &s->new_files.reader;
 	return r;
 }
 
@@ -219,47 +246,39 @@ static int journal_next(struct source *source, struct record *ret)
 {
 	struct journal *s = journal_of(source);
 
-	s->left_out.path[0] = '\0';
-	s->taken_away = s->missing = false;
-	s->taken = NULL;
-	if (s->gap) {
-		s->gap = false;
-		*ret = (struct record){.kind = RECORD_GAP};
-		return 1;
-	}
+	s->record.gap.kind = GAP_NONE;
+	s->record.side = NULL;
+	s->record.orphan = NULL;
+	if (s->reader.landing.gap)
+		return next_vacuumed(s, ret);
 	if (s->ended)
 		return 0;
 	for (;;) {
 		struct slice message;
 		int r;
 
-		s->taken = NULL;
-		r = step(s);
-		if (r == 0 && give_active(s, ret))
-			return 1;
+		s->record.side = NULL;
+		s->record.orphan = NULL;
+		r = next_new(s);
 		if (r == 0)
-			r = journal_taken_next(s);
+			r = step(s);
 		if (r == 0)
-			return give_left_out(s, ret);
-		if (r < 0)
+			r = next_orphan(s, ret);
+		if (r == 0)
+			return next_skipped(s, ret);
+		if (r < 0 || s->record.gap.kind != GAP_NONE)
 			return r;
-		if (!s->taken)
-			s->gone_over++;
-		if (s->until_usec) {
-			uint64_t usec;
-
-			r = sd_journal_get_realtime_usec(s->j, &usec);
-			if (r >= 0 && usec > s->until_usec && !journal_fault_seen()) {
-				/* The position stays before it. */
-				s->ended = true;
-				s->gone_over--;
-				(void)sd_journal_previous(s->j);
-				return 0;
-			}
+		if (!s->record.side && is_too_late(s)) {
+			/* The position stays before it. */
+			s->ended = true;
+			(void)sd_journal_previous(s->reader.j);
+			return 0;
 		}
+		if (!s->record.side)
+			s->gone_over++;
 		r = get_message(s, &message);
-		if (journal_fault_seen()) {
-			r = get_over_fault(s);
+		if (journal_sigbus_seen()) {
+			r = recover_from_sigbus(s);
 			if (r < 0)
 				return r;
 			continue;
@@ -267,7 +286,7 @@ static int journal_next(struct source *source, struct record *ret)
 		if (r == -ENOENT)
 			continue;
 		if (r < 0)
-			return give_unreadable(s, ret);
+			return return_gap(s, GAP_UNREADABLE, ret);
 		if (login_candidate(message)) {
 			*ret = (struct record){.kind = RECORD_MESSAGE, .message = message};
 			return 1;
@@ -281,268 +300,243 @@ static int journal_next(struct source *source, struct record *ret)
 	}
 }
 
-static int identify_gap(struct journal *s, struct record *r)
-{
-	buffer_clear(&s->identity);
-	if (s->taken_away)
-		return journal_taken_identify(s);
-	if (s->missing)
-		return buffer_printf(&s->identity, "gap missing %s", s->last.cursor);
-	if (s->left_out.path[0])
-		return buffer_printf(&s->identity, "gap damaged %" PRIu64 " %" PRIu64,
-				     s->left_out.inode, s->left_out.born_usec);
-	return buffer_printf(&s->identity, "gap %" PRIu64 " %" PRIu64, r->from_usec,
-			     r->realtime_usec);
-}
-
-static int details_of_gap(struct journal *s, struct record *r)
-{
-	int k = 0;
-
-	r->realtime_usec = s->gap_to_usec;
-	r->from_usec = s->gap_from_usec;
-	r->source = SLICE_LITERAL("journal");
-	r->trusted = r->authenticated = true;
-	if (s->taken_away) {
-		k = journal_taken_describe(s);
-		r->realtime_usec = journal_now_usec();
-		r->reason = buffer_slice(&s->details);
-	} else if (s->missing) {
-		buffer_clear(&s->details);
-		k = buffer_printf(&s->details,
-				  "there is no %s, to which journald writes: logins are not seen "
-				  "until there is one",
-				  s->active.homes[0]);
-		r->realtime_usec = journal_now_usec();
-		r->reason = buffer_slice(&s->details);
-	} else if (s->left_out.path[0]) {
-		buffer_clear(&s->details);
-		k = buffer_printf(&s->details,
-				  "the journal file %s is damaged: logins that it holds may be "
-				  "missing",
-				  s->left_out.path);
-		r->reason = buffer_slice(&s->details);
-	} else if (s->gap_to_usec)
-		r->reason = SLICE_LITERAL(
-			"the journal was vacuumed before it was read, or is another "
-			"one since the machine ID changed: logins in this time are "
-			"not known");
-	else
-		r->reason = SLICE_LITERAL(
-			"a journal entry could not be read: it may have been "
-			"a login");
-	if (!r->realtime_usec && sd_journal_get_realtime_usec(current(s), &r->realtime_usec) < 0)
-		r->realtime_usec = s->end_usec;
-	if (k == 0)
-		k = identify_gap(s, r);
-	r->identity = r->position = buffer_slice(&s->identity);
-	return k;
-}
-
 static int journal_details(struct source *source, struct record *r)
 {
 	struct journal *s = journal_of(source);
-	struct journal_position *place = s->taken ? &s->taken->place : journal_place(s);
+	struct journal_record *d = &s->record;
+	struct cursor_reader *reader = current(s);
+	struct journal_position *place =
+		d->side ? &reader->place : boot_pass_place(&s->pass, reader);
 	int k;
 
 	if (r->kind == RECORD_GAP)
-		return details_of_gap(s, r);
-	buffer_clear(&s->position);
-	buffer_clear(&s->identity);
-	k = journal_record_fill(current(s), s->programs, &s->details, r);
+		return gap_fill(&d->gap, reader, s->clock(CLOCK_REALTIME), &d->details,
+				&d->identity, r);
+	buffer_clear(&d->position);
+	buffer_clear(&d->identity);
+	k = journal_record_fill(reader->j, reader->programs, &d->details, r);
 	if (k >= 0)
-		k = journal_remember(current(s), place);
-	if (journal_fault_seen()) {
-		k = get_over_fault(s);
+		k = cursor_reader_remember(reader, place);
+	if (journal_sigbus_seen()) {
+		k = recover_from_sigbus(s);
 		return k < 0 ? k : -EAGAIN;
 	}
 	if (k < 0)
 		return k;
-	if (s->taken)
-		place->boots = s->last.boots;
-	k = journal_position_format(place, 0, &s->position);
+	if (d->side)
+		place->boots = s->reader.place.boots;
+	k = journal_position_format(place, 0, &d->position);
 	if (k >= 0)
-		k = journal_cursor_identity(slice_of(place->cursor), &s->identity);
-	if (k < 0)
-		return k;
+		k = journal_cursor_identity(slice_of(place->cursor), &d->identity);
 	r->realtime_usec = place->time_usec;
-	r->position = buffer_slice(&s->position);
-	r->identity = buffer_slice(&s->identity);
-	return 0;
+	r->position = buffer_slice(&d->position);
+	r->identity = buffer_slice(&d->identity);
+	return k < 0 ? k : 0;
 }
 
 /* ---- waiting ---- */
 
-/* A catch-up is over: its mappings are given back by opening anew where it ended. */
-static int give_mappings_back(struct journal *s)
+/* After a catch-up the journal is opened again, so that old files are unmapped. */
+static int unmap(struct journal *s)
 {
-	int r = journal_remember_current(s);
+	int r = cursor_reader_remember(&s->reader, boot_pass_place(&s->pass, &s->reader));
 
 	if (r >= 0)
-		r = journal_open_again(s);
+		r = journal_reopen(s);
 	if (r >= 0)
-		r = journal_go_to_place(s);
-	s->gap = false; /* nothing was lost in between */
+		r = cursor_reader_go_to_place(&s->reader);
+	s->reader.landing.gap = false; /* everything before was read */
 	return r;
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* How long until @due; both on CLOCK_MONOTONIC. */
+static uint64_t left(uint64_t due, uint64_t now)
+{
+	return due == UINT64_MAX ? due : due > now ? due - now : 0;
 }
 
 static int journal_wait_fd(struct source *source, short *ret_events, uint64_t *ret_timeout_usec)
 {
 	struct journal *s = journal_of(source);
-	uint64_t due, now = journal_steady_usec();
+	uint64_t due, now = s->clock(CLOCK_MONOTONIC);
 	int r;
 
 	*ret_events = POLLIN;
 	*ret_timeout_usec = UINT64_MAX;
 	if (s->gone_over > REOPEN_AFTER) {
-		r = give_mappings_back(s);
+		r = unmap(s);
 		if (r < 0)
 			return r;
-		*ret_timeout_usec = 0; /* what came in between is read at once */
+		*ret_timeout_usec = 0; /* nothing reports what came in between */
 	}
-	r = sd_journal_get_timeout(s->j, &due);
+	r = sd_journal_get_timeout(s->reader.j, &due);
 	if (r < 0)
 		return r;
-	if (r > 0 && due != UINT64_MAX && *ret_timeout_usec)
-		*ret_timeout_usec = due > now ? due - now : 0;
-	due = journal_active_missing_due(&s->active);
-	if (due != UINT64_MAX && *ret_timeout_usec > (due > now ? due - now : 0))
-		*ret_timeout_usec = due > now ? due - now : 0;
-	if (now<s->look_until_usec && * ret_timeout_usec> LOOK_EVERY_USEC)
-		*ret_timeout_usec = LOOK_EVERY_USEC;
-	if (s->machine.awaited && *ret_timeout_usec > AWAIT_USEC)
-		*ret_timeout_usec = AWAIT_USEC;
-	if (s->machine.moved)
-		*ret_timeout_usec = 0;
-	return s->epoll_fd;
+	if (r > 0)
+		*ret_timeout_usec = earlier(*ret_timeout_usec, left(due, now));
+	due = left(live_missing_due(&s->live), now);
+	*ret_timeout_usec = earlier(*ret_timeout_usec, due);
+	if (now < s->wait.poll_until_usec)
+		*ret_timeout_usec = earlier(*ret_timeout_usec, POLL_EVERY_USEC);
+	return s->wait.epoll_fd;
 }
 
-/*
- * The directories are others now. All in the old ones was read before: what the new ones lack of it
- * is no gap.
- */
+/* The roots are other directories now. Everything in the old ones was read, so there is no gap. */
 static int follow_roots(struct journal *s)
 {
 	int r;
 
-	(void)journal_remember_current(s); /* where its file is gone, the last place stands */
-	r = journal_open_again(s);
+	remember(s);
+	r = journal_reopen(s);
 	if (r >= 0)
-		r = journal_access_again(journal_directory(s));
+		r = journal_access_again(s->directory);
 	if (r >= 0)
-		r = journal_begin_pass(s);
-	s->gap = false;
+		r = boot_pass_begin(&s->pass, &s->reader);
+	s->reader.landing.gap = false;
 	return r;
-}
-
-/*
- * journald writes elsewhere. Up to when the other directory was read, only what is in the one of
- * before says.
- */
-static int follow_machine(struct journal *s)
-{
-	uint64_t begin, end;
-
-	if (sd_journal_get_cutoff_realtime_usec(s->j, &begin, &end) > 0)
-		s->last.until_usec = end;
-	journal_machine_follow(&s->machine);
-	journal_active_begin(&s->active, s->machine.directory);
-	return follow_roots(s);
 }
 
 static int journal_process(struct source *source)
 {
 	struct journal *s = journal_of(source);
+	struct journal_wait *w = &s->wait;
 	int r;
 
-	if (s->connection_fd >= 0 && connection_happened(s->connection_fd))
-		s->look_until_usec = journal_steady_usec() + LOOK_USEC;
-	if (s->machine.moved)
-		return follow_machine(s);
-	if (s->roots.fd >= 0 && journal_roots_changed(&s->roots))
+	if (w->hint_fd >= 0 && login_hint_drain(w->hint_fd))
+		w->poll_until_usec = s->clock(CLOCK_MONOTONIC) + POLL_USEC;
+	if (journal_is_local(s) && journal_machine_changed())
+		return -ESTALE;
+	if (w->roots.fd >= 0 && journal_roots_changed(&w->roots))
 		return follow_roots(s);
-	if (s->active.n_taken > 0)
-		journal_active_process(&s->active);
-	s->looked_usec = journal_now_usec();
+	if (s->orphans.n > 0)
+		(void)inotify_drain(s->orphans.fd, NULL, NULL);
+	s->looked_usec = s->clock(CLOCK_REALTIME);
 	r = process(s);
-	if (journal_fault_seen())
-		r = begin_again(s);
+	if (journal_sigbus_seen())
+		r = journal_resume(s);
 	else if (r == SD_JOURNAL_INVALIDATE)
-		r = journal_access_again(
-			journal_directory(s)); /* sd_journal leaves out what it cannot read */
-	if (journal_is_local(s))
-		journal_machine_look(&s->machine);
+		r = journal_access_again(s->directory); /* sd_journal skips what it may not read */
 	return r < 0 ? r : 0;
 }
 
 static int journal_position(struct source *source, uint64_t read_until_usec, struct slice *ret)
 {
 	struct journal *s = journal_of(source);
+	struct journal_position *place = &s->reader.place;
 	int r;
 
-	/* Without a current entry (nothing read yet, or its file is gone) the last one stands. */
-	if (!s->pending && s->gone_over > 0)
-		(void)journal_remember_current(s);
+	remember(s);
 	if (s->paths) {
-		read_until_usec = 0; /* this machine's clock says nothing of the sender's */
-		if (!*s->last.cursor && !s->last.until_usec) {
+		read_until_usec = 0; /* on this machine's clock, not the sender's */
+		if (!*place->cursor && !place->until_usec) {
 			*ret = (struct slice){"", 0};
 			return 0;
 		}
 	}
-	/* When the journal has to be opened anew, what was vacuumed till then is no gap. */
-	if (!journal_reads_apart(s) && read_until_usec > s->last.until_usec)
-		s->last.until_usec = read_until_usec;
-	buffer_clear(&s->position);
-	r = journal_position_format(&s->last, read_until_usec, &s->position);
+	/* If the journal is opened again, what was vacuumed until then is no gap. */
+	if (!boot_pass_active(&s->pass) && read_until_usec > place->until_usec)
+		place->until_usec = read_until_usec;
+	buffer_clear(&s->record.position);
+	r = journal_position_format(place, read_until_usec, &s->record.position);
 	if (r < 0)
 		return r;
-	*ret = buffer_slice(&s->position);
+	*ret = buffer_slice(&s->record.position);
 	return 0;
 }
 
 static void journal_progress(struct source *source, struct source_progress *ret)
 {
 	struct journal *s = journal_of(source);
+	const struct cursor_reader *r = &s->reader;
 	uint64_t usec;
 
 	*ret = (struct source_progress){.records = s->gone_over};
-	if (s->end_usec <= s->begin_usec || sd_journal_get_realtime_usec(s->j, &usec) < 0)
+	if (r->end_usec <= r->begin_usec || sd_journal_get_realtime_usec(r->j, &usec) < 0)
 		return;
-	ret->total = s->end_usec - s->begin_usec;
-	if (usec > s->begin_usec)
-		ret->done = usec < s->end_usec ? usec - s->begin_usec : ret->total;
+	ret->total = r->end_usec - r->begin_usec;
+	if (usec > r->begin_usec)
+		ret->done = earlier(usec - r->begin_usec, ret->total);
 }
 
-static void journal_free(struct source *source)
+static void journal_destroy(struct source *source)
 {
-	struct journal *s = journal_of(source);
-
-	sd_journal_close(s->j);
-	journal_repeats_forget(&s->repeats);
-	if (s->epoll_fd >= 0)
-		(void)close(s->epoll_fd);
-	if (s->connection_fd >= 0)
-		(void)close(s->connection_fd);
-	if (s->roots.fd >= 0)
-		(void)close(s->roots.fd);
-	journal_active_done(&s->active);
-	left_out_done(&s->left_out_told);
-	free(s->directory);
-	free(s->paths);
-	buffer_done(&s->boots_text);
-	buffer_done(&s->details);
-	buffer_done(&s->position);
-	buffer_done(&s->identity);
-	free(s);
+	journal_free(journal_of(source));
 }
 
-const struct source_ops journal_ops = {
+/* ---- opening ---- */
+
+static const struct source_ops ops = {
 	.next = journal_next,
 	.details = journal_details,
 	.wait_fd = journal_wait_fd,
 	.process = journal_process,
 	.position = journal_position,
 	.progress = journal_progress,
-	.free = journal_free,
+	.free = journal_destroy,
 };
+
+/* Takes over @s, which is NULL or incomplete if memory was short. */
+static int begin(struct journal *s, bool complete, const struct source_options *options,
+		 const char *name, struct source **ret, struct error *err)
+{
+	int r = -ENOMEM;
+
+	if (complete)
+		r = journal_begin(s, options, name, err);
+	else
+		error_set(err, name, 0, 0, "out of memory");
+	if (r == 0)
+		*ret = &s->source;
+	else
+		journal_free(s);
+	return r;
+}
+
+int journal_open(const char *directory, const struct source_options *options, struct source **ret,
+		 struct error *err)
+{
+	struct journal *s = journal_new(&ops, options);
+
+	if (s && directory)
+		s->directory = strdup(directory);
+	return begin(s, s && (s->directory || !directory), options, directory, ret, err);
+}
+
+/* The array with its strings after it. NULL: out of memory. */
+static char **copy_paths(const char *const *paths)
+{
+	size_t n = 0, size = 0;
+	char **copy, *at;
+
+	for (; paths[n]; n++)
+		size += strlen(paths[n]) + 1;
+	copy = malloc((n + 1) * sizeof(*copy) + size);
+	if (!copy)
+		return NULL;
+	at = (char *)(copy + n + 1);
+	for (size_t i = 0; i < n; i++) {
+		copy[i] = at;
+		at = stpcpy(at, paths[i]) + 1;
+	}
+	copy[n] = NULL;
+	return copy;
+}
+
+int journal_open_files(const char *const *paths, const struct source_options *options,
+		       enum journal_gaps gaps, struct source **ret, struct error *err)
+{
+	struct journal *s = journal_new(&ops, options);
+	int r;
+
+	if (s)
+		s->paths = copy_paths(paths);
+	r = begin(s, s && s->paths, options, paths[0], ret, err);
+	if (r == 0 && gaps == JOURNAL_GAPS_KNOWN)
+		s->reader.landing.gap = false;
+	return r;
+}

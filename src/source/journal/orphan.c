@@ -1,112 +1,144 @@
-/*
- * Reading on in files that were taken away from under journald (journal_active), each by a reader
- * of its own, behind the place where it was let go. What is read there does not move the place of
- * the journal, which is none of these files.
- */
-#include "source/journal/internal.h"
+#include "source/journal/orphan.h"
 
 #include <errno.h>
 #include <inttypes.h>
-#include <limits.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
-#include <systemd/sd-journal.h>
+#include <unistd.h>
 
-#include "source/journal/seek.h"
+#include "base/cleanup.h"
+#include "base/inotify.h"
 #include "source/journal/sigbus.h"
 
-static int begin(struct journal *s, struct taken_file *t)
+void orphans_init(struct orphans *o)
 {
-	struct journal_landing l;
-	uint64_t from, to;
-	int r;
-
-	t->begun = true;
-	r = journal_add_matches(s, t->file.j);
-	if (r < 0)
-		return r;
-	if (!*t->place.cursor && !t->place.until_usec)
-		return sd_journal_seek_head(t->file.j);
-	if (sd_journal_get_cutoff_realtime_usec(t->file.j, &from, &to) <= 0)
-		from = to = 0;
-	r = journal_seek_position(t->file.j, &t->place, from, to, &l);
-	t->pending = r == 0 && l.pending;
-	return r;
+	o->n = 0;
+	o->fd = -1;
 }
 
-/* One entry on: 1, 0 at the end, -errno. */
-static int step(struct journal *s, struct taken_file *t)
+int orphans_begin(struct orphans *o)
 {
-	int r = t->begun ? 0 : begin(s, t);
+	o->fd = inotify_open();
+	return o->fd < 0 ? o->fd : 0;
+}
 
-	if (r < 0)
-		return r;
-	if (t->pending) {
-		t->pending = false;
-		return 1;
+void orphans_done(struct orphans *o)
+{
+	while (o->n > 0)
+		orphans_drop(o, &o->list[0]);
+	if (o->fd >= 0)
+		(void)close(o->fd);
+}
+
+void orphans_drop(struct orphans *o, struct orphan *t)
+{
+	size_t after = (size_t)(&o->list[o->n] - (t + 1));
+
+	if (t->watch >= 0)
+		(void)inotify_rm_watch(o->fd, t->watch);
+	cursor_reader_close(&t->reader);
+	live_file_close(&t->file);
+	memmove(t, t + 1, after * sizeof(*t));
+	o->n--;
+}
+
+/* Watched before it is read, so that what is appended later wakes. */
+static void add(struct orphans *o, const struct live_file *file, const struct cursor_reader *r)
+{
+	struct orphan *t;
+	char link[32];
+
+	if (o->n == ORPHANS_MAX)
+		orphans_drop(o, &o->list[0]);
+	t = &o->list[o->n++];
+	*t = (struct orphan){.file = *file};
+	t->reader = (struct cursor_reader){
+		.j = STEAL_PTR(t->file.j), .programs = r->programs, .place = r->place};
+	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", file->fd);
+	t->watch = inotify_add_watch(o->fd, link, IN_MODIFY);
+}
+
+void orphans_look(struct orphans *o, struct live *l, const struct cursor_reader *r,
+		  uint64_t now_usec)
+{
+	for (size_t i = 0; i < JOURNAL_ROOTS; i++) {
+		struct live_file file;
+
+		if (live_look(l, (enum journal_root)i, &file))
+			add(o, &file, r);
 	}
-	return sd_journal_next(t->file.j);
+	live_note_missing(l, o->n > 0, now_usec);
 }
 
-bool journal_taken_untold(struct journal *s)
+struct orphan *orphans_unreported(struct orphans *o)
 {
-	for (size_t i = 0; i < s->active.n_taken; i++) {
-		struct taken_file *t = &s->active.taken[i];
-
-		if (!t->told) {
-			t->told = true;
-			s->taken = t;
-			return true;
+	for (size_t i = 0; i < o->n; i++)
+		if (!o->list[i].reported) {
+			o->list[i].reported = true;
+			return &o->list[i];
 		}
+	return NULL;
+}
+
+/* One entry further: 1, 0 at the end, -errno. */
+static int step(struct orphan *t)
+{
+	if (!t->reader.j)
+		return 0;
+	if (!t->begun) {
+		int k = cursor_reader_match(&t->reader, t->reader.place.bound);
+
+		t->begun = true;
+		cursor_reader_note_bounds(&t->reader);
+		if (k >= 0)
+			k = cursor_reader_go_to_place(&t->reader);
+		if (k < 0)
+			return k;
 	}
-	return false;
+	return cursor_reader_next(&t->reader);
 }
 
-/* A file that cannot be read any further was told of before. */
-int journal_taken_next(struct journal *s)
+struct orphan *orphans_next(struct orphans *o, const struct live *l)
 {
-	for (size_t i = 0; i < s->active.n_taken;) {
-		struct taken_file *t = &s->active.taken[i];
-		bool closed = journal_active_closed(&s->active, t);
-		int r = t->file.j ? step(s, t) : 0;
+	for (size_t i = 0; i < o->n;) {
+		struct orphan *t = &o->list[i];
+		bool closed = live_closed(l, &t->file); /* asked first: nothing comes after it */
+		int k = step(t);
 
-		if (journal_fault_seen()) {
-			journal_fault_forget();
-			r = -EIO;
+		if (journal_sigbus_seen()) {
+			journal_sigbus_forget();
+			k = -EIO;
 		}
-		if (r > 0) {
-			s->taken = t;
-			return 1;
-		}
-		if (r < 0 || closed)
-			journal_active_drop(&s->active, t);
+		if (k > 0)
+			return t;
+		if (k < 0 || closed)
+			orphans_drop(o, t); /* that logins may be missing was reported */
 		else
 			i++;
 	}
-	return 0;
+	return NULL;
 }
 
-int journal_taken_identify(struct journal *s)
+int orphan_identify(const struct orphan *t, struct buffer *ret)
 {
 	struct stat st;
 
-	if (fstat(s->taken->file.fd, &st) < 0)
+	if (fstat(t->file.fd, &st) < 0)
 		return -errno;
-	return buffer_printf(&s->identity, "gap taken %" PRIu64 " %s", (uint64_t)st.st_ino,
-			     s->taken->place.cursor);
+	return buffer_printf(ret, "gap orphan %" PRIu64 " %s", (uint64_t)st.st_ino,
+			     t->reader.place.cursor);
 }
 
-int journal_taken_describe(struct journal *s)
+int orphan_describe(const struct orphan *t, struct buffer *ret)
 {
-	const struct taken_file *t = s->taken;
 	char now[PATH_MAX];
-	int r = journal_active_whereabouts(t, now, sizeof(now));
+	int r = live_file_path(&t->file, now);
 
-	buffer_clear(&s->details);
-	r = r == 1 ? buffer_printf(&s->details, "the journal file %s was moved to %s", t->file.home,
-				   now)
-		   : buffer_printf(&s->details, "the journal file %s was deleted", t->file.home);
+	r = r == 1 ? buffer_printf(ret, "the journal file %s was moved to %s", t->file.path, now)
+		   : buffer_printf(ret, "the journal file %s was deleted", t->file.path);
 	return r < 0 ? r
-		     : buffer_append_str(&s->details,
+		     : buffer_append_str(ret,
 					 " while journald writes to it: logins may be missing "
 					 "until it begins another one");
 }

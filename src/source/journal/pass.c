@@ -1,10 +1,4 @@
-/*
- * Boots whose clock stands behind. sd_journal(3) orders entries of different boots by time, so a
- * reader that goes on from its place never comes to those of a new boot that lie before it. They
- * are read first, each boot in a pass of its own with a match; then comes the main pass, from the
- * place on. Where the last of these boots is the one that goes on, only it is read from then on.
- */
-#include "source/journal/internal.h"
+#include "source/journal/pass.h"
 
 #include <errno.h>
 #include <string.h>
@@ -13,124 +7,137 @@
 
 #include "base/cleanup.h"
 
-int journal_note_boots(struct journal *s)
+const char *boot_pass_boot(const struct boot_pass *p, const struct cursor_reader *r)
 {
-	int r;
-
-	buffer_clear(&s->boots_text);
-	r = journal_boots_format(&s->boots, &s->boots_text);
-	if (r == 0)
-		s->last.boots = buffer_slice(&s->boots_text);
-	return r;
+	return boot_pass_active(p) ? p->behind.ids[p->at] : r->place.bound;
 }
 
-/* Whether the current entry was written behind the place, so that going on from there finds it. */
-static bool is_behind(struct journal *s)
+struct journal_position *boot_pass_place(struct boot_pass *p, struct cursor_reader *r)
+{
+	return boot_pass_active(p) ? &p->place : &r->place;
+}
+
+/* All boots are known from now on, to the positions too. */
+static int note_boots(struct boot_pass *p, struct cursor_reader *r)
+{
+	int k;
+
+	buffer_clear(&p->text);
+	k = journal_boots_format(&p->all, &p->text);
+	if (k == 0)
+		r->place.boots = buffer_slice(&p->text);
+	return k;
+}
+
+static bool is_running(const struct boot_pass *p, const char *boot)
+{
+	char running[SD_ID128_STRING_MAX];
+	sd_id128_t id;
+
+	return p->local && sd_id128_get_boot(&id) >= 0 &&
+	       strcmp(sd_id128_to_string(id, running), boot) == 0;
+}
+
+/* Whether the current entry was written after the place's, so that the main pass reaches it. */
+static bool is_after_place(const struct cursor_reader *r)
 {
 	AUTO_FREE char *cursor = NULL;
 
-	return sd_journal_get_cursor(s->j, &cursor) >= 0 &&
-	       journal_cursor_behind(slice_of(s->last.cursor), slice_of(cursor));
+	return sd_journal_get_cursor(r->j, &cursor) >= 0 &&
+	       journal_cursor_after(slice_of(r->place.cursor), slice_of(cursor));
 }
 
 /*
- * Finds the boots that are new and lie, by their time, before what was read last: the order of
- * sd_journal would never come to them, unless they are of the same sequence of numbers. That of
- * this machine comes last, since it goes on. Moves the place and the matches.
+ * Finds the boots that are new, and come before the place by their time and not by one sequence of
+ * numbers. The running boot comes last. Moves the reader and changes its matches.
  */
-int journal_find_apart(struct journal *s)
+static int find_behind(struct boot_pass *p, struct cursor_reader *r)
 {
-	char current[SD_ID128_STRING_MAX] = "";
-	sd_id128_t id;
-	int r;
+	size_t running = SIZE_MAX;
 
-	s->apart.n = s->at_apart = 0;
-	for (size_t i = 0; i < s->boots.n; i++) {
-		const char *boot = s->boots.ids[i];
+	for (size_t i = 0; i < p->all.n; i++) {
+		const char *boot = p->all.ids[i];
 		uint64_t begin;
+		int k;
 
-		if (journal_boots_named(s->last.boots, boot) ||
-		    journal_position_in_boot(&s->last, boot))
+		if (journal_boots_listed(r->place.boots, boot) ||
+		    journal_position_in_boot(&r->place, boot))
 			continue;
-		r = journal_boots_begin(s->j, boot, &begin);
-		if (r == -ENODATA ||
-		    (r == 0 && !*s->last.bound && (begin > s->last.time_usec || is_behind(s))))
+		k = journal_boots_begin(r->j, boot, &begin);
+		if (k == -ENODATA || (k == 0 && !*r->place.bound &&
+				      (begin > r->place.time_usec || is_after_place(r))))
 			continue;
-		if (r < 0)
-			return r;
-		memcpy(s->apart.ids[s->apart.n++], boot, JOURNAL_BOOT_ID);
+		if (k < 0)
+			return k;
+		if (is_running(p, boot))
+			running = i;
+		else
+			memcpy(p->behind.ids[p->behind.n++], boot, JOURNAL_BOOT_ID);
 	}
-	if (journal_is_local(s) && sd_id128_get_boot(&id) >= 0)
-		(void)sd_id128_to_string(id, current);
-	for (size_t i = 0; i + 1 < s->apart.n; i++)
-		if (strcmp(s->apart.ids[i], current) == 0) {
-			memcpy(s->apart.ids[i], s->apart.ids[s->apart.n - 1], JOURNAL_BOOT_ID);
-			memcpy(s->apart.ids[s->apart.n - 1], current, JOURNAL_BOOT_ID);
-		}
+	if (running != SIZE_MAX)
+		memcpy(p->behind.ids[p->behind.n++], p->all.ids[running], JOURNAL_BOOT_ID);
 	return 0;
 }
 
-/* Takes the matches of the pass that begins, and goes to where it does. */
-int journal_begin_pass(struct journal *s)
+int boot_pass_init(struct boot_pass *p, struct cursor_reader *r, bool resume)
 {
-	int r;
+	int k = journal_boots_list(r->j, &p->all);
 
-	sd_journal_flush_matches(s->j);
-	r = journal_add_matches(s, s->j);
-	if (r < 0)
-		return r;
-	s->pending = false;
-	if (journal_reads_apart(s)) {
-		s->apart_last = (struct journal_position){.cursor = ""};
-		return sd_journal_seek_head(s->j);
+	p->behind.n = p->at = 0;
+	if (k >= 0 && resume && *r->place.cursor && r->place.boots.n > 0)
+		k = find_behind(p, r);
+	if (k < 0 || p->behind.n > 0) /* these are known when they have been read */
+		return k;
+	return note_boots(p, r);
+}
+
+int boot_pass_begin(struct boot_pass *p, struct cursor_reader *r)
+{
+	int k = cursor_reader_match(r, boot_pass_boot(p, r));
+
+	if (k < 0)
+		return k;
+	if (boot_pass_active(p)) {
+		r->landing = (struct journal_landing){.gap = false};
+		p->place = (struct journal_position){.cursor = ""};
+		return sd_journal_seek_head(r->j);
 	}
-	s->main_entries = 0;
-	if (!*s->last.cursor && !s->last.until_usec)
-		return s->since_usec && !s->paths
-			       ? sd_journal_seek_realtime_usec(s->j, s->since_usec)
-			       : sd_journal_seek_head(s->j);
-	return journal_go_to_place(s);
+	p->main_entries = 0;
+	return cursor_reader_go_to_place(r);
 }
 
 /*
- * Whether the boot that was read apart last is the one that goes on, so that from now on only it
- * is read: it is this machine's current one, or in a directory of one machine, nothing came of
- * the boot that was read before.
+ * Whether the boot that was read last is the only one that continues: it is the running one, or in
+ * a directory of one machine, the main pass had no entries.
  */
-static bool goes_on_apart(struct journal *s)
+static bool continues_alone(const struct boot_pass *p, const struct cursor_reader *r)
 {
-	const char *boot = s->apart.ids[s->apart.n - 1];
-	char current[SD_ID128_STRING_MAX];
-	sd_id128_t id;
-
-	if (journal_is_local(s))
-		return sd_id128_get_boot(&id) >= 0 &&
-		       strcmp(sd_id128_to_string(id, current), boot) == 0;
-	return s->main_entries == 0 && journal_boots_one_machine(s->j);
+	if (p->local)
+		return is_running(p, p->behind.ids[p->behind.n - 1]);
+	return p->main_entries == 0 && journal_boots_one_machine(r->j);
 }
 
-/* The end of a pass was reached: 1 if another one begins, 0 if it was the last, -errno. */
-int journal_next_pass(struct journal *s)
+int boot_pass_next(struct boot_pass *p, struct cursor_reader *r)
 {
-	int r;
+	int k;
 
-	if (s->apart.n == 0)
+	if (p->behind.n == 0)
 		return 0;
-	if (journal_reads_apart(s)) {
-		s->at_apart++;
-		r = journal_begin_pass(s);
-		return r < 0 ? r : 1;
+	if (boot_pass_active(p)) {
+		p->at++;
+		k = boot_pass_begin(p, r);
+		return k < 0 ? k : 1;
 	}
-	if (goes_on_apart(s)) {
-		memcpy(s->last.bound, s->apart.ids[s->apart.n - 1], JOURNAL_BOOT_ID);
-		if (*s->apart_last.cursor) {
-			memcpy(s->last.cursor, s->apart_last.cursor, sizeof(s->last.cursor));
-			s->last.time_usec = s->apart_last.time_usec;
+	if (continues_alone(p, r)) {
+		memcpy(r->place.bound, p->behind.ids[p->behind.n - 1], JOURNAL_BOOT_ID);
+		if (*p->place.cursor) {
+			memcpy(r->place.cursor, p->place.cursor, sizeof(r->place.cursor));
+			r->place.time_usec = p->place.time_usec;
 		}
 	}
-	s->apart.n = s->at_apart = 0;
-	r = journal_note_boots(s);
-	if (r == 0 && *s->last.bound)
-		r = journal_begin_pass(s);
-	return r < 0 ? r : *s->last.bound != '\0';
+	p->behind.n = p->at = 0;
+	k = note_boots(p, r);
+	if (k == 0 && *r->place.bound)
+		k = boot_pass_begin(p, r);
+	return k < 0 ? k : *r->place.bound != '\0';
 }

@@ -1,14 +1,9 @@
 /*
- * systemd-journal-upload keeps in mind what it sent only when an upload ends well. After one that
- * did not (systemd issue 39166, a collector that went away, a signal) it sends all of it again, and
- * the collector's files hold the same entries twice. The ledger knows again what was told, but not
- * what lay before the first start.
- *
- * Time goes on within a boot, so only an entry that goes back, or that is the first of its boot
- * here, or that comes behind one that was a repeat, is looked for: by its message, of which there
- * are few.
+ * The time of a boot only increases. So only an entry is looked up that is not later than the one
+ * before, or is the first of its boot here, or follows a repeat: by its message, which few entries
+ * have.
  */
-#include "source/journal/internal.h"
+#include "source/journal/repeats.h"
 
 #include <string.h>
 #include <systemd/sd-id128.h>
@@ -17,16 +12,16 @@
 #include "base/cleanup.h"
 #include "source/journal/sigbus.h"
 
-#define SAME_MAX 1000 /* entries of the same message that are looked at */
+#define SAME_MAX 1000 /* entries of the same message that are compared */
 
-void journal_repeats_forget(struct journal_repeats *rs)
+void repeats_forget(struct repeats *rs)
 {
 	sd_journal_close(rs->j);
-	*rs = (struct journal_repeats){.j = NULL};
+	*rs = (struct repeats){.j = NULL};
 }
 
-/* Whether the entry may be one that was read before; notes it. */
-static bool is_doubtful(struct journal_repeats *rs, sd_id128_t boot, uint64_t usec)
+/* Whether the entry may be a repeat. */
+static bool is_doubtful(struct repeats *rs, sd_id128_t boot, uint64_t usec)
 {
 	char id[SD_ID128_STRING_MAX];
 	bool other = strcmp(sd_id128_to_string(boot, id), rs->boot) != 0;
@@ -38,7 +33,7 @@ static bool is_doubtful(struct journal_repeats *rs, sd_id128_t boot, uint64_t us
 	return back || rs->within;
 }
 
-/* Whether one of the entries that match lies before that of the cursor and is the same. */
+/* Whether a matching entry is the same as the one of the cursor, and comes before it. */
 static bool is_before(sd_journal *j, const char *own)
 {
 	if (sd_journal_seek_head(j) < 0)
@@ -49,47 +44,47 @@ static bool is_before(sd_journal *j, const char *own)
 		if (sd_journal_get_cursor(j, &cursor) < 0 || strcmp(cursor, own) == 0)
 			return false;
 		if (journal_cursor_same_entry(slice_of(cursor), slice_of(own)) &&
-		    journal_cursor_behind(slice_of(cursor), slice_of(own)))
+		    journal_cursor_after(slice_of(cursor), slice_of(own)))
 			return true;
 	}
 	return false;
 }
 
-/* By a reader of its own, so that the other one stays where it is. */
-static bool look(struct journal *s, const char *own, const void *data, size_t size)
+/* By an sd_journal of its own, so that the other one keeps its place. */
+static bool look_up(struct repeats *rs, char *const *paths, const char *own, const void *data,
+		    size_t size)
 {
-	struct journal_repeats *rs = &s->repeats;
 	bool found;
 
-	if (!rs->j && sd_journal_open_files(&rs->j, (const char **)s->paths, 0) < 0)
+	if (!rs->j && sd_journal_open_files(&rs->j, (const char **)paths, 0) < 0)
 		rs->j = NULL;
 	if (!rs->j)
 		return false;
 	sd_journal_flush_matches(rs->j);
 	found = sd_journal_add_match(rs->j, data, size) >= 0 && is_before(rs->j, own);
-	if (journal_fault_seen()) {
-		journal_fault_forget(); /* of this reader */
+	if (journal_sigbus_seen()) {
+		journal_sigbus_forget(); /* of this reader */
 		found = false;
 	}
 	return found;
 }
 
-int journal_find_repeat(struct journal *s, const void **data, size_t *size)
+int repeats_find(struct repeats *rs, const struct cursor_reader *r, char *const *paths,
+		 const void **data, size_t *size)
 {
 	AUTO_FREE char *own = NULL;
 	sd_id128_t boot;
 	uint64_t usec;
-	bool doubtful = sd_journal_get_monotonic_usec(s->j, &usec, &boot) >= 0 &&
-			is_doubtful(&s->repeats, boot, usec) &&
-			sd_journal_get_cursor(s->j, &own) >= 0;
-	int r = sd_journal_get_data(s->j, "MESSAGE", data, size);
+	bool doubtful = sd_journal_get_monotonic_usec(r->j, &usec, &boot) >= 0 &&
+			is_doubtful(rs, boot, usec) && sd_journal_get_cursor(r->j, &own) >= 0;
+	int k = sd_journal_get_data(r->j, "MESSAGE", data, size);
 
-	if (r < 0 || !doubtful || journal_fault_seen())
-		return r;
-	s->repeats.within = look(s, own, *data, *size);
-	if (!s->repeats.within) {
-		sd_journal_close(s->repeats.j);
-		s->repeats.j = NULL;
+	if (k < 0 || !doubtful || journal_sigbus_seen())
+		return k;
+	rs->within = look_up(rs, paths, own, *data, *size);
+	if (!rs->within) {
+		sd_journal_close(rs->j);
+		rs->j = NULL;
 	}
-	return s->repeats.within;
+	return rs->within;
 }

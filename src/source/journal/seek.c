@@ -1,10 +1,11 @@
 /*
- * The steps are those of journalctl, and two more. An entry is known again by boot id, monotonic
- * time, time and hash, since journald changes the sequence id when it flushes /run to /var. And
- * landing behind a cursor whose entry is gone is trusted only if the entry before it is not newer
- * than what was read: systemd 253 to 260 can land elsewhere (issue 31516).
+ * The steps are those of journalctl, and two more. An entry is recognised by boot ID, monotonic
+ * time, time and hash, because journald changes the sequence ID when it flushes /run to /var. If
+ * the cursor's entry is gone, the entry that follows is trusted only if the one before it is not
+ * newer than what was read: systemd 253 to 260 can land elsewhere (issue 31516).
  *
- * Where the journal begins later than what was read up to, entries were vacuumed unread: a gap.
+ * If the journal begins later than the time that was read up to, entries were vacuumed unread: a
+ * gap.
  */
 #include "source/journal/seek.h"
 
@@ -21,7 +22,7 @@ struct seek {
 	uint64_t begin_usec, end_usec;
 };
 
-/* Whether the current entry is that of the position: 1, 0, -errno. */
+/* Whether the current entry is the position's: 1, 0, -errno. */
 static int at_entry(const struct seek *s)
 {
 	AUTO_FREE char *cursor = NULL;
@@ -35,7 +36,7 @@ static int at_entry(const struct seek *s)
 	return journal_cursor_same_entry(slice_of(cursor), slice_of(s->p->cursor));
 }
 
-/* In a boot whose clock is behind, only the time of its own entries says anything. */
+/* If the clock of its boot is behind, other times cannot be compared with its own. */
 static uint64_t read_until(const struct journal_position *p)
 {
 	if (*p->bound)
@@ -47,7 +48,7 @@ static int seek_time(const struct seek *s)
 {
 	uint64_t usec = read_until(s->p);
 
-	/* A time that the journal has not reached would be its end, and what comes is before it. */
+	/* After the last entry's time, new entries could come before the place. */
 	if (usec > s->end_usec)
 		usec = s->end_usec;
 	if (usec <= MARGIN_USEC)
@@ -66,7 +67,7 @@ static void note_gap(const struct seek *s, struct journal_landing *l)
 	l->gap_to_usec = s->begin_usec;
 }
 
-/* The seek landed on an entry that is not the position's. */
+/* The current entry, where the seek ended, is not the position's. */
 static int check_landing(const struct seek *s, struct journal_landing *l)
 {
 	uint64_t usec;
@@ -77,7 +78,7 @@ static int check_landing(const struct seek *s, struct journal_landing *l)
 	if (r < 0)
 		return r;
 	if (r == 0)
-		/* Nothing before it: all that is left is unread, if the journal begins later. */
+		/* It is the first entry: all is unread if the journal begins later. */
 		return s->begin_usec > s->p->time_usec ? sd_journal_seek_head(s->j) : seek_time(s);
 	r = at_entry(s);
 	if (r != 0) {
@@ -94,19 +95,21 @@ static int check_landing(const struct seek *s, struct journal_landing *l)
 	return 0;
 }
 
-/* Whether the current entry was written behind that of the position, or before it. */
-static bool is_behind(const struct seek *s, bool before)
+enum side { BEFORE, AFTER };
+
+/* Whether the current entry was written on that side of the position's. */
+static bool is_written(const struct seek *s, enum side side)
 {
 	AUTO_FREE char *cursor = NULL;
 	struct slice own = slice_of(s->p->cursor);
 
 	if (sd_journal_get_cursor(s->j, &cursor) < 0)
 		return false;
-	return before ? journal_cursor_behind(slice_of(cursor), own)
-		      : journal_cursor_behind(own, slice_of(cursor));
+	return side == BEFORE ? journal_cursor_after(slice_of(cursor), own)
+			      : journal_cursor_after(own, slice_of(cursor));
 }
 
-/* The position's entry is no match: nothing that is one was found when it was noted. */
+/* The position's entry does not match: it was the last one when there were no matches. */
 static int seek_unmatched(const struct seek *s, struct journal_landing *l)
 {
 	int r = sd_journal_seek_cursor(s->j, s->p->cursor);
@@ -115,12 +118,12 @@ static int seek_unmatched(const struct seek *s, struct journal_landing *l)
 	if (r >= 0)
 		r = sd_journal_next(s->j);
 	if (r > 0) {
-		l->pending = is_behind(s, false);
+		l->pending = is_written(s, AFTER);
 		if (l->pending || at_entry(s) > 0)
 			return 0;
 	} else if (r == 0) {
 		r = sd_journal_previous(s->j);
-		if (r > 0 && is_behind(s, true))
+		if (r > 0 && is_written(s, BEFORE))
 			return 0;
 	}
 	return sd_journal_seek_head(s->j);
@@ -149,7 +152,7 @@ int journal_seek_position(struct sd_journal *j, const struct journal_position *p
 		if (r == 0)
 			r = check_landing(&s, &l);
 	} else if (r == 0) {
-		/* Nothing behind the cursor; is its entry the last, or is it gone? */
+		/* No entry follows the cursor: its own is the last one, or is gone. */
 		r = sd_journal_previous(j);
 		if (r > 0)
 			r = at_entry(&s);

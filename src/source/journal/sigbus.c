@@ -1,7 +1,7 @@
 /*
- * As systemd's own programs do: the handler maps a page of zeros over the one that is gone, so that
- * the code that touched it runs on to where the note is looked at. A signal has no other place for
- * the note than a global.
+ * As systemd's own programs do, the handler maps a page of zeros over the one that is gone, so that
+ * libsystemd continues until its caller checks the note. The note is a global, since a signal
+ * handler has no other argument.
  */
 #include "source/journal/sigbus.h"
 
@@ -11,7 +11,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-static volatile sig_atomic_t faulted;
+static volatile sig_atomic_t seen;
 static uintptr_t page_size;
 
 static void on_sigbus(int number, siginfo_t *info, void *context)
@@ -22,14 +22,14 @@ static void on_sigbus(int number, siginfo_t *info, void *context)
 	if (info->si_code == BUS_ADRERR && page != 0 &&
 	    mmap((void *)page, page_size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
 		 0) != MAP_FAILED) {
-		faulted = 1;
+		seen = 1;
 		return;
 	}
-	/* The instruction is run again, and the process ends as it would have. */
+	/* The instruction runs again, and the default action ends the process. */
 	(void)signal(number, SIG_DFL);
 }
 
-void journal_fault_guard(void)
+void journal_sigbus_guard(void)
 {
 	struct sigaction sa = {.sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO};
 
@@ -38,12 +38,12 @@ void journal_fault_guard(void)
 	(void)sigaction(SIGBUS, &sa, NULL);
 }
 
-bool journal_fault_seen(void)
+bool journal_sigbus_seen(void)
 {
-	return faulted != 0;
+	return seen != 0;
 }
 
-void journal_fault_forget(void)
+void journal_sigbus_forget(void)
 {
-	faulted = 0;
+	seen = 0;
 }

@@ -1,4 +1,4 @@
-/* Files of the journal that sd_journal(3) leaves out without a word. */
+/* Journal files that sd_journal(3) skips silently. */
 #pragma once
 
 #include <limits.h>
@@ -7,36 +7,34 @@
 
 #include "source/journal/live.h"
 
-struct left_out {
-	char path[PATH_MAX];
-	uint64_t inode, born_usec; /* which file it is, however it is renamed */
-};
-
-/* A file whose index was found whole. */
-struct left_out_whole {
+/* Which file it is, however it is renamed. */
+struct skipped_id {
 	uint64_t inode, born_usec;
+	bool reported; /* it was skipped; else its index is whole */
 };
 
-/* What was told already, what need not be looked at, and what the last look depended on. */
-struct left_out_told {
-	struct left_out_whole *whole;
-	size_t n_whole;
-	uint64_t *inodes;
-	size_t n;
+struct skipped_file {
+	char path[PATH_MAX];
+	struct skipped_id id;
+};
+
+/* Files that need no other look, and what the last look depended on. */
+struct skipped {
+	struct skipped_id *known;
+	size_t n_known;
 	size_t descriptors;
 	uint64_t looked_usec;
 };
 
 /*
- * Looks for a journal file that holds something, is not open in this process or has an index in
- * which nothing is found (journal_index_check(), once for each file), and was not told:
- * of @paths, NULL-terminated, or below @directory, or of this machine where both are NULL; one that
- * was made after @looked_usec, when sd_journal looked for files, or shortly before, does not count.
- * What only @active holds is not open.
- * 1 and *ret; 0: none; -EACCES: it may not be read; -errno. As long as as many files are open as
- * when there was none, it looks once a second at most.
+ * Looks for a journal file that has content, was not reported, and is not open in this process or
+ * has a damaged index (journal_index_check(), once for each file): of @paths (NULL-terminated), or
+ * below @directory, or of this machine if both are NULL. A file that was made after @looked_usec,
+ * when sd_journal looked for files, or shortly before, is not due yet.
+ * 1 and *ret; 0: none; -EACCES: it may not be read; -errno. While the number of open files does not
+ * change, it looks once a second at most.
  */
-int left_out_find(struct left_out_told *told, char *const *paths, const char *directory,
-		  const struct journal_active *active, uint64_t looked_usec, struct left_out *ret);
+int skipped_find(struct skipped *s, char *const *paths, const char *directory,
+		 const struct live *live, uint64_t looked_usec, struct skipped_file *ret);
 
-void left_out_done(struct left_out_told *told);
+void skipped_done(struct skipped *s);

@@ -1,43 +1,35 @@
 /*
- * A file's inode number is its name: it survives renaming. But inodes are reused, and copytruncate
- * makes a new one, so a hash of the file's first bytes goes with it. A file is the one that was
- * read if it begins with the same bytes and is not shorter than what was read of it; one with the
- * same inode is preferred, a copy will do. The device is written down for people only: its number
- * may change whenever the machine starts.
+ * An inode number survives renaming, but inodes are reused, and copytruncate makes a new one. So
+ * the hash of a file's first bytes goes with it. A file is the one that was read if it begins with
+ * the same bytes and is not shorter than what was read of it; the same inode is preferred, a copy
+ * will do. The device is recorded for people only: its number may change at each boot.
  *
- * A compressed file is what it unpacks to: its fingerprint and offset are of that. Compression
- * takes a while, and then the file goes that it was made from; as long as that is there it is
- * taken, and never both.
+ * Fingerprint and offset of a compressed file are those of its content.
  *
- * As text a place is "file v=1 path=… dev=… ino=… fingerprint=BYTES:HASH offset=… time=… until=…",
- * the path percent-escaped.
+ * As text: "file v=1 path=… dev=… ino=… fingerprint=BYTES:HASH offset=… time=… until=…", the path
+ * percent-escaped.
  */
 #include "source/logfile/file_id.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/number.h"
 #include "base/timetext.h"
-#include "source/logfile/names.h"
 
-#define LOOKS	    10	  /* at a directory that changes */
-#define COARSE_USEC 20000 /* two ticks of the slowest kernel */
+#define COARSE_USEC 20000 /* two ticks of a kernel with HZ=100 */
 
 static const char hex[] = "0123456789abcdef";
 
-void place_done(struct place *p)
+void file_id_done(struct file_id *id)
 {
-	free(p->path);
-	p->path = NULL;
+	free(id->path);
+	id->path = NULL;
 }
 
-int place_head_read(int fd, struct place_head *ret)
+int file_head_read(int fd, struct file_head *ret)
 {
 	ssize_t n;
 
@@ -50,14 +42,28 @@ int place_head_read(int fd, struct place_head *ret)
 	return 0;
 }
 
-struct hash128 place_head_hash(const struct place_head *h, size_t n)
+struct hash128 file_head_hash(const struct file_head *h, size_t n)
 {
 	return hash_fnv_add(hash_fnv_init(), h->bytes, n < h->n ? n : h->n);
 }
 
-bool place_head_grew(const struct place_head *was, const struct place_head *is)
+bool file_head_grew(const struct file_head *was, const struct file_head *is)
 {
 	return is->n >= was->n && memcmp(was->bytes, is->bytes, was->n) == 0;
+}
+
+bool file_head_alike(const struct file_head *a, const struct file_head *b)
+{
+	size_t n = a->n < b->n ? a->n : b->n;
+
+	return n >= FILE_COPY_MIN && memcmp(a->bytes, b->bytes, n) == 0;
+}
+
+bool file_begins_now(int fd, const struct file_head *head)
+{
+	struct file_head now;
+
+	return fd >= 0 && file_head_read(fd, &now) == 0 && file_head_alike(&now, head);
 }
 
 static int write_escaped(const char *s, struct buffer *ret)
@@ -75,10 +81,10 @@ static int write_escaped(const char *s, struct buffer *ret)
 	return r;
 }
 
-int place_write_file(const char *path, uint64_t dev, uint64_t ino, const struct place_head *h,
-		     struct buffer *ret)
+int file_id_write(const char *path, uint64_t dev, uint64_t ino, const struct file_head *h,
+		  struct buffer *ret)
 {
-	struct hash128 hash = place_head_hash(h, h->n);
+	struct hash128 hash = file_head_hash(h, h->n);
 	int r;
 
 	r = buffer_append_str(ret, "file v=1 path=");
@@ -91,22 +97,24 @@ int place_write_file(const char *path, uint64_t dev, uint64_t ino, const struct 
 	return r;
 }
 
-int place_write_number(const char *name, uint64_t v, struct buffer *ret)
+/* printf(3) is too slow for every record. */
+static int write_number(const char *name, uint64_t v, struct buffer *ret)
 {
 	int r = buffer_append_str(ret, name);
 
 	return r < 0 ? r : buffer_append_u64(ret, v);
 }
 
-int place_write_offset(uint64_t offset, uint64_t time_usec, uint64_t until_usec, struct buffer *ret)
+int file_id_write_offset(uint64_t offset, uint64_t time_usec, uint64_t until_usec,
+			 struct buffer *ret)
 {
 	int r;
 
-	r = place_write_number(" offset=", offset, ret);
+	r = write_number(" offset=", offset, ret);
 	if (r == 0)
-		r = place_write_number(" time=", time_usec, ret);
+		r = write_number(" time=", time_usec, ret);
 	if (r == 0)
-		r = place_write_number(" until=", until_usec, ret);
+		r = write_number(" until=", until_usec, ret);
 	return r;
 }
 
@@ -131,12 +139,11 @@ static int parse_path(struct slice s, char **ret)
 	if (n == 0)
 		return -EINVAL;
 	path[n] = '\0';
-	free(*ret);
 	*ret = STEAL_PTR(path);
 	return 0;
 }
 
-static int parse_fingerprint(struct slice s, struct place *p)
+static int parse_fingerprint(struct slice s, struct file_id *id)
 {
 	const char *colon = memchr(s.p, ':', s.n);
 	struct slice hash;
@@ -145,92 +152,80 @@ static int parse_fingerprint(struct slice s, struct place *p)
 		return -EINVAL;
 	hash = slice_from(s, (size_t)(colon + 1 - s.p));
 	if (hash.n != 32 ||
-	    number_parse_u64((struct slice){s.p, (size_t)(colon - s.p)}, PLACE_HEAD,
-			     &p->fingerprint_of) < 0 ||
-	    number_parse_hex((struct slice){hash.p, 16}, UINT64_MAX, &p->fingerprint.high) < 0 ||
-	    number_parse_hex((struct slice){hash.p + 16, 16}, UINT64_MAX, &p->fingerprint.low) < 0)
+	    number_parse_u64((struct slice){s.p, (size_t)(colon - s.p)}, FILE_HEAD_SIZE,
+			     &id->fingerprint_of) < 0 ||
+	    number_parse_hex((struct slice){hash.p, 16}, UINT64_MAX, &id->fingerprint.high) < 0 ||
+	    number_parse_hex((struct slice){hash.p + 16, 16}, UINT64_MAX, &id->fingerprint.low) < 0)
 		return -EINVAL;
 	return 0;
 }
 
-static int parse_value(struct place *p, size_t key, struct slice value)
+static bool cut_value(struct slice *text, const char *key, struct slice *ret)
 {
-	uint64_t version;
-
-	switch (key) {
-	case 0:
-		return number_parse_u64(value, 1, &version) == 0 && version == 1 ? 0 : -EINVAL;
-	case 1:
-		return parse_path(value, &p->path);
-	case 2:
-		return number_parse_u64(value, UINT64_MAX, &p->dev);
-	case 3:
-		return number_parse_u64(value, UINT64_MAX, &p->ino);
-	case 4:
-		return parse_fingerprint(value, p);
-	case 5:
-		return number_parse_u64(value, INT64_MAX, &p->offset);
-	case 6:
-		return number_parse_u64(value, UINT64_MAX, &p->time_usec);
-	default:
-		return number_parse_u64(value, UINT64_MAX, &p->until_usec);
-	}
+	if (!slice_skip(text, key))
+		return false;
+	*ret = slice_cut_word(text);
+	return true;
 }
 
-int place_parse(struct slice text, struct place *ret, struct error *err)
+static bool cut_number(struct slice *text, const char *key, uint64_t max, uint64_t *ret)
 {
-	static const char *const keys[] = {"v",		  "path",   "dev",  "ino",
-					   "fingerprint", "offset", "time", "until"};
-	struct place p = {0};
-	unsigned seen = 0;
-	int r = -EINVAL;
+	struct slice value;
 
-	if (!slice_starts_with(text, "file ")) {
-		error_set(err, NULL, 0, 0, "the position is not one of a log file");
+	return cut_value(text, key, &value) && number_parse_u64(value, max, ret) == 0;
+}
+
+/* *text is what follows the last value that was understood. */
+static int parse(struct slice *text, struct file_id *id)
+{
+	struct slice value;
+	int r;
+
+	if (!slice_skip(text, "v=1 ") || !cut_value(text, "path=", &value))
+		return -EINVAL;
+	r = parse_path(value, &id->path);
+	if (r < 0)
+		return r;
+	if (!cut_number(text, "dev=", UINT64_MAX, &id->dev) ||
+	    !cut_number(text, "ino=", UINT64_MAX, &id->ino) ||
+	    !cut_value(text, "fingerprint=", &value) || parse_fingerprint(value, id) < 0 ||
+	    !cut_number(text, "offset=", INT64_MAX, &id->offset) ||
+	    !cut_number(text, "time=", UINT64_MAX, &id->time_usec) ||
+	    !cut_number(text, "until=", UINT64_MAX, &id->until_usec) || text->n > 0)
+		return -EINVAL;
+	return 0;
+}
+
+int file_id_parse(struct slice text, struct file_id *ret, struct error *err)
+{
+	struct file_id id = {0};
+	int r;
+
+	if (!slice_skip(&text, "file ")) {
+		error_set(err, NULL, 0, 0, "not a position in a log file");
 		return -EINVAL;
 	}
-	text = slice_from(text, 5);
-	while (text.n > 0) {
-		const char *space = memchr(text.p, ' ', text.n);
-		struct slice word = {text.p, space ? (size_t)(space - text.p) : text.n};
-		const char *equals = memchr(word.p, '=', word.n);
-		struct slice key = {word.p, equals ? (size_t)(equals - word.p) : 0};
-		size_t i = 0;
-
-		while (i < ARRAY_SIZE(keys) && !slice_eq_str(key, keys[i]))
-			i++;
-		r = -EINVAL;
-		if (i < ARRAY_SIZE(keys) && !(seen & 1u << i))
-			r = parse_value(&p, i, slice_from(word, key.n + 1));
-		if (r < 0)
-			break;
-		seen |= 1u << i;
-		text = slice_from(text, word.n + (space ? 1 : 0));
+	r = parse(&text, &id);
+	if (r == 0) {
+		*ret = id;
+		return 0;
 	}
-	if (r == 0 && seen != (1u << ARRAY_SIZE(keys)) - 1)
-		r = -EINVAL;
-	if (r < 0) {
-		place_done(&p);
-		if (r == -ENOMEM)
-			return r;
+	file_id_done(&id);
+	if (r == -EINVAL)
 		error_set(err, NULL, 0, 0, "the position in the log file is damaged%s%.*s",
-			  text.n > 0 ? ": " : ", it is not whole", text.n > 0 ? (int)text.n : 0,
-			  text.p);
-		return -EINVAL;
-	}
-	*ret = p;
-	return 0;
+			  text.n > 0 ? " before: " : ": it is incomplete", (int)text.n, text.p);
+	return r;
 }
 
-void place_unpack_head(struct place_file *file)
+void file_unpack_head(struct open_file *file)
 {
 	struct unpack u = UNPACK_INIT;
 
 	file->head.n = 0;
 	file->fault = 0;
-	if (file->packing == PACKING_NONE)
+	if (file->compression == COMPRESSION_NONE)
 		return;
-	unpack_start(&u, file->packing, file->fd, unpack_directories);
+	unpack_start(&u, file->compression, file->fd, unpack_directories);
 	file->head.n = unpack_read(&u, file->head.bytes, sizeof(file->head.bytes));
 	if (file->head.n < sizeof(file->head.bytes))
 		file->fault = unpack_end(&u);
@@ -238,276 +233,70 @@ void place_unpack_head(struct place_file *file)
 		unpack_stop(&u);
 }
 
-int place_head_of(const struct place_file *file, struct place_head *ret)
+int file_head_of(const struct open_file *file, struct file_head *ret)
 {
-	if (file->packing == PACKING_NONE)
-		return place_head_read(file->fd, ret);
+	if (file->compression == COMPRESSION_NONE)
+		return file_head_read(file->fd, ret);
 	*ret = file->head;
 	return 0;
 }
 
-static bool begins_so(const struct place *p, const struct place_head *h)
+void file_name(int fd, char ret[FILE_NAME_SIZE])
 {
-	return h->n >= p->fingerprint_of &&
-	       hash128_eq(place_head_hash(h, p->fingerprint_of), p->fingerprint);
+	char link[32];
+	ssize_t n;
+
+	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, ret, FILE_NAME_SIZE - 1);
+	if (n > 0)
+		ret[n] = '\0';
+	else
+		(void)snprintf(ret, FILE_NAME_SIZE, "a rotated file");
 }
 
-bool place_matches(const struct place *p, const struct place_file *file)
+bool file_id_begins(const struct file_id *id, const struct file_head *h)
 {
-	struct place_head head;
-
-	return (file->packing != PACKING_NONE || (uint64_t)file->st.st_size >= p->offset) &&
-	       place_head_of(file, &head) == 0 && begins_so(p, &head);
+	return h->n >= id->fingerprint_of &&
+	       hash128_eq(file_head_hash(h, id->fingerprint_of), id->fingerprint);
 }
 
-/* Opens what is in a directory: only regular files, and no links, since both names would count. */
-static int open_name(DIR *dir, const char *name, struct place_file *ret)
+bool file_id_matches(const struct file_id *id, const struct open_file *file)
 {
-	AUTO_CLOSE int fd = -1;
-	struct stat st;
+	struct file_head head;
 
-	if (fstatat(dirfd(dir), name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return -errno;
-	if (!S_ISREG(st.st_mode))
-		return -EINVAL;
-	fd = openat(dirfd(dir), name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | O_NOFOLLOW);
-	if (fd < 0)
-		return -errno;
-	if (fstat(fd, &ret->st) < 0)
-		return -errno;
-	ret->packing = packing_of(fd, name);
-	ret->fd = steal_fd(&fd);
-	return 0;
+	return (file->compression != COMPRESSION_NONE ||
+		(uint64_t)file->st.st_size >= id->offset) &&
+	       file_head_of(file, &head) == 0 && file_id_begins(id, &head);
 }
 
-/*
- * The same of an entry. *ret_changed is set where it is another file by now, or none: rotation
- * renames all of them, and one that took the name of a file that was read is missed.
- */
-static int open_entry(DIR *dir, const struct dirent *e, struct place_file *ret, bool *ret_changed)
+uint64_t file_time_usec(const struct timespec *t)
 {
-	int r = open_name(dir, e->d_name, ret);
-
-	*ret_changed |= r == -ENOENT || (r == 0 && ret->st.st_ino != e->d_ino);
-	return r;
+	return t->tv_sec < 0 ? 0 : (uint64_t)t->tv_sec * USEC_PER_SEC + (uint64_t)t->tv_nsec / 1000;
 }
 
-/*
- * Whether what a compressed file is made from is still there, so that it may not be whole yet. The
- * log itself is not what rotation made; and a file of that name may be another, left over.
- */
-static bool has_source(DIR *dir, const char *name, const char *base, const struct place_file *file)
-{
-	const char *dot = strrchr(name, '.');
-	struct place_file source;
-	struct place_head head;
-	char source_name[NAME_MAX + 1];
-	bool r;
-
-	if (!dot)
-		return false;
-	(void)snprintf(source_name, sizeof(source_name), "%.*s", (int)(dot - name), name);
-	if (strcmp(source_name, base) == 0 || open_name(dir, source_name, &source) < 0)
-		return false;
-	r = source.packing == PACKING_NONE && place_head_read(source.fd, &head) == 0 &&
-	    place_head_grew(&file->head, &head);
-	(void)close(source.fd);
-	return r;
-}
-
-/*
- * Looks into a compressed file; false where what it is made from is there. Once that is gone the
- * file is whole, which it may not have been at the look.
- */
-static bool unpack_whole(DIR *dir, const char *name, const char *base, struct place_file *file)
-{
-	place_unpack_head(file);
-	if (file->packing == PACKING_NONE)
-		return true;
-	if (has_source(dir, name, base, file))
-		return false;
-	if (file->fault != 0)
-		place_unpack_head(file);
-	return true;
-}
-
-/* Whether a plain file is that of @p; @rotation: by its name, it may be without a fingerprint. */
-static bool is_plain(const struct place *p, const struct place_file *file, bool rotation)
-{
-	bool same = file->st.st_ino == p->ino && (p->fingerprint_of > 0 || rotation);
-
-	return file->packing == PACKING_NONE && (same || p->fingerprint_of >= PLACE_COPY_MIN) &&
-	       place_matches(p, file);
-}
-
-/* The same of a compressed one. One that cannot be unpacked is known by its inode alone. */
-static bool is_packed(const struct place *p, const struct place_file *file)
-{
-	return file->packing != PACKING_NONE &&
-	       (p->fingerprint_of >= PLACE_COPY_MIN ||
-		(p->fingerprint_of == 0 && file->st.st_ino == p->ino)) &&
-	       place_matches(p, file);
-}
-
-static int find(DIR *d, const struct place *p, enum place_what what, struct place_file *ret,
-		bool *ret_changed)
-{
-	const char *slash = strrchr(p->path, '/'), *base = slash ? slash + 1 : p->path;
-	struct place_file best = {.fd = -1};
-	struct dirent *e;
-
-	*ret_changed = false;
-	while ((e = readdir(d))) {
-		struct place_file file;
-		bool same, taken, rotation = logfile_name_is_rotation(e->d_name, base);
-
-		if ((what == PLACE_PACKED && !rotation) || open_entry(d, e, &file, ret_changed) < 0)
-			continue;
-		same = file.st.st_ino == p->ino;
-		if (what == PLACE_PACKED) {
-			taken = unpack_whole(d, e->d_name, base, &file) && is_packed(p, &file);
-		} else {
-			taken = is_plain(p, &file, rotation || strcmp(e->d_name, base) == 0) &&
-				(same || best.fd < 0 || file.st.st_size > best.st.st_size);
-		}
-		if (!taken) {
-			(void)close(file.fd);
-			continue;
-		}
-		if (best.fd >= 0)
-			(void)close(best.fd);
-		best = file;
-		if (same)
-			break;
-	}
-	if (best.fd < 0)
-		return 0;
-	*ret = best;
-	return 1;
-}
-
-int place_find(const struct place *p, const char *dir, enum place_what what, struct place_file *ret)
-{
-	bool changed = true;
-	int r = 0;
-
-	for (unsigned i = 0; i < LOOKS && r == 0 && changed; i++) {
-		DIR *d = opendir(dir);
-
-		if (!d)
-			return -errno;
-		r = find(d, p, what, ret, &changed);
-		(void)closedir(d);
-	}
-	return r;
-}
-
-static int compare_times(const struct timespec *a, const struct timespec *b)
+int file_time_compare(const struct timespec *a, const struct timespec *b)
 {
 	if (a->tv_sec != b->tv_sec)
 		return a->tv_sec < b->tv_sec ? -1 : 1;
 	return (a->tv_nsec > b->tv_nsec) - (a->tv_nsec < b->tv_nsec);
 }
 
-struct timespec place_written_since(uint64_t usec)
+struct timespec file_written_since(uint64_t usec)
 {
 	usec -= usec < COARSE_USEC ? usec : COARSE_USEC;
 	return (struct timespec){(time_t)(usec / USEC_PER_SEC), (long)(usec % USEC_PER_SEC) * 1000};
 }
 
-bool place_is_before(const struct timespec *written, const struct timespec *since)
+bool file_time_is_before(const struct timespec *written, const struct timespec *since)
 {
 	bool same_second = written->tv_sec == since->tv_sec && written->tv_nsec == 0;
 
-	return !same_second && compare_times(written, since) < 0;
+	return !same_second && file_time_compare(written, since) < 0;
 }
 
-bool place_is_older(const struct place_file *a, const struct place_file *b)
+bool file_is_older(const struct open_file *a, const struct open_file *b)
 {
-	int order = compare_times(&a->st.st_mtim, &b->st.st_mtim);
+	int order = file_time_compare(&a->st.st_mtim, &b->st.st_mtim);
 
 	return order ? order < 0 : a->number > b->number;
-}
-
-/* What can be told without a look into the file. */
-static bool is_left_out(const struct place_except *except, const struct stat *st)
-{
-	const struct timespec *changed = &st->st_ctim;
-
-	for (size_t i = 0; i < except->n_inos; i++)
-		if (except->inos[i] == st->st_ino)
-			return true;
-	for (size_t i = 0; i < except->n_known; i++)
-		if (except->known[i].st.st_ino == st->st_ino &&
-		    except->known[i].st.st_dev == st->st_dev)
-			return true;
-	return (uint64_t)changed->tv_sec * USEC_PER_SEC + (uint64_t)changed->tv_nsec / 1000 <
-	       except->changed_usec;
-}
-
-static bool is_copy(const struct place_except *except, const struct place_file *file)
-{
-	const struct place *p = except->copy_of;
-
-	return p && p->fingerprint_of >= PLACE_COPY_MIN && place_matches(p, file);
-}
-
-/* Puts @file into @ret in order of time; where there are too many, the oldest one is closed. */
-static int insert(struct place_file ret[], int n, const struct place_file *file, bool *ret_more)
-{
-	int at;
-
-	if (n == PLACE_ROTATIONS_MAX) {
-		*ret_more = true;
-		if (place_is_older(file, &ret[0])) {
-			(void)close(file->fd);
-			return n;
-		}
-		(void)close(ret[0].fd);
-		memmove(ret, ret + 1, (size_t)--n * sizeof(*ret));
-	}
-	for (at = n; at > 0 && place_is_older(file, &ret[at - 1]); at--)
-		ret[at] = ret[at - 1];
-	ret[at] = *file;
-	return n + 1;
-}
-
-static int list_rotations(DIR *d, const char *base, const struct timespec *since,
-			  const struct place_except *except, struct place_file ret[],
-			  bool *ret_more, bool *ret_changed)
-{
-	struct dirent *e;
-	int n = 0;
-
-	while ((e = readdir(d))) {
-		struct place_file file;
-
-		if (!logfile_name_is_rotation(e->d_name, base) ||
-		    open_entry(d, e, &file, ret_changed) < 0)
-			continue;
-		file.number = logfile_name_number(e->d_name, base);
-		if (place_is_before(&file.st.st_mtim, since) || is_left_out(except, &file.st)) {
-			(void)close(file.fd);
-			continue;
-		}
-		if (!unpack_whole(d, e->d_name, base, &file) || is_copy(except, &file))
-			(void)close(file.fd);
-		else
-			n = insert(ret, n, &file, ret_more);
-	}
-	return n;
-}
-
-int place_rotations(const char *dir, const char *base, const struct timespec *since,
-		    const struct place_except *except, struct place_file ret[PLACE_ROTATIONS_MAX],
-		    bool *ret_more, bool *ret_changed)
-{
-	DIR *d = opendir(dir);
-	int n;
-
-	if (!d)
-		return -errno;
-	n = list_rotations(d, base, since, except, ret, ret_more, ret_changed);
-	(void)closedir(d);
-	return n;
 }

@@ -1,119 +1,112 @@
-/* A place in a log file that can be found again after the file was renamed, copied or replaced. */
+/*
+ * Identifies a log file, and a position in it, so that both are found again after the file was
+ * renamed, copied, compressed or replaced.
+ */
 #pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "base/buffer.h"
+#include "base/cleanup.h"
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/slice.h"
 #include "source/logfile/unpack.h"
 
-#define PLACE_HEAD     512 /* bytes of a file's begin that its fingerprint covers at most */
-#define PLACE_COPY_MIN 32  /* fewer do not tell a copy from any other log */
+#define FILE_HEAD_SIZE 512
+#define FILE_COPY_MIN  32 /* fewer bytes do not identify a copy */
+#define FILE_COPY_USEC                                                                             \
+	UINT64_C(60000000) /* from a copy's last write to the truncation, at most                  \
+			    */
 
-/* The begin of a file. */
-struct place_head {
-	char bytes[PLACE_HEAD];
+/* How a file begins. */
+struct file_head {
+	char bytes[FILE_HEAD_SIZE];
 	size_t n;
 };
 
-struct place {
-	char *path;		 /* owned; as the log file is called, not a rotated one */
-	uint64_t dev, ino;	 /* ino 0: there was no file */
-	uint64_t fingerprint_of; /* bytes that the fingerprint covers; 0 to PLACE_HEAD */
-	struct hash128 fingerprint;
-	uint64_t offset;
-	uint64_t time_usec;  /* of the last record read; 0: not known */
-	uint64_t until_usec; /* up to which nothing more is expected; 0: not known */
-};
-
-void place_done(struct place *p);
-
 /* -errno of pread(2). */
-int place_head_read(int fd, struct place_head *ret);
-struct hash128 place_head_hash(const struct place_head *h, size_t n);
+int file_head_read(int fd, struct file_head *ret);
+struct hash128 file_head_hash(const struct file_head *h, size_t n);
 
 /* Whether a file that began as @was may begin as @is now, having only grown. */
-bool place_head_grew(const struct place_head *was, const struct place_head *is);
+bool file_head_grew(const struct file_head *was, const struct file_head *is);
 
-/* Appends all but offset and times: what is the same for all places in a file. -ENOMEM, -E2BIG. */
-int place_write_file(const char *path, uint64_t dev, uint64_t ino, const struct place_head *h,
-		     struct buffer *ret);
-/* Appends the rest. */
-int place_write_offset(uint64_t offset, uint64_t time_usec, uint64_t until_usec,
-		       struct buffer *ret);
+/* Whether one may have become the other by growing, and both are long enough to be sure. */
+bool file_head_alike(const struct file_head *a, const struct file_head *b);
 
-/* Appends @name and @v in decimal digits. */
-int place_write_number(const char *name, uint64_t v, struct buffer *ret);
+/* The same of the file @fd as it is now; false if @fd is -1. */
+bool file_begins_now(int fd, const struct file_head *head);
 
-/* 0, -ENOMEM, -EINVAL with *err set. */
-int place_parse(struct slice text, struct place *ret, struct error *err);
-
-/* A file that was found; the file descriptor is the finder's. */
-struct place_file {
+/* An open file, which belongs to the caller of the function that opened it. */
+struct open_file {
 	int fd;
 	struct stat st;
-	unsigned number; /* logfile_name_number(), of place_rotations() */
-	enum packing packing;
-	struct place_head head; /* of what it unpacks to; unused where packing is PACKING_NONE */
-	int fault;		/* as of unpack_end(): why head is not whole */
+	unsigned number; /* of a rotation: names_number() */
+	enum compression compression;
+	struct file_head head; /* if it is compressed: of its content */
+	int fault;	       /* if it is compressed: why head is incomplete, as unpack_end() */
 };
 
-/* Sets head and fault: of a compressed file, as far as it can be unpacked. */
-void place_unpack_head(struct place_file *file);
+/* Sets head and fault of a compressed file, as far as it can be unpacked. */
+void file_unpack_head(struct open_file *file);
 
-/*
- * Whether a file is that of @p, whatever its name and device now: at least as long, and begins so.
- * How long a compressed one is is not known.
- */
-bool place_matches(const struct place *p, const struct place_file *file);
+/* The beginning of a file, or of a compressed file's content. -errno of pread(2). */
+int file_head_of(const struct open_file *file, struct file_head *ret);
 
-enum place_what {
-	PLACE_PLAIN,
-	PLACE_PACKED, /* a rotation that was compressed; each has to be begun to unpack */
+#define FILE_NAME_SIZE 320
+
+/* The name that an open file has now, cut to its size. */
+void file_name(int fd, char ret[FILE_NAME_SIZE]);
+
+/* By the last write; within one tick of the file system's clock, by the number. */
+bool file_is_older(const struct open_file *a, const struct open_file *b);
+
+struct file_id {
+	char *path;		 /* owned; the log file's, not the rotation's */
+	uint64_t dev, ino;	 /* ino 0: there was no file */
+	uint64_t fingerprint_of; /* bytes that the fingerprint covers; 0 to FILE_HEAD_SIZE */
+	struct hash128 fingerprint;
+	uint64_t offset;
+	uint64_t time_usec;  /* of the last record; 0: unknown */
+	uint64_t until_usec; /* up to when nothing more is expected; 0: unknown */
 };
 
-/*
- * Looks in @dir for the file of @p under any name, or for a copy of it. 1 and *ret; 0 where there
- * is none; -errno.
- */
-int place_find(const struct place *p, const char *dir, enum place_what what,
-	       struct place_file *ret);
+void file_id_done(struct file_id *id);
 
-/* The begin of a file, or of what it unpacks to. -errno of pread(2). */
-int place_head_of(const struct place_file *file, struct place_head *ret);
+#define AUTO_FILE_ID CLEANUP(file_id_done)
 
-/* Files to leave out. */
-struct place_except {
-	const struct place *copy_of; /* what begins so; may be NULL */
-	const uint64_t *inos;
-	size_t n_inos;
-	uint64_t changed_usec; /* what was last changed before, also in its name; 0: nothing */
-	const struct place_file *known; /* these files */
-	size_t n_known;
-};
+/* Appends all but the offset and the times. -ENOMEM, -E2BIG. */
+int file_id_write(const char *path, uint64_t dev, uint64_t ino, const struct file_head *h,
+		  struct buffer *ret);
+/* Appends the rest. */
+int file_id_write_offset(uint64_t offset, uint64_t time_usec, uint64_t until_usec,
+			 struct buffer *ret);
 
-/* The last write of what is written at @usec or later, or just before: files have a coarse clock.
- */
-struct timespec place_written_since(uint64_t usec);
+/* 0, -ENOMEM, -EINVAL with *err set. */
+int file_id_parse(struct slice text, struct file_id *ret, struct error *err);
 
-/* A time in whole seconds stands for all of its second: not every way of compressing keeps more. */
-bool place_is_before(const struct timespec *written, const struct timespec *since);
-
-/* By the last write, or, within one tick of a file's coarse clock, by the name. */
-bool place_is_older(const struct place_file *a, const struct place_file *b);
-
-#define PLACE_ROTATIONS_MAX 200
+/* Whether @head may be the beginning of the file. */
+bool file_id_begins(const struct file_id *id, const struct file_head *head);
 
 /*
- * Opens the files of @dir that are called as rotations of @base are and were written at or after
- * @since; the oldest first, and the newest PLACE_ROTATIONS_MAX of them. Sets *ret_more where there
- * are more, and *ret_changed where names came to stand for other files meanwhile. A compressed file
- * is left out while what it was made from is there. Gives their number, or -errno.
+ * Whether a file is that of @id, whatever its name and device: it begins so, and is as long. The
+ * length of a compressed file's content is unknown.
  */
-int place_rotations(const char *dir, const char *base, const struct timespec *since,
-		    const struct place_except *except, struct place_file ret[PLACE_ROTATIONS_MAX],
-		    bool *ret_more, bool *ret_changed);
+bool file_id_matches(const struct file_id *id, const struct open_file *file);
+
+/* The times of files. */
+
+uint64_t file_time_usec(const struct timespec *t);
+
+/* Below, at or above 0, as memcmp(3). */
+int file_time_compare(const struct timespec *a, const struct timespec *b);
+
+/* The earliest mtime of a file that is written at @usec or later: the kernel's clock is coarse. */
+struct timespec file_written_since(uint64_t usec);
+
+/* A time of whole seconds means all of its second: not every compression keeps more. */
+bool file_time_is_before(const struct timespec *written, const struct timespec *since);

@@ -1,12 +1,11 @@
 /*
- * Large blocks are read, and each is searched as a whole for the words that every login holds:
- * most lines of a log are never cut out, nor even counted. A block ends somewhere in a line; that
- * part is moved to the front, and the next block read behind it, so that a line always lies in one
- * piece. Where that part alone is longer than any line may be, its first 64 KiB stay and the rest
- * is left out up to the newline.
+ * Large blocks are searched as a whole for the words that every login contains; most lines of a log
+ * are never cut out, nor even counted. A block ends within a line. That part is moved to the front
+ * and the next block is read after it, so that a line is always in one piece. If the part alone is
+ * longer than LINES_LONGEST, its first bytes are kept and the rest is skipped up to the newline.
  *
- * A writer that does not append leaves a hole of NULs when its file is truncated, of any size. So
- * NULs at the begin of a line are no part of it.
+ * A writer without O_APPEND leaves a hole of NULs, of any size, when its file is truncated. So NULs
+ * at the beginning of a line do not belong to it.
  */
 #include "source/logfile/lines.h"
 
@@ -19,18 +18,18 @@
 
 #define NO_HIT SIZE_MAX
 
-/* login_candidate() takes no message without one of them. */
+/* login_candidate() accepts no message without one of them. */
 static const struct needle {
 	struct slice word;
-	size_t stem; /* where STEM stands in it */
+	size_t stem; /* the offset of STEM in it */
 } needles[] = {
 	{{"Accepted ", 9}, 1},
 	{{"uth succeeded", 13}, 6},
 };
 
-#define STEM	  "cc" /* what the needles have in common, and few other lines hold */
+#define STEM	  "cc" /* what the needles have in common, and few other lines contain */
 #define STEM_SIZE 2
-#define STRIDE	  128 /* bytes that are searched for it at once */
+#define STRIDE	  128 /* bytes that are searched at once */
 
 int lines_init(struct lines *l, size_t block)
 {
@@ -59,7 +58,7 @@ void lines_finish(struct lines *l)
 	l->finished = true;
 }
 
-/* Whether a STEM begins in the STRIDE bytes at @p: without a branch, so that it becomes vectors. */
+/* Whether a STEM begins in the STRIDE bytes at @p. Without a branch, it is vectorised. */
 static bool stride_has_stem(const char *p)
 {
 	unsigned char found = 0;
@@ -69,7 +68,7 @@ static bool stride_has_stem(const char *p)
 	return found;
 }
 
-/* Where in the whole lines the next STEM begins, at or behind @at. */
+/* The offset of the next STEM in the whole lines, from @at. */
 static size_t find_stem(const struct lines *l, size_t at)
 {
 	while (l->complete - at >= STRIDE + STEM_SIZE && !stride_has_stem(l->data + at))
@@ -86,7 +85,7 @@ static size_t find_stem(const struct lines *l, size_t at)
 	return NO_HIT;
 }
 
-/* Where in the whole lines the next needle begins, at or behind @from. */
+/* The offset of the next needle in the whole lines, from @from. */
 static size_t search(const struct lines *l, size_t from)
 {
 	for (size_t at = from; (at = find_stem(l, at)) != NO_HIT; at++) {
@@ -114,7 +113,7 @@ static size_t next_hit(struct lines *l)
 	return l->hit;
 }
 
-/* @to is the begin of a line: a part that was left out can only be of the line at start. */
+/* @to is the beginning of a line: skipped bytes can only belong to the line at start. */
 static void advance(struct lines *l, size_t to)
 {
 	if (to == l->start)
@@ -124,7 +123,7 @@ static void advance(struct lines *l, size_t to)
 	l->start = to;
 }
 
-/* Takes a line out of the whole ones. */
+/* Cuts the next line out of the whole ones. */
 static bool cut_line(struct lines *l, enum lines_want want, struct line *ret)
 {
 	size_t hit = next_hit(l), from = l->start, end, nuls = 0;
@@ -154,7 +153,7 @@ static bool cut_line(struct lines *l, enum lines_want want, struct line *ret)
 	return true;
 }
 
-/* What is left is the begin of a line: moves it to the front, and shortens it where it must. */
+/* The rest is the beginning of a line: moves it to the front, and shortens it if necessary. */
 static void keep_rest(struct lines *l)
 {
 	while (l->start < l->end && l->data[l->start] == '\0' && l->skipped == 0) {
@@ -209,8 +208,8 @@ void lines_unread(struct lines *l)
 	l->fresh = 0;
 }
 
-/* Puts what was read behind what is there. */
-static void take_fresh(struct lines *l)
+/* Appends what was read to the rest. */
+static void append_fresh(struct lines *l)
 {
 	char *fresh = l->data + l->end;
 	const char *newline;
@@ -263,7 +262,7 @@ int lines_next(struct lines *l, enum lines_want want, bool last, struct line *re
 		int r;
 
 		if (l->fresh > 0)
-			take_fresh(l);
+			append_fresh(l);
 		if (l->start < l->complete) {
 			if (cut_line(l, want, ret))
 				return 1;

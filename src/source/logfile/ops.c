@@ -1,13 +1,10 @@
 /*
- * Lines become records here; which files they come from is logfile_chain's, how they are cut out is
- * logfile_lines', what they say is syslog_line's.
+ * Lines become records here. A line that says how often the one before it was repeated becomes a
+ * record of that one.
  *
- * A line that says how often the one before it came again makes a record of that one.
- *
- * A line may lack its end, and the next one follow in the same line. A crash leaves NULs between
- * them. A disk that was full ends the first one where a page ends: a header that begins right
- * there is one. Anywhere else it is only a part of the message, such as the name of a user that
- * somebody made up.
+ * A line may lack its end, with the next one directly after it. A crash leaves NULs between them. A
+ * full disk cuts the first one at the end of a page, so a header that begins there is one. Anywhere
+ * else it is a part of the message, such as an invented user name.
  */
 #include "source/logfile/ops.h"
 
@@ -16,43 +13,44 @@
 #include "base/cleanup.h"
 #include "base/number.h"
 #include "base/timetext.h"
-#include "source/logfile/segments.h"
+#include "source/logfile/follow.h"
 #include "text/syslog_line.h"
 
 #define PAGE 4096 /* bytes; larger pages end at multiples of it too */
 
 struct logfile {
-	struct source source; /* first: the ops are given it */
+	struct source source; /* first: the ops receive it */
 	const char *const *programs;
 	uint64_t since_usec, until_usec;
-	struct chain chain;
+	struct follow follow;
 	bool nameless;
 
-	/* The record that next() gave. */
+	/* The record that next() returned. */
 	bool is_gap;
 	struct line line;
 	struct syslog_line said;
 
-	bool ended;		   /* by until_usec: line is the first that is not given */
-	struct syslog_clock clock; /* what times are read by, ... */
-	uint64_t clock_reads;	   /* ... and the read it was set for */
-	struct buffer login;	   /* the last line that was given, where the next may repeat it */
+	bool ended;		   /* by until_usec: line is the first after it */
+	struct syslog_clock clock; /* for times without a year, ... */
+	uint64_t clock_reads;	   /* ... as of this read */
+	struct buffer login;	   /* the last line returned, if the next may repeat it */
 	uint64_t login_end;	   /* its end_offset, ... */
-	unsigned login_in;	   /* ... in this segment; of chain.begun */
+	unsigned login_in;	   /* ... in this segment, as segments.begun */
 	struct buffer position, identity, name;
 };
 
-/* Reads a line as a record of one of the programs that may be a login. */
+/* Whether a line is a record of one of the programs. */
 static bool understand(struct logfile *f, struct slice line)
 {
-	if (f->clock_reads != f->chain.lines.reads) {
-		f->clock_reads = f->chain.lines.reads;
-		f->clock = (struct syslog_clock){.now_usec = chain_written_usec(&f->chain)};
+	if (f->clock_reads != f->follow.segments.lines.reads) {
+		f->clock_reads = f->follow.segments.lines.reads;
+		f->clock = (struct syslog_clock){
+			.now_usec = segments_written_usec(&f->follow.segments)};
 	}
 	return syslog_line_read(line, f->programs, &f->clock, &f->said) == 0;
 }
 
-/* Reads what follows a line that a full disk cut off. */
+/* The same of what follows a line that a full disk cut off. */
 static bool understand_torn(struct logfile *f, struct slice line)
 {
 	size_t needle = (size_t)(f->line.needle - line.p);
@@ -79,12 +77,12 @@ static bool understand_line(struct logfile *f)
 }
 
 /*
- * Whether a record's time is within the bounds; one without a time is. A time in whole seconds
- * stands for all of its second: the login may have been at its end.
+ * Whether a record's time is within the bounds, or unknown. A time of whole seconds means all of
+ * its second: the login may have been at its end.
  */
 static bool is_in_time(struct logfile *f)
 {
-	const struct segment *s = &f->chain.queue[0];
+	const struct segment *s = &f->follow.segments.queue[0];
 	uint64_t since = f->line.offset < s->since_end ? s->since_usec : 0;
 	uint64_t t = f->said.header.realtime_usec;
 
@@ -94,25 +92,25 @@ static bool is_in_time(struct logfile *f)
 		f->ended = true;
 		return false;
 	}
-	f->chain.time_usec = t;
+	f->follow.segments.time_usec = t;
 	if (t % USEC_PER_SEC == 0)
 		t += USEC_PER_SEC - 1;
 	return t >= since && t >= f->since_usec;
 }
 
-/* The next line may only tell that this one was repeated; then it is needed again. */
+/* The next line may say that this one was repeated; then it is needed again. */
 static int keep_login(struct logfile *f)
 {
 	buffer_clear(&f->login);
 	f->login_end = f->line.end_offset;
-	f->login_in = f->chain.begun;
+	f->login_in = f->follow.segments.begun;
 	return buffer_append_slice(&f->login, f->line.text);
 }
 
-/* After a restart the login may be the line before: it was given already, its count was not. */
+/* The line before the position: it was returned before the restart, its repetitions were not. */
 static int keep_line_before(struct logfile *f)
 {
-	const struct chain *c = &f->chain;
+	const struct segments *c = &f->follow.segments;
 	int r;
 
 	if (c->n == 0 || c->queue[0].offset == 0)
@@ -124,26 +122,26 @@ static int keep_line_before(struct logfile *f)
 	return r;
 }
 
-/* Whether the line comes right behind the login, perhaps as the first one of the next file. */
-static bool is_behind_login(const struct logfile *f)
+/* Whether the line directly follows the login, perhaps as the first line of the next file. */
+static bool follows_login(const struct logfile *f)
 {
-	if (f->chain.begun == f->login_in)
+	if (f->follow.segments.begun == f->login_in)
 		return f->line.offset == f->login_end;
-	return f->chain.begun == f->login_in + 1 && f->line.offset == 0 &&
-	       f->chain.previous_end == f->login_end;
+	return f->follow.segments.begun == f->login_in + 1 && f->line.offset == 0 &&
+	       f->follow.segments.previous_end == f->login_end;
 }
 
-/* Whether the line only adds to the login before it: how often that came again, or its newline. */
+/* Whether the line only adds to the login before it: its repetitions, or its newline. */
 static bool adds_to_login(struct logfile *f, uint64_t *ret_repeated)
 {
 	*ret_repeated = 0;
-	if (f->login.len == 0 || !is_behind_login(f) ||
+	if (f->login.len == 0 || !follows_login(f) ||
 	    (f->line.text.n > 0 && !syslog_line_repeats(f->line.text, ret_repeated))) {
 		buffer_clear(&f->login);
 		return false;
 	}
 	f->login_end = f->line.end_offset;
-	f->login_in = f->chain.begun;
+	f->login_in = f->follow.segments.begun;
 	return true;
 }
 
@@ -155,13 +153,13 @@ static int next(struct source *source, struct record *ret)
 		uint64_t repeated = 0;
 		int r;
 
-		r = chain_next(&f->chain, f->login.len > 0 ? LINES_ANY : LINES_CANDIDATES,
-			       &f->line);
-		if (r == CHAIN_AGAIN)
+		r = follow_next(&f->follow, f->login.len > 0 ? LINES_ANY : LINES_CANDIDATES,
+				&f->line);
+		if (r == FOLLOW_AGAIN)
 			return SOURCE_AGAIN;
 		if (r <= 0)
 			return r;
-		f->is_gap = r == CHAIN_GAP;
+		f->is_gap = r == FOLLOW_GAP;
 		if (f->is_gap) {
 			*ret = (struct record){.kind = RECORD_GAP};
 			return 1;
@@ -188,21 +186,22 @@ static int next(struct source *source, struct record *ret)
 
 static int write_position(struct logfile *f, uint64_t until_usec)
 {
-	uint64_t offset = f->ended ? f->line.offset : f->chain.lines.offset;
+	uint64_t offset = f->ended ? f->line.offset : f->follow.segments.lines.offset;
 
 	buffer_clear(&f->position);
-	return chain_write_position(&f->chain, offset, until_usec, &f->position);
+	return follow_write_position(&f->follow, offset, until_usec, &f->position);
 }
 
 static void gap_details(const struct logfile *f, struct record *r)
 {
-	const struct chain_gap *gap = &f->chain.gaps[0];
+	const struct segments_gap *gap = &f->follow.segments.gaps.list[0];
 
 	r->realtime_usec = gap->to_usec;
 	r->from_usec = gap->from_usec;
-	/* What was read of the file that the gap is in. */
-	if (f->chain.time_usec > r->from_usec && f->chain.time_usec < r->realtime_usec)
-		r->from_usec = f->chain.time_usec;
+	/* Records of the file with the gap were read up to then. */
+	if (f->follow.segments.time_usec > r->from_usec &&
+	    f->follow.segments.time_usec < r->realtime_usec)
+		r->from_usec = f->follow.segments.time_usec;
 	r->reason = slice_of(gap->reason);
 	r->identity = slice_of(gap->identity);
 }
@@ -220,7 +219,7 @@ static int message_details(struct logfile *f, struct record *r)
 	if (f->nameless)
 		return 0;
 	buffer_clear(&f->identity);
-	k = chain_write_identity(&f->chain, &f->line, &f->identity);
+	k = follow_write_identity(&f->follow, &f->line, &f->identity);
 	r->identity = buffer_slice(&f->identity);
 	return k;
 }
@@ -256,7 +255,7 @@ static int details(struct source *source, struct record *r)
 static int wait_fd(struct source *source, short *ret_events, uint64_t *ret_timeout_usec)
 {
 	struct logfile *f = (struct logfile *)source;
-	int r = chain_wait_fd(&f->chain, ret_events, ret_timeout_usec);
+	int r = follow_wait_fd(&f->follow, ret_events, ret_timeout_usec);
 
 	if (f->ended)
 		*ret_timeout_usec = UINT64_MAX;
@@ -267,7 +266,7 @@ static int process(struct source *source)
 {
 	struct logfile *f = (struct logfile *)source;
 
-	return chain_process(&f->chain);
+	return follow_process(&f->follow);
 }
 
 static int position(struct source *source, uint64_t read_until_usec, struct slice *ret)
@@ -286,14 +285,14 @@ static void progress(struct source *source, struct source_progress *ret)
 	const struct logfile *f = (const struct logfile *)source;
 
 	*ret = (struct source_progress){0};
-	chain_progress(&f->chain, &ret->done, &ret->total);
+	follow_progress(&f->follow, &ret->done, &ret->total);
 }
 
 static void logfile_free(struct source *source)
 {
 	struct logfile *f = (struct logfile *)source;
 
-	chain_done(&f->chain);
+	follow_done(&f->follow);
 	buffer_done(&f->login);
 	buffer_done(&f->position);
 	buffer_done(&f->identity);
@@ -333,12 +332,12 @@ int logfile_open_block(const char *path, const struct source_options *options, s
 		.name = BUFFER_INIT(8192),
 		.clock_reads = UINT64_MAX,
 	};
-	r = chain_open(&f->chain, path, options, block, err);
+	r = follow_open(&f->follow, path, options, block, err);
 	if (r == 0 && options->resume)
 		r = keep_line_before(f);
 	if (r == 0)
 		r = buffer_printf(&f->name, "%s (not authenticated)",
-				  f->chain.path ? path : "standard input");
+				  f->follow.path.name ? path : "standard input");
 	if (r != 0) {
 		logfile_free(&f->source);
 		return r;
@@ -357,7 +356,7 @@ int logfile_open(const char *path, const struct source_options *options, struct 
 
 const char *logfile_polls(const struct source *s)
 {
-	return chain_polls(&((const struct logfile *)s)->chain);
+	return ((const struct logfile *)s)->follow.path.watch.poll;
 }
 
 bool logfile_owns_position(struct slice position)

@@ -1,386 +1,421 @@
 /*
- * The files beside the path: where the file that was read is now, and which came between it and the
- * one that the path names. They lie in the path's directory, or in that of what a link there names,
- * where they may be called after the link or after what it names.
+ * Rotations lie in the directory of the path, or in that of its link's target, and are named after
+ * the link or the target.
  *
- * readdir(3) may miss a file that is renamed meanwhile, as rotation does with all of them. So a
- * directory is listed until a listing finds nothing that those before it did not find: what is once
- * open stays known, whatever it is called by then.
+ * readdir(3) may miss a file that is renamed meanwhile, and rotation renames all of them. So the
+ * directories are read until two rounds in a row find nothing new and the path names the same file
+ * before and after them. A file that was opened once stays in the list, whatever its name is then.
  */
+#include "source/logfile/rotations.h"
+
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
-#include "source/logfile/segments.h"
+#include "base/cleanup.h"
+#include "source/logfile/names.h"
 
-#define FIND_TRIES 8
-#define LIST_TRIES 8
+#define ROUNDS	     16 /* of reading the directories, while they change */
+#define QUIET_ROUNDS 2
+#define LIST_STEP    8
+
+/* A directory that may have rotations, and the name that they begin with. */
+struct directory {
+	const char *dir, *base;
+};
+
+#define DIRECTORIES_MAX 3
+
+/* *ret_link is the caller's to free. */
+static size_t list_directories(const struct path *path, char **ret_link,
+			       struct directory ret[DIRECTORIES_MAX])
+{
+	const char *base;
+	size_t n = 0;
+
+	path_link(path, ret_link, &base);
+	ret[n++] = (struct directory){path->dir, path->base};
+	if (*ret_link && strcmp(*ret_link, path->dir) != 0)
+		ret[n++] = (struct directory){*ret_link, path->base};
+	if (*ret_link && strcmp(base, path->base) != 0)
+		ret[n++] = (struct directory){*ret_link, base};
+	return n;
+}
+
+static DIR *open_directory(const struct directory *directory)
+{
+	return opendir(directory->dir[0] ? directory->dir : "/");
+}
+
+/* A file without a fingerprint is known by its inode, if it has the name of a rotation. */
+static bool is_plain(const struct file_id *id, const struct open_file *file, bool named)
+{
+	bool same = file->st.st_ino == id->ino && (id->fingerprint_of > 0 || named);
+
+	return file->compression == COMPRESSION_NONE &&
+	       (same || id->fingerprint_of >= FILE_COPY_MIN) && file_id_matches(id, file);
+}
+
+/* A file that cannot be unpacked is known by its inode alone. */
+static bool is_compressed(const struct file_id *id, const struct open_file *file)
+{
+	return file->compression != COMPRESSION_NONE &&
+	       (id->fingerprint_of >= FILE_COPY_MIN ||
+		(id->fingerprint_of == 0 && file->st.st_ino == id->ino)) &&
+	       file_id_matches(id, file);
+}
+
+static bool matches(DIR *d, const struct dirent *e, const char *base, const struct file_id *id,
+		    bool compressed, struct open_file *file)
+{
+	if (compressed)
+		return names_unpack(d, e->d_name, base, file) && is_compressed(id, file);
+	return is_plain(id, file,
+			names_is_rotation(e->d_name, base) || strcmp(e->d_name, base) == 0);
+}
+
+/* The file with the same inode, else the longest. Sets *ret_changed if one may have been missed. */
+static int find_in(const struct directory *directory, const struct file_id *id, bool compressed,
+		   struct open_file *ret, bool *ret_changed)
+{
+	struct open_file best = {.fd = -1};
+	struct dirent *e;
+	DIR *d = open_directory(directory);
+
+	while (d && (best.fd < 0 || best.st.st_ino != id->ino) && (e = readdir(d))) {
+		struct open_file file;
+
+		if ((compressed && !names_is_rotation(e->d_name, directory->base)) ||
+		    names_open(d, e, &file, ret_changed) < 0)
+			continue;
+		if (!matches(d, e, directory->base, id, compressed, &file) ||
+		    (best.fd >= 0 && file.st.st_ino != id->ino && !compressed &&
+		     file.st.st_size <= best.st.st_size)) {
+			(void)close(file.fd);
+			continue;
+		}
+		if (best.fd >= 0)
+			(void)close(best.fd);
+		best = file;
+	}
+	if (d)
+		(void)closedir(d);
+	if (best.fd >= 0)
+		*ret = best;
+	return best.fd >= 0;
+}
+
+/* Compressed files are tried only once none is missed, because each has to be unpacked. */
+int rotations_find(const struct path *path, const struct file_id *id, struct open_file *ret)
+{
+	bool changed = false;
+
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		bool compressed = i >= ROUNDS / 2;
+		AUTO_FREE char *link = NULL;
+		struct directory directories[DIRECTORIES_MAX];
+		size_t n = list_directories(path, &link, directories);
+
+		if (i > ROUNDS / 2 && !changed)
+			break;
+		changed = false;
+		for (size_t k = 0; k < n; k++)
+			if (find_in(&directories[k], id, compressed, ret, &changed))
+				return 1;
+	}
+	return 0;
+}
 
 struct rotations {
-	struct place_file files[PLACE_ROTATIONS_MAX]; /* the oldest first */
-	int n;
+	struct open_file *files; /* the oldest first */
+	size_t n;
 	bool full; /* older ones were left out */
 };
 
-/* Leaves the files alone: they are much memory, of which little is used. */
-static void rotations_init(struct rotations *l)
+static void drop(struct rotations *l, size_t at)
 {
-	l->n = 0;
-	l->full = false;
+	(void)close(l->files[at].fd);
+	memmove(&l->files[at], &l->files[at + 1], (--l->n - at) * sizeof(l->files[0]));
 }
 
-/* The directory of what a link at the path names, and its name there; both NULL where it is not
- * one. @ret_dir is the caller's to free; the name lies behind it. */
-static void target_of(const struct chain *c, char **ret_dir, const char **ret_base)
+static void rotations_done(struct rotations *l)
 {
-	AUTO_FREE char *target = realpath(c->path, NULL);
-	char *slash = target ? strrchr(target, '/') : NULL;
-
-	*ret_dir = NULL;
-	*ret_base = NULL;
-	if (!slash || strcmp(target, c->path) == 0)
-		return;
-	*slash = '\0';
-	*ret_base = slash + 1;
-	*ret_dir = STEAL_PTR(target);
+	while (l->n > 0)
+		(void)close(l->files[--l->n].fd);
+	free(l->files);
 }
-
-static int find_once(const struct chain *c, const struct place *p, enum place_what what,
-		     struct place_file *ret)
-{
-	AUTO_FREE char *dir = NULL;
-	const char *base;
-	int r;
-
-	r = place_find(p, c->dir, what, ret);
-	if (r > 0)
-		return 1;
-	target_of(c, &dir, &base);
-	if (!dir || strcmp(dir, c->dir) == 0)
-		return 0;
-	return place_find(p, dir[0] ? dir : "/", what, ret) > 0;
-}
-
-int chain_find(const struct chain *c, const struct place *p, struct place_file *ret)
-{
-	int r = 0;
-
-	for (unsigned i = 0; i < FIND_TRIES && r == 0; i++)
-		r = find_once(c, p, PLACE_PLAIN, ret);
-	return r > 0 ? r : find_once(c, p, PLACE_PACKED, ret);
-}
-
-static bool is_later(const struct timespec *x, const struct timespec *y)
-{
-	return x->tv_sec != y->tv_sec ? x->tv_sec > y->tv_sec : x->tv_nsec > y->tv_nsec;
-}
-
-/* Whether a file is in the list under another name, or was compressed since it was listed. */
-static bool is_listed(const struct rotations *l, const struct place_file *file)
-{
-	struct place_head head, other;
-
-	for (int i = 0; i < l->n; i++) {
-		const struct place_file *f = &l->files[i];
-
-		if ((f->st.st_ino == file->st.st_ino && f->st.st_dev == file->st.st_dev) ||
-		    ((file->packing == PACKING_NONE) != (f->packing == PACKING_NONE) &&
-		     place_head_of(f, &head) == 0 && place_head_of(file, &other) == 0 &&
-		     chain_begins_alike(&head, &other)))
-			return true;
-	}
-	return false;
-}
-
-/* Adds a file, which is the list's from now on. Whether it is new there. */
-static bool add(struct rotations *l, const struct place_file *file)
-{
-	int at;
-
-	if (is_listed(l, file)) {
-		(void)close(file->fd);
-		return false;
-	}
-	if (l->n == PLACE_ROTATIONS_MAX) {
-		l->full = true;
-		(void)close(file->fd);
-		return false;
-	}
-	for (at = l->n++; at > 0 && place_is_older(file, &l->files[at - 1]); at--)
-		l->files[at] = l->files[at - 1];
-	l->files[at] = *file;
-	return true;
-}
-
-/* Adds those of one directory: whether there may be more, or -errno. */
-static int list_once(const char *dir, const char *base, const struct timespec *since,
-		     const struct place_except *except, struct rotations *l)
-{
-	struct place_file files[PLACE_ROTATIONS_MAX];
-	struct place_except and_these = *except;
-	bool changed = false;
-	int n, r = 0;
-
-	and_these.known = l->files;
-	and_these.n_known = (size_t)l->n;
-	n = place_rotations(dir, base, since, &and_these, files, &l->full, &changed);
-	if (n == -ENOENT || n == -EACCES)
-		return 0;
-	for (int i = 0; i < n; i++)
-		r |= add(l, &files[i]);
-	return n < 0 ? n : r | changed;
-}
-
-static int list(const struct chain *c, const struct timespec *since,
-		const struct place_except *except, struct rotations *l)
-{
-	AUTO_FREE char *dir = NULL;
-	const char *base;
-	int r = 1;
-
-	target_of(c, &dir, &base);
-	for (unsigned i = 0; i < LIST_TRIES && r > 0; i++) {
-		const char *names[] = {c->base, base};
-
-		r = list_once(c->dir, c->base, since, except, l);
-		for (size_t k = 0; k < ARRAY_SIZE(names) && dir && r >= 0; k++) {
-			int more = list_once(dir[0] ? dir : "/", names[k], since, except, l);
-
-			r = more < 0 ? more : r | more;
-		}
-		/* Once is not enough, also where it found nothing. */
-		r = r < 0 ? r : r | (i == 0);
-	}
-	return r < 0 ? r : 0;
-}
-
-static void set_gap_of_many(struct chain *c, const struct place_file *first)
-{
-	struct place p = {.ino = first->st.st_ino};
-	char reason[512];
-
-	(void)snprintf(reason, sizeof(reason),
-		       "of the rotations of %.300s only the newest %d were read: there are more "
-		       "that were not",
-		       c->path, PLACE_ROTATIONS_MAX);
-	chain_set_gap(c, &p, c->read_usec, chain_usec_of(&first->st.st_mtim), reason);
-}
-
-/* Puts what was listed into the queue at @at. Their number, or -errno. */
-static int queue(struct chain *c, size_t at, struct rotations *l, uint64_t since_usec)
-{
-	int r = 0;
-
-	if (l->full && l->n > 0)
-		set_gap_of_many(c, &l->files[0]);
-	for (int i = 0; i < l->n; i++) {
-		int k = chain_insert(c, at + (size_t)i, &l->files[i], 0, since_usec);
-
-		if (r == 0)
-			r = k;
-	}
-	return r < 0 ? r : l->n;
-}
-
-/* Whether an open file begins with @head now: what it began with when it was opened may be less. */
-static bool begins_now(int fd, const struct place_head *head)
-{
-	struct place_head now;
-
-	return fd >= 0 && place_head_read(fd, &now) == 0 && chain_begins_alike(&now, head);
-}
-
-static bool is_of_one(const struct segment *s, size_t n, const struct place_head *head)
-{
-	for (size_t i = 0; i < n; i++)
-		if (s[i].packing == PACKING_NONE && begins_now(s[i].fd, head))
-			return true;
-	return false;
-}
-
-/* Whether what @file unpacks to is open: in the queue, left, or @now. It was compressed since. */
-static bool was_compressed(const struct chain *c, const struct place_file *file,
-			   const struct place_file *now)
-{
-	return file->packing != PACKING_NONE && (is_of_one(c->queue, c->n, &file->head) ||
-						 is_of_one(c->left, c->n_left, &file->head) ||
-						 (now && begins_now(now->fd, &file->head)));
-}
-
-int chain_append_rotations(struct chain *c, const struct timespec *since,
-			   const struct place_except *except, uint64_t since_usec)
-{
-	struct rotations l;
-	int n = 0, r;
-
-	rotations_init(&l);
-	r = list(c, since, except, &l);
-	for (int i = 0; i < l.n; i++) {
-		if (r < 0 || was_compressed(c, &l.files[i], NULL))
-			(void)close(l.files[i].fd);
-		else
-			l.files[n++] = l.files[i];
-	}
-	l.n = n;
-	if (r == 0)
-		r = queue(c, c->n, &l, since_usec);
-	return r < 0 ? r : 0;
-}
-
-bool chain_begins_alike(const struct place_head *a, const struct place_head *b)
-{
-	size_t n = a->n < b->n ? a->n : b->n;
-
-	return n >= PLACE_COPY_MIN && memcmp(a->bytes, b->bytes, n) == 0;
-}
-
-static bool is_one_of(const struct segment *s, size_t n, const struct stat *st,
-		      const struct place_head *head)
-{
-	for (size_t i = 0; i < n; i++)
-		if (chain_begins_alike(&s[i].head, head) ||
-		    (st && s[i].fd >= 0 && s[i].ino == st->st_ino && s[i].dev == st->st_dev))
-			return true;
-	return false;
-}
-
-bool chain_knows(const struct chain *c, const struct stat *st, const struct place_head *head)
-{
-	return is_one_of(c->queue, c->n, st, head) || is_one_of(c->left, c->n_left, st, head);
-}
-
-bool chain_holds_now(const struct chain *c, const struct place_head *head)
-{
-	return is_of_one(c->queue, c->n, head);
-}
-
-/* What the path names now: not even the inode of another one is left where that is nothing. */
-static void look_at_path(const struct chain *c, struct chain_path *ret)
-{
-	struct place_file file;
-
-	*ret = (struct chain_path){.ino = 0};
-	if (chain_open_path(c, &file, NULL) < 0)
-		return;
-	if (place_head_read(file.fd, &ret->head) == 0) {
-		ret->dev = file.st.st_dev;
-		ret->ino = file.st.st_ino;
-	}
-	(void)close(file.fd);
-}
-
-/*
- * Lists until the path names the same file with the same begin before and after. A copy of that, as
- * far as it is made, tells nothing new; one of what was in the file before is whole.
- */
-static int list_until(const struct chain *c, const struct timespec *since, struct rotations *l,
-		      struct chain_path *ret)
-{
-	static const struct place_except none;
-	bool same = false;
-	int r = 0;
-
-	look_at_path(c, ret);
-	for (unsigned i = 0; i < LIST_TRIES && r == 0 && !same; i++) {
-		struct chain_path was = *ret;
-
-		r = list(c, since, &none, l);
-		look_at_path(c, ret);
-		same = was.dev == ret->dev && was.ino == ret->ino &&
-		       place_head_grew(&was.head, &ret->head) &&
-		       (was.head.n > 0 || ret->head.n == 0);
-	}
-	return r;
-}
-
-enum what { NEW, KNOWN, UNCLEAR };
 
 static bool is_same(const struct stat *st, uint64_t dev, uint64_t ino)
 {
 	return st->st_dev == dev && st->st_ino == ino;
 }
 
-/*
- * Whether a file is in the queue, or was read, or is a copy of one that is, also half a copy. One
- * that holds next to nothing may become a copy, or a slow writer may still come to write to it. One
- * that has grown since it was listed may be a copy of what the path held only after the look at it.
- */
-static enum what judge(const struct chain *c, const struct place_file *file,
-		       const struct chain_path *path, const struct place_file *now)
+/* What can be decided without reading the file. */
+static bool is_excepted(const struct rotations *l, const struct rotations_except *except,
+			const struct stat *st)
 {
-	struct place_head head;
+	if (st->st_ino == except->inos[0] || st->st_ino == except->inos[1] ||
+	    file_time_usec(&st->st_ctim) < except->changed_usec)
+		return true;
+	for (size_t i = 0; i < l->n; i++)
+		if (is_same(st, l->files[i].st.st_dev, l->files[i].st.st_ino))
+			return true;
+	return false;
+}
 
-	if (is_same(&file->st, path->dev, path->ino) ||
+static bool is_copy(const struct rotations_except *except, const struct open_file *file)
+{
+	const struct file_id *id = except->copy_of;
+
+	return id && id->fingerprint_of >= FILE_COPY_MIN && file_id_matches(id, file);
+}
+
+/* Whether a file was compressed after it was listed, or is what a listed one was made from. */
+static bool is_listed(const struct rotations *l, const struct open_file *file)
+{
+	struct file_head head, other;
+
+	for (const struct open_file *f = l->files; f < l->files + l->n; f++)
+		if ((file->compression == COMPRESSION_NONE) !=
+			    (f->compression == COMPRESSION_NONE) &&
+		    file_head_of(f, &head) == 0 && file_head_of(file, &other) == 0 &&
+		    file_head_alike(&head, &other))
+			return true;
+	return false;
+}
+
+/* Adds a file, which is the list's from now on, also on error. Whether it is new, or -ENOMEM. */
+static int add(struct rotations *l, const struct open_file *file)
+{
+	size_t at;
+
+	if (is_listed(l, file)) {
+		(void)close(file->fd);
+		return 0;
+	}
+	if (l->n == ROTATIONS_MAX) {
+		l->full = true;
+		if (!file_is_older(&l->files[0], file)) {
+			(void)close(file->fd);
+			return 0;
+		}
+		drop(l, 0);
+	}
+	if (l->n % LIST_STEP == 0) {
+		struct open_file *files = reallocarray(l->files, l->n + LIST_STEP, sizeof(*files));
+
+		if (!files) {
+			(void)close(file->fd);
+			return -ENOMEM;
+		}
+		l->files = files;
+	}
+	for (at = l->n++; at > 0 && file_is_older(file, &l->files[at - 1]); at--)
+		l->files[at] = l->files[at - 1];
+	l->files[at] = *file;
+	return 1;
+}
+
+/* Adds the rotations of one directory. Sets *ret_changed if there may be more. -errno. */
+static int list_in(const struct directory *directory, const struct timespec *since,
+		   const struct rotations_except *except, struct rotations *l, bool *ret_changed)
+{
+	DIR *d = open_directory(directory);
+	struct dirent *e;
+	int r = 0;
+
+	if (!d)
+		return errno == ENOENT || errno == EACCES ? 0 : -errno;
+	while (r >= 0 && (e = readdir(d))) {
+		struct open_file file;
+
+		if (!names_is_rotation(e->d_name, directory->base) ||
+		    names_open(d, e, &file, ret_changed) < 0)
+			continue;
+		file.number = names_number(e->d_name, directory->base);
+		if (file_time_is_before(&file.st.st_mtim, since) ||
+		    is_excepted(l, except, &file.st) ||
+		    !names_unpack(d, e->d_name, directory->base, &file) || is_copy(except, &file)) {
+			(void)close(file.fd);
+			continue;
+		}
+		r = add(l, &file);
+		*ret_changed |= r > 0;
+	}
+	(void)closedir(d);
+	return r < 0 ? r : 0;
+}
+
+/*
+ * Whether the path still names the same file. One that grew from nothing may have been written,
+ * copied and truncated meanwhile.
+ */
+static bool is_still(const struct path_state *was, const struct path_state *is)
+{
+	return was->dev == is->dev && was->ino == is->ino &&
+	       file_head_grew(&was->head, &is->head) && (was->head.n > 0 || is->head.n == 0);
+}
+
+/* Lists the rotations, which were all made before the path came to name *ret. -errno. */
+static int list(const struct path *path, const struct timespec *since,
+		const struct rotations_except *except, struct rotations *l, struct path_state *ret)
+{
+	unsigned quiet = 0;
+	int r = 0;
+
+	path_look(path, ret);
+	for (unsigned i = 0; i < ROUNDS && quiet < QUIET_ROUNDS && r == 0; i++) {
+		AUTO_FREE char *link = NULL;
+		struct directory directories[DIRECTORIES_MAX];
+		size_t n = list_directories(path, &link, directories);
+		struct path_state was = *ret;
+		bool changed = false;
+
+		for (size_t k = 0; k < n && r == 0; k++)
+			r = list_in(&directories[k], since, except, l, &changed);
+		path_look(path, ret);
+		quiet = changed || !is_still(&was, ret) ? 0 : quiet + 1;
+	}
+	return r;
+}
+
+/* Queues what was listed before segment @at. Their number, or -errno. */
+static int queue(struct segments *s, const struct path *path, size_t at, struct rotations *l,
+		 uint64_t since_usec)
+{
+	size_t n = l->n;
+	struct file_id id = {.ino = n > 0 ? l->files[0].st.st_ino : 0};
+	int r = 0;
+
+	if (l->full && n > 0)
+		segments_add_gap(s, &id, s->read_usec, file_time_usec(&l->files[0].st.st_mtim),
+				 "of the rotations of %.300s only the newest %d were read: older "
+				 "ones exist",
+				 path->name, ROTATIONS_MAX);
+	l->n = 0;
+	for (size_t i = 0; i < n; i++) {
+		int k = segments_insert(s, at + i, &l->files[i], 0, since_usec);
+
+		if (r == 0)
+			r = k;
+	}
+	return r < 0 ? r : (int)n;
+}
+
+/* Whether @file was compressed from a file that is queued, late or @now. */
+static bool was_compressed(const struct segments *s, const struct open_file *file,
+			   const struct open_file *now)
+{
+	return file->compression != COMPRESSION_NONE &&
+	       (segments_open_begin(s, &file->head) ||
+		(now && file_begins_now(now->fd, &file->head)));
+}
+
+int rotations_append(struct segments *s, const struct path *path, const struct timespec *since,
+		     const struct rotations_except *except, uint64_t since_usec)
+{
+	struct rotations l = {0};
+	struct path_state state;
+	int r = list(path, since, except, &l, &state);
+
+	for (size_t i = 0; i < l.n && r == 0;) {
+		if (was_compressed(s, &l.files[i], NULL))
+			drop(&l, i);
+		else
+			i++;
+	}
+	if (r == 0)
+		r = queue(s, path, s->n, &l, since_usec);
+	rotations_done(&l);
+	return r < 0 ? r : 0;
+}
+
+enum what { NEW, KNOWN, UNCLEAR };
+
+/*
+ * A file is known if it is queued, was read, or is a copy of such a file, even half a copy. One
+ * that holds next to nothing may still become a copy, or belong to a slow writer. One that has
+ * grown since it was listed may be a copy of what the path held only later.
+ */
+static enum what judge(const struct segments *s, const struct open_file *file,
+		       const struct path_state *state, const struct open_file *now)
+{
+	struct file_head head;
+
+	if (is_same(&file->st, state->dev, state->ino) ||
 	    (now && is_same(&file->st, now->st.st_dev, now->st.st_ino)))
 		return KNOWN;
-	if (place_head_of(file, &head) < 0)
+	if (file_head_of(file, &head) < 0)
 		return NEW;
-	if (chain_begins_alike(&head, &path->head) || chain_knows(c, &file->st, &head) ||
-	    was_compressed(c, file, now))
+	if (file_head_alike(&head, &state->head) || segments_know(s, &file->st, &head) ||
+	    was_compressed(s, file, now))
 		return KNOWN;
-	if (file->packing != PACKING_NONE)
+	if (file->compression != COMPRESSION_NONE)
 		return NEW;
 	return (uint64_t)file->st.st_size < head.n ||
-			       (head.n < PLACE_COPY_MIN && place_head_grew(&head, &path->head))
+			       (head.n < FILE_COPY_MIN && file_head_grew(&head, &state->head))
 		       ? UNCLEAR
 		       : NEW;
 }
 
-int chain_insert_rotations(struct chain *c, size_t at, const struct timespec *since,
-			   const struct timespec *until, const struct place_file *now,
-			   struct chain_path *ret)
+int rotations_insert(struct segments *s, const struct path *path, size_t at,
+		     const struct timespec *since, const struct timespec *until,
+		     const struct open_file *now, struct path_state *ret)
 {
-	struct rotations l;
-	int n = 0, r;
+	static const struct rotations_except none;
+	struct rotations l = {0};
+	size_t n = 0, listed;
+	int r = list(path, since, &none, &l, ret);
 
-	rotations_init(&l);
-	r = list_until(c, since, &l, ret);
-	for (int i = 0; i < l.n; i++) {
-		const struct place_file *file = &l.files[i];
-		enum what what = r < 0 ? KNOWN : judge(c, file, ret, now);
+	listed = r < 0 ? 0 : l.n;
+	for (size_t i = 0; i < listed; i++) {
+		const struct open_file *file = &l.files[i];
+		enum what what = judge(s, file, ret, now);
 
-		if (what == NEW && !(until && is_later(&file->st.st_mtim, until)))
+		if (what == NEW && !(until && file_time_compare(&file->st.st_mtim, until) > 0))
 			l.files[n++] = *file;
 		else if (what == UNCLEAR)
-			chain_leave_unread(c, file);
+			segments_leave_unread(s, file);
 		else
 			(void)close(file->fd);
 	}
-	l.n = n;
-	return r < 0 ? r : queue(c, at, &l, 0);
+	if (r == 0) {
+		l.n = n;
+		r = queue(s, path, at, &l, 0);
+	}
+	rotations_done(&l);
+	return r;
 }
 
-bool chain_has_copy(const struct chain *c, const struct place_head *head, uint64_t until_usec,
-		    uint64_t usec)
+bool rotations_have_copy(const struct path *path, const struct file_head *head,
+			 uint64_t changed_usec)
 {
-	const struct place_except except = {.changed_usec =
-						    until_usec > usec ? until_usec - usec : 0};
+	const struct rotations_except except = {.changed_usec = changed_usec};
 	const struct timespec always = {.tv_sec = 0};
-	struct rotations l;
-	struct place_head copy;
+	struct rotations l = {0};
+	struct path_state state;
+	struct file_head copy;
 	bool has = false;
 
-	rotations_init(&l);
-	(void)list(c, &always, &except, &l);
-	for (int i = 0; i < l.n; i++) {
-		has |= place_head_of(&l.files[i], &copy) == 0 && chain_begins_alike(head, &copy);
-		(void)close(l.files[i].fd);
-	}
+	(void)list(path, &always, &except, &l, &state);
+	for (size_t i = 0; i < l.n; i++)
+		has |= file_head_of(&l.files[i], &copy) == 0 && file_head_alike(head, &copy);
+	rotations_done(&l);
 	return has;
 }
 
-bool chain_has_older(const struct chain *c, const struct timespec *since)
+bool rotations_have_older(const struct path *path, const struct timespec *since)
 {
-	static const struct place_except none;
+	static const struct rotations_except none;
 	const struct timespec always = {.tv_sec = 0};
-	struct rotations l;
+	struct rotations l = {0};
+	struct path_state state;
 	bool has = false;
 
-	rotations_init(&l);
-	(void)list(c, &always, &none, &l);
-	for (int i = 0; i < l.n; i++) {
-		has |= place_is_before(&l.files[i].st.st_mtim, since);
-		(void)close(l.files[i].fd);
-	}
+	(void)list(path, &always, &none, &l, &state);
+	for (size_t i = 0; i < l.n; i++)
+		has |= file_time_is_before(&l.files[i].st.st_mtim, since);
+	rotations_done(&l);
 	return has;
 }

@@ -1,548 +1,366 @@
 /*
- * The chain is a queue of open files. The first is read; at its end the next one takes its place,
- * but only once that holds something, because a writer goes on with the old file until it opens
- * the new one. So the old file is looked at once more after the new one was seen to be written, and
- * goes to those that were left (logfile_left.c).
- *
- * When following, whatever inotify tells leads to one check, before anything more is read: was the
- * file that is read truncated (logfile_truncated.c), was one that was left written again, and does
- * the path name another file now? While the path names nothing, the old file is still read.
+ * A segment is an open file with the offset and the time from which it counts. Whoever inserts one
+ * before the first begins with it at once; what was read of the former first is kept as its offset.
+ * Left files stay open for a minute, as late files, and stay known for longer.
  */
 #include "source/logfile/segments.h"
 
 #include <errno.h>
-#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
+#include <string.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/timetext.h"
 
-#define AGAIN_BYTES 4194304
+#define STAY_USEC (60 * USEC_PER_SEC)
+#define REST_USEC USEC_PER_SEC /* for the end of a line that was being written */
 
-uint64_t chain_usec_of(const struct timespec *t)
+static int reserve(struct segments *s)
 {
-	return t->tv_sec < 0 ? 0 : (uint64_t)t->tv_sec * USEC_PER_SEC + (uint64_t)t->tv_nsec / 1000;
+	size_t n = s->allocated > 0 ? 2 * s->allocated : 4;
+	struct segment *queue;
+
+	if (s->n < s->allocated)
+		return 0;
+	if (s->n >= SEGMENTS_MAX)
+		return -EOVERFLOW;
+	queue = reallocarray(s->queue, n, sizeof(*queue));
+	if (!queue)
+		return -ENOMEM;
+	s->queue = queue;
+	s->allocated = n;
+	return 0;
 }
 
-static uint64_t boottime(void)
+int segments_init(struct segments *s, struct watch *watch, uint64_t now_usec,
+		  uint64_t (*clock)(clockid_t id), size_t block)
 {
-	struct timespec t = {0};
+	int r;
 
-	(void)clock_gettime(CLOCK_BOOTTIME, &t);
-	return chain_usec_of(&t);
+	*s = (struct segments){
+		.watch = watch,
+		.unpack = UNPACK_INIT,
+		.before = BUFFER_INIT(LINES_LONGEST),
+		.intact_usec = now_usec,
+		.clock = {now_usec, clock(CLOCK_BOOTTIME), clock},
+	};
+	r = lines_init(&s->lines, block);
+	return r < 0 ? r : reserve(s);
 }
 
-uint64_t chain_now(const struct chain *c)
+void segments_clear(struct segments *s)
 {
-	return c->opened_usec + (boottime() - c->opened_boottime);
+	for (size_t i = 0; i < s->n; i++)
+		(void)close(s->queue[i].fd);
+	s->n = s->gaps.n = 0;
+	unpack_stop(&s->unpack);
 }
 
-uint64_t chain_written_usec(const struct chain *c)
+void segments_done(struct segments *s)
 {
-	uint64_t now = chain_now(c), written;
+	segments_clear(s);
+	for (size_t i = 0; i < s->late.n; i++)
+		if (s->late.files[i].fd >= 0)
+			(void)close(s->late.files[i].fd);
+	s->late.n = 0;
+	lines_done(&s->lines);
+	buffer_done(&s->before);
+	free(s->queue);
+	s->queue = NULL;
+}
+
+uint64_t segments_now(const struct segments *s)
+{
+	return s->clock.start_usec + (s->clock.usec(CLOCK_BOOTTIME) - s->clock.start_steady_usec);
+}
+
+uint64_t segments_written_usec(const struct segments *s)
+{
+	uint64_t now = segments_now(s), written;
 	struct stat st;
 
-	if (c->n == 0 || c->lines.stream || fstat(c->queue[0].fd, &st) < 0)
+	if (s->n == 0 || s->lines.stream || fstat(s->queue[0].fd, &st) < 0)
 		return now;
-	written = chain_usec_of(&st.st_mtim);
+	written = file_time_usec(&st.st_mtim);
 	return written < now ? written : now;
 }
 
-/* Begins with the first segment. */
-static void begin(struct chain *c)
+/* An offset in compressed content is reached by unpacking everything before it. */
+static void begin_compressed(struct segments *s)
 {
-	const struct segment *s = &c->queue[0];
+	const struct segment *first = &s->queue[0];
+	size_t want = first->offset < LINES_BEFORE ? (size_t)first->offset : LINES_BEFORE, n = 0;
+	AUTO_FREE char *before = malloc(want + 1);
 
-	buffer_clear(&c->prefix);
-	c->head_hashed = false;
-	c->closing = false;
-	c->begun++;
-	/* Since it was queued it may have changed. */
-	c->check = c->following;
-	unpack_stop(&c->unpack);
-	if (s->packing != PACKING_NONE)
-		chain_begin_packed(c);
+	buffer_clear(&s->before);
+	if (before) {
+		unpack_start(&s->unpack, first->compression, first->fd, unpack_directories);
+		unpack_skip(&s->unpack, first->offset - want);
+		n = unpack_read(&s->unpack, before, want);
+		if (n < want && s->unpack.fault == 0)
+			s->unpack.fault = UNPACK_E_SHORT;
+	}
+	if (!before || lines_last(before, n, &s->before) < 0)
+		s->unpack.fault = -ENOMEM;
+	lines_begin(&s->lines, s->unpack.fd, first->offset);
+	s->lines.piped = true;
+}
+
+static void begin_first(struct segments *s)
+{
+	const struct segment *first = &s->queue[0];
+
+	s->closing = false;
+	s->begun++;
+	/* It may have changed since it was queued. */
+	s->check = s->watch != NULL;
+	unpack_stop(&s->unpack);
+	if (first->compression != COMPRESSION_NONE)
+		begin_compressed(s);
 	else
-		lines_begin(&c->lines, s->fd, s->offset);
+		lines_begin(&s->lines, first->fd, first->offset);
 }
 
-static void put(struct chain *c, size_t at, const struct segment *s)
+/* There is room for it. */
+static void put(struct segments *s, size_t at, const struct segment *segment)
 {
-	if (at == 0 && c->n > 0)
-		c->queue[0].offset = c->lines.offset;
-	memmove(&c->queue[at + 1], &c->queue[at], (c->n - at) * sizeof(*s));
-	c->queue[at] = *s;
-	c->n++;
+	if (at == 0 && s->n > 0)
+		s->queue[0].offset = s->lines.offset;
+	memmove(&s->queue[at + 1], &s->queue[at], (s->n - at) * sizeof(*segment));
+	s->queue[at] = *segment;
+	s->n++;
 	if (at == 0)
-		begin(c);
+		begin_first(s);
 }
 
-int chain_insert(struct chain *c, size_t at, const struct place_file *file, uint64_t offset,
-		 uint64_t since_usec)
+int segments_insert(struct segments *s, size_t at, const struct open_file *file, uint64_t offset,
+		    uint64_t since_usec)
 {
-	struct segment s = {
+	bool plain = file->compression == COMPRESSION_NONE;
+	struct segment segment = {
 		.fd = file->fd,
 		.watch = -1,
 		.dev = file->st.st_dev,
 		.ino = file->st.st_ino,
 		.offset = offset,
 		.since_usec = since_usec,
-		.since_end =
-			file->packing == PACKING_NONE ? (uint64_t)file->st.st_size : UINT64_MAX,
+		.since_end = plain ? (uint64_t)file->st.st_size : UINT64_MAX,
 		.queued = file->st.st_mtim,
-		.packing = file->packing,
+		.compression = file->compression,
 	};
 	int r;
 
-	r = c->n == ARRAY_SIZE(c->queue) ? -EOVERFLOW : place_head_of(file, &s.head);
+	r = reserve(s);
+	if (r == 0)
+		r = file_head_of(file, &segment.head);
 	if (r < 0) {
-		(void)close(s.fd);
+		(void)close(segment.fd);
 		return r;
 	}
-	s.unknown = s.packing != PACKING_NONE && file->fault != 0 && s.head.n < PLACE_COPY_MIN;
-	if (c->following)
-		s.watch = follow_file(&c->follow, s.fd);
-	put(c, at, &s);
+	segment.unknown = !plain && file->fault != 0 && segment.head.n < FILE_COPY_MIN;
+	if (s->watch)
+		segment.watch = watch_file(s->watch, segment.fd);
+	put(s, at, &segment);
 	return 0;
 }
 
-int chain_append(struct chain *c, const struct place_file *file, uint64_t offset,
-		 uint64_t since_usec)
+int segments_append(struct segments *s, const struct open_file *file, uint64_t offset,
+		    uint64_t since_usec)
 {
-	return chain_insert(c, c->n, file, offset, since_usec);
+	return segments_insert(s, s->n, file, offset, since_usec);
 }
 
-int chain_return(struct chain *c, const struct segment *s)
+int segments_return(struct segments *s, const struct segment *file)
 {
-	if (c->n == ARRAY_SIZE(c->queue))
-		return -EOVERFLOW;
-	put(c, 0, s);
-	return 0;
+	int r = reserve(s);
+
+	if (r == 0)
+		put(s, 0, file);
+	return r;
 }
 
-struct place chain_place_of_first(const struct chain *c)
+void segments_set_stream(struct segments *s, int fd, bool wait)
 {
-	const struct segment *s = &c->queue[0];
+	s->queue[0] = (struct segment){.fd = fd, .watch = -1};
+	s->n = 1;
+	lines_begin(&s->lines, fd, 0);
+	s->lines.stream = true;
+	s->lines.wait = wait;
+}
 
-	return (struct place){
-		.path = c->path,
-		.dev = s->dev,
-		.ino = s->ino,
-		.fingerprint_of = s->head.n,
-		.fingerprint = place_head_hash(&s->head, s->head.n),
-		.offset = c->lines.offset,
+void segments_close_late(struct segments *s, struct segment *file)
+{
+	if (s->watch)
+		watch_forget(s->watch, file->watch);
+	(void)close(file->fd);
+	file->fd = file->watch = -1;
+}
+
+void segments_drop_late(struct segments *s, size_t at)
+{
+	struct segment *file = &s->late.files[at];
+
+	memmove(file, file + 1, (--s->late.n - at) * sizeof(*file));
+}
+
+void segments_abandon_late(struct segments *s, struct segment *file)
+{
+	struct file_id id = {.ino = file->ino,
+			     .fingerprint = file_head_hash(&file->head, file->head.n),
+			     .offset = file->offset};
+	uint64_t left_usec = file->until_usec - STAY_USEC, now = segments_now(s);
+	char name[FILE_NAME_SIZE];
+
+	file_name(file->fd, name);
+	segments_add_gap(s, &id, left_usec < now ? left_usec : now, now,
+			 "%s was written after it and %d newer files were rotated: that was not "
+			 "read",
+			 name, SEGMENTS_LATE_READ);
+	segments_close_late(s, file);
+}
+
+static void leave(struct segments *s, struct segment file)
+{
+	struct segments_late *late = &s->late;
+
+	if (late->n == ARRAY_SIZE(late->files)) {
+		struct segment *oldest = &late->files[0];
+		struct stat st;
+
+		if (oldest->fd >= 0 && oldest->seen_offset > 0 && fstat(oldest->fd, &st) == 0 &&
+		    (uint64_t)st.st_size != oldest->offset)
+			segments_abandon_late(s, oldest);
+		else if (oldest->fd >= 0)
+			segments_close_late(s, oldest);
+		segments_drop_late(s, 0);
+	}
+	file.until_usec = segments_now(s) +
+			  (file.offset < file.seen_offset && !file.final ? REST_USEC : STAY_USEC);
+	if (!s->watch)
+		segments_close_late(s, &file);
+	late->files[late->n++] = file;
+}
+
+void segments_leave_unread(struct segments *s, const struct open_file *file)
+{
+	leave(s, (struct segment){
+			 .fd = file->fd,
+			 .watch = s->watch ? watch_file(s->watch, file->fd) : -1,
+			 .dev = file->st.st_dev,
+			 .ino = file->st.st_ino,
+			 .queued = file->st.st_mtim,
+		 });
+}
+
+/* A truncated file is queued twice, with one watch. */
+static bool shares_watch(const struct segments *s)
+{
+	for (size_t i = 1; i < s->n; i++)
+		if (s->queue[i].watch == s->queue[0].watch)
+			return true;
+	return false;
+}
+
+void segments_shift(struct segments *s, enum segments_shift how)
+{
+	struct segment first = s->queue[0];
+
+	s->previous_end = first.offset = s->lines.offset;
+	first.seen_offset = s->lines.read_offset;
+	s->finished += first.offset;
+	if (how == SEGMENTS_CLOSE) {
+		if (shares_watch(s))
+			first.watch = -1;
+		segments_close_late(s, &first);
+	}
+	leave(s, first);
+	memmove(&s->queue[0], &s->queue[1], --s->n * sizeof(first));
+	begin_first(s);
+}
+
+struct file_id segments_first_id(const struct segments *s)
+{
+	const struct segment *first = &s->queue[0];
+
+	return (struct file_id){
+		.dev = first->dev,
+		.ino = first->ino,
+		.fingerprint_of = first->head.n,
+		.fingerprint = file_head_hash(&first->head, first->head.n),
+		.offset = s->lines.offset,
 	};
 }
 
-/* A truncated file is queued twice, and has one watch. */
-static void unwatch_first(struct chain *c)
+static bool is_one_of(const struct segment *files, size_t n, const struct stat *st,
+		      const struct file_head *head)
 {
-	for (size_t i = 1; i < c->n; i++)
-		if (c->queue[i].watch == c->queue[0].watch)
-			return;
-	follow_forget(&c->follow, c->queue[0].watch);
+	for (const struct segment *f = files; f < files + n; f++)
+		if (file_head_alike(&f->head, head) ||
+		    (st && f->fd >= 0 && f->ino == st->st_ino && f->dev == st->st_dev))
+			return true;
+	return false;
 }
 
-void chain_shift(struct chain *c, bool keep)
+bool segments_know(const struct segments *s, const struct stat *st, const struct file_head *head)
 {
-	struct segment s = c->queue[0];
-
-	c->previous_end = s.offset = c->lines.offset;
-	s.seen_offset = c->lines.read_offset;
-	c->finished += s.offset;
-	if (!keep) {
-		unwatch_first(c);
-		(void)close(s.fd);
-		s.fd = s.watch = -1;
-	}
-	chain_leave(c, s);
-	memmove(&c->queue[0], &c->queue[1], --c->n * sizeof(c->queue[0]));
-	begin(c);
+	return is_one_of(s->queue, s->n, st, head) || is_one_of(s->late.files, s->late.n, st, head);
 }
 
-void chain_set_gap(struct chain *c, const struct place *p, uint64_t from_usec, uint64_t to_usec,
-		   const char *reason)
+static bool one_begins(const struct segment *files, size_t n, const struct file_head *head)
 {
-	struct chain_gap *g = &c->gaps[c->n_gaps];
+	for (const struct segment *f = files; f < files + n; f++)
+		if (f->compression == COMPRESSION_NONE && file_begins_now(f->fd, head))
+			return true;
+	return false;
+}
 
-	/* Those that are not told yet are of the same time. */
-	if (c->n_gaps == CHAIN_GAPS_MAX)
+bool segments_queued_begin(const struct segments *s, const struct file_head *head)
+{
+	return one_begins(s->queue, s->n, head);
+}
+
+bool segments_open_begin(const struct segments *s, const struct file_head *head)
+{
+	return one_begins(s->queue, s->n, head) || one_begins(s->late.files, s->late.n, head);
+}
+
+void segments_add_gap(struct segments *s, const struct file_id *id, uint64_t from_usec,
+		      uint64_t to_usec, const char *format, ...)
+{
+	struct segments_gap *g = &s->gaps.list[s->gaps.n];
+	va_list args;
+
+	/* Those that are not reported yet cover the same time. */
+	if (s->gaps.n == ARRAY_SIZE(s->gaps.list))
 		return;
-	c->n_gaps++;
+	s->gaps.n++;
 	g->from_usec = from_usec;
 	g->to_usec = to_usec;
-	(void)snprintf(g->reason, sizeof(g->reason), "%s", reason);
-	/* With its begin: what is missing at the same place again is another gap. */
+	va_start(args, format);
+	(void)vsnprintf(g->reason, sizeof(g->reason), format, args);
+	va_end(args);
+	/* The start time distinguishes it from another gap at the same offset. */
 	(void)snprintf(g->identity, sizeof(g->identity), "gap:%llu:%016llx%016llx:%llu:%llu",
-		       (unsigned long long)p->ino, (unsigned long long)p->fingerprint.high,
-		       (unsigned long long)p->fingerprint.low, (unsigned long long)p->offset,
+		       (unsigned long long)id->ino, (unsigned long long)id->fingerprint.high,
+		       (unsigned long long)id->fingerprint.low, (unsigned long long)id->offset,
 		       (unsigned long long)from_usec);
 }
 
-/* Whether there is one to be told; the one before it was. */
-static bool next_gap(struct chain *c)
+bool segments_next_gap(struct segments *s)
 {
-	if (c->gap_told)
-		memmove(&c->gaps[0], &c->gaps[1], --c->n_gaps * sizeof(c->gaps[0]));
-	c->gap_told = c->n_gaps > 0;
-	return c->gap_told;
+	struct segments_gaps *gaps = &s->gaps;
+
+	if (gaps->reported)
+		memmove(&gaps->list[0], &gaps->list[1], --gaps->n * sizeof(gaps->list[0]));
+	gaps->reported = gaps->n > 0;
+	return gaps->reported;
 }
 
-void chain_clear(struct chain *c)
+uint64_t segments_since_gap(const struct segments *s)
 {
-	for (size_t i = 0; i < c->n; i++)
-		(void)close(c->queue[i].fd);
-	c->n = c->n_gaps = 0;
-	unpack_stop(&c->unpack);
-}
-
-void chain_done(struct chain *c)
-{
-	chain_clear(c);
-	chain_left_done(c);
-	lines_done(&c->lines);
-	follow_done(&c->follow);
-	buffer_done(&c->before);
-	buffer_done(&c->prefix);
-	free(c->dir);
-	free(c->path);
-	c->dir = c->path = NULL;
-}
-
-/* The path names no file that can be read. */
-static void note_missing(struct chain *c, int code, const struct error *err)
-{
-	uint64_t now = chain_now(c);
-	struct place p = {0};
-	char reason[512];
-
-	if (c->missing_usec == 0)
-		c->missing_usec = now;
-	if (c->missing_told || now - c->missing_usec < CHAIN_MISSING_USEC)
-		return;
-	if (c->n > 0)
-		p = chain_place_of_first(c);
-	if (code == -ENOENT || code == -ENOTDIR)
-		(void)snprintf(reason, sizeof(reason), "%.300s is missing", c->path);
-	else
-		(void)snprintf(reason, sizeof(reason), "%.300s: %.200s", c->path, err->text);
-	c->missing_told = true;
-	chain_set_gap(c, &p, c->missing_usec, now, reason);
-}
-
-static bool is_file(const struct segment *s, const struct stat *st)
-{
-	return s->dev == st->st_dev && s->ino == st->st_ino;
-}
-
-bool chain_path_names(const struct chain *c, const struct segment *s)
-{
-	struct stat path, st;
-
-	/* The numbers of an overlay's file change when it is first written to: ask again. */
-	return stat(c->path, &path) == 0 && fstat(s->fd, &st) == 0 && path.st_dev == st.st_dev &&
-	       path.st_ino == st.st_ino;
-}
-
-/*
- * The path names a copy of the file that is read, as an editor leaves one. Goes on there, with what
- * may still be written to the old file; if it is too short for that, something was taken out.
- */
-static int take_copy(struct chain *c, const struct place_file *copy)
-{
-	struct place p = chain_place_of_first(c);
-	char reason[512];
-	int r;
-
-	if ((uint64_t)copy->st.st_size < c->lines.read_offset) {
-		(void)snprintf(reason, sizeof(reason),
-			       "%.300s was replaced by a copy that lacks a part of what was in it",
-			       c->path);
-		chain_set_gap(c, &p, c->whole_usec, chain_now(c), reason);
-		return chain_append(c, copy, 0, chain_since_gap(c));
-	}
-	r = chain_append(c, copy, p.offset, 0);
-	if (r < 0)
-		return r;
-	lines_begin(&c->lines, c->queue[0].fd, (uint64_t)copy->st.st_size);
-	chain_shift(c, true);
-	return 0;
-}
-
-/* Queues what the path names now, which is closed on error, and what came before it. */
-static int take_next(struct chain *c, const struct place_file *now)
-{
-	struct chain_path path = {.ino = 0};
-	struct place_head head;
-	uint64_t offset = 0;
-	int r;
-
-	for (size_t i = 0; i < c->n; i++) {
-		if (is_file(&c->queue[i], &now->st)) {
-			(void)close(now->fd);
-			return 0;
-		}
-	}
-	r = place_head_read(now->fd, &head);
-	if (r == 0 && c->n == 1 && !c->queue[0].dead && c->queue[0].packing == PACKING_NONE &&
-	    chain_begins_alike(&c->queue[0].head, &head))
-		return take_copy(c, now);
-	if (r == 0 && c->n > 0)
-		r = chain_insert_rotations(c, c->n, &c->queue[c->n - 1].queued, NULL, now, &path);
-	if (r < 0) {
-		(void)close(now->fd);
-		return r;
-	}
-	(void)chain_take_left(c, now, &offset);
-	r = chain_append(c, now, offset, 0);
-	if (r == 0 && path.ino == now->st.st_ino && path.dev == now->st.st_dev)
-		c->queue[c->n - 1].head = path.head;
-	return r;
-}
-
-/* Where changes are not told, it may be possible to watch for them by now. */
-static void watch_again(struct chain *c)
-{
-	bool polled = c->follow.poll;
-
-	c->follow.poll = NULL;
-	follow_directory(&c->follow);
-	for (size_t i = 0; i < c->n && polled; i++)
-		c->queue[i].watch = follow_file(&c->follow, c->queue[i].fd);
-}
-
-/* Queues what the path names, where that is another file now. */
-static int look_at_path(struct chain *c)
-{
-	struct place_file now;
-	struct error err = {0};
-	int r = 0;
-
-	if (c->n == 0 || !chain_path_names(c, &c->queue[c->n - 1])) {
-		r = chain_open_path(c, &now, &err);
-		if (r < 0) {
-			note_missing(c, r, &err);
-			return 0;
-		}
-		r = take_next(c, &now);
-	}
-	c->missing_usec = 0;
-	c->missing_told = false;
-	return r;
-}
-
-/* Looks at what became of the file and the path, and queues what is to be read next. */
-static int check(struct chain *c)
-{
-	int r = 0;
-
-	c->check = false;
-	c->looked_usec = chain_now(c);
-	watch_again(c);
-	if (c->n > 0 && c->follow.poll)
-		chain_reopen(c);
-	if (c->n > 0)
-		r = chain_verify(c);
-	if (r >= 0)
-		r = look_at_path(c);
-	/* Only now: one of those that were left may be a copy of what the path names. */
-	return r < 0 ? r : chain_look_at_left(c);
-}
-
-/* Whether the second segment's writer left the first one. */
-static bool next_is_written(const struct chain *c)
-{
-	struct stat st;
-
-	if (c->n < 2)
-		return false;
-	return c->n > 2 || c->queue[0].dead || c->queue[0].packing != PACKING_NONE ||
-	       fstat(c->queue[1].fd, &st) < 0 || st.st_size > 0;
-}
-
-/* Bytes were read: believes them or not. Now and then the caller hears of it. 0, CHAIN_AGAIN. */
-static int take_read(struct chain *c)
-{
-	int r;
-
-	c->unheard += c->lines.fresh;
-	r = c->lines.stream ? 0 : chain_verify(c);
-	if (r < 0 || c->unheard < AGAIN_BYTES)
-		return r < 0 ? r : 0;
-	c->unheard = 0;
-	return CHAIN_AGAIN;
-}
-
-int chain_next(struct chain *c, enum lines_want want, struct line *ret)
-{
-	int r;
-
-	for (;;) {
-		bool ends, leaves, rest;
-
-		if (c->check && !c->lines.stream) {
-			r = check(c);
-			if (r < 0)
-				return r;
-		}
-		if (next_gap(c))
-			return CHAIN_GAP;
-		ends = !c->following || c->lines.stream || c->lines.piped;
-		leaves = ends || c->closing;
-		/* The end of a line may still be on its way to a file that is only left. */
-		rest = ends || (leaves && (c->queue[0].dead || c->queue[0].final));
-		r = lines_next(&c->lines, want, rest, ret);
-		if (r == LINES_READ) {
-			r = take_read(c);
-			if (r != 0)
-				return r;
-			continue;
-		}
-		if (r != 0)
-			return r;
-		/*
-		 * Nobody tells who does not follow; and since the last look the file that is now
-		 * left for the next one may have been truncated, and renamed only then.
-		 */
-		if ((!c->following || (leaves && next_is_written(c))) && !c->lines.stream &&
-		    c->n > 0) {
-			r = chain_verify(c);
-			if (r < 0)
-				return r;
-			if (r > 0)
-				continue;
-		}
-		if (c->lines.piped && chain_end_packed(c))
-			continue;
-		if (!next_is_written(c))
-			return 0;
-		/* What was written to the old file meanwhile was written before this look. */
-		if (leaves)
-			chain_shift(c, !c->queue[0].dead && !c->lines.piped);
-		else
-			c->closing = true;
-	}
-}
-
-int chain_write_position(struct chain *c, uint64_t offset, uint64_t until_usec, struct buffer *ret)
-{
-	static const struct segment none;
-	const struct segment *s = &c->queue[0];
-	struct stat st;
-	int r;
-
-	if (c->lines.stream)
-		return 0;
-	if (c->n == 0) {
-		s = &none;
-		offset = 0;
-	} else if (c->n == 2 && !next_is_written(c) && fstat(s->fd, &st) == 0 && st.st_nlink == 0) {
-		/* The old file cannot be found again, and the new one is there. */
-		s = &c->queue[1];
-		offset = 0;
-	}
-	/* Of files that came since the last look nothing is known. */
-	if (until_usec > c->looked_usec)
-		until_usec = c->looked_usec;
-	if (s != c->prefix_of)
-		buffer_clear(&c->prefix);
-	c->prefix_of = s;
-	r = c->prefix.len > 0 ? 0 : place_write_file(c->path, s->dev, s->ino, &s->head, &c->prefix);
-	if (r == 0)
-		r = buffer_append_slice(ret, buffer_slice(&c->prefix));
-	if (r == 0)
-		r = place_write_offset(offset, c->time_usec, until_usec, ret);
-	return r;
-}
-
-static void write_hex(char ret[16], uint64_t v)
-{
-	for (size_t i = 16; i > 0; v >>= 4)
-		ret[--i] = "0123456789abcdef"[v & 15];
-}
-
-/*
- * Of the file's begin only what is in front of the line's end is hashed: that never changes. The
- * line is, too, since files that begin alike may differ there. The inode is no part of it: it is
- * another one when the file was copied or compressed.
- */
-int chain_write_identity(struct chain *c, const struct line *line, struct buffer *ret)
-{
-	const struct segment *s = &c->queue[0];
-	char text[5 + 32] = "file:";
-	struct hash128 h;
-	int r;
-
-	if (c->lines.stream)
-		return buffer_printf(ret, "stdin:%llu:%llu", (unsigned long long)c->opened_usec,
-				     (unsigned long long)line->offset);
-	if (line->end_offset < PLACE_HEAD) {
-		h = place_head_hash(&s->head, (size_t)line->end_offset);
-	} else {
-		if (!c->head_hashed)
-			c->head_hash = place_head_hash(&s->head, PLACE_HEAD);
-		c->head_hashed = true;
-		h = c->head_hash;
-	}
-	h = hash_fnv_add(h, line->text.p, line->text.n);
-	write_hex(text + 5, h.high);
-	write_hex(text + 21, h.low);
-	r = buffer_append(ret, text, sizeof(text));
-	return r < 0 ? r : place_write_number(":", line->offset, ret);
-}
-
-int chain_wait_fd(struct chain *c, short *ret_events, uint64_t *ret_timeout_usec)
-{
-	uint64_t timeout = UINT64_MAX, now = chain_now(c), due;
-
-	if (c->lines.stream) {
-		if (c->lines.ended)
-			return -ENODATA;
-		*ret_events = POLLIN;
-		*ret_timeout_usec = timeout;
-		return c->queue[0].fd;
-	}
-	if (c->missing_usec > 0 && !c->missing_told) {
-		due = c->missing_usec + CHAIN_MISSING_USEC;
-		timeout = due > now ? due - now : 0;
-	}
-	due = chain_left_due(c);
-	if (due != UINT64_MAX && timeout > (due > now ? due - now : 0))
-		timeout = due > now ? due - now : 0;
-	if (c->follow.poll && timeout > FOLLOW_POLL_USEC)
-		timeout = FOLLOW_POLL_USEC;
-	*ret_events = POLLIN;
-	*ret_timeout_usec = timeout;
-	return c->follow.fd;
-}
-
-int chain_process(struct chain *c)
-{
-	if (c->lines.stream)
-		return 0;
-	follow_drain(&c->follow);
-	c->check = true;
-	return 0;
-}
-
-const char *chain_polls(const struct chain *c)
-{
-	return c->follow.poll;
-}
-
-void chain_progress(const struct chain *c, uint64_t *ret_done, uint64_t *ret_total)
-{
-	struct stat st;
-	bool packed = false;
-
-	*ret_done = c->finished + c->lines.offset;
-	*ret_total = c->finished;
-	for (size_t i = 0; i < c->n; i++) {
-		if (fstat(c->queue[i].fd, &st) == 0 && S_ISREG(st.st_mode))
-			*ret_total += (uint64_t)st.st_size;
-		packed |= c->queue[i].packing != PACKING_NONE;
-	}
-	if (packed || *ret_total < *ret_done)
-		*ret_total = 0;
+	return s->time_usec > SEGMENTS_CLOCK_SLACK_USEC ? s->time_usec - SEGMENTS_CLOCK_SLACK_USEC
+							: 0;
 }

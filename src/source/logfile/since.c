@@ -1,24 +1,29 @@
 /*
- * Goes on at a time where there is no place: another source, or another path, was read up to it.
- * What was written since then is read, in rotations too. Whether the log holds all of that shows
- * where it begins: at or before that time, or behind rotations that were not written since. Where
- * it begins later, what came before was never written there, or is gone: that is a gap.
+ * Another source, or another path, was read up to a time: what was written since then is read, in
+ * rotations too. The log is complete if it begins at or before that time, or after rotations that
+ * were not written since. If it begins later, what came before was never written there or no longer
+ * exists: that is a gap.
  */
-#include "source/logfile/segments.h"
+#include "source/logfile/since.h"
+
+#include <string.h>
+
+#include "source/logfile/compressed.h"
+#include "source/logfile/rotations.h"
 #include "text/syslog_header.h"
 
-/* When the first line with a time was written; 0: not known. Of an empty file its last write. */
-static uint64_t begin_usec(const struct chain *c)
+/* The time of the first line that has one; 0: unknown. Of an empty file, its last write. */
+static uint64_t begin_usec(const struct segments *s)
 {
-	const struct segment *s = &c->queue[0];
-	struct slice text = {s->head.bytes, s->head.n};
-	struct syslog_clock clock = {.now_usec = chain_written_usec(c)};
+	const struct segment *first = &s->queue[0];
+	struct slice text = {first->head.bytes, first->head.n};
+	struct syslog_clock clock = {.now_usec = segments_written_usec(s)};
 	struct syslog_header header;
 
-	if (c->n == 0)
-		return chain_now(c);
+	if (s->n == 0)
+		return segments_now(s);
 	if (text.n == 0)
-		return chain_usec_of(&s->queued);
+		return file_time_usec(&first->queued);
 	while (text.n > 0) {
 		const char *newline = memchr(text.p, '\n', text.n);
 		struct slice line = {text.p, newline ? (size_t)(newline - text.p) : text.n};
@@ -30,29 +35,27 @@ static uint64_t begin_usec(const struct chain *c)
 	return 0;
 }
 
-int chain_go_on_at(struct chain *c, const struct place_file *now, uint64_t usec,
-		   uint64_t slack_usec)
+int since_append(struct segments *s, const struct path *path, const struct open_file *now,
+		 uint64_t usec, uint64_t slack_usec)
 {
 	uint64_t since_usec = usec > slack_usec ? usec - slack_usec : 0;
-	struct timespec since = place_written_since(since_usec);
-	uint64_t ino = now->st.st_ino;
-	struct place_except except = {.inos = &ino, .n_inos = now->fd >= 0};
-	struct place p = {.offset = usec};
-	char reason[512];
+	struct timespec since = file_written_since(since_usec);
+	struct rotations_except except = {.inos = {now->fd >= 0 ? now->st.st_ino : 0}};
+	struct file_id id = {.offset = usec};
 	int r, k = 0;
 
-	c->read_usec = c->time_usec = usec;
-	r = chain_append_rotations(c, &since, &except, since_usec);
+	s->read_usec = s->time_usec = usec;
+	r = rotations_append(s, path, &since, &except, since_usec);
 	if (now->fd >= 0)
-		k = chain_append(c, now, 0, since_usec);
+		k = segments_append(s, now, 0, since_usec);
 	if (r < 0 || k < 0)
 		return r < 0 ? r : k;
-	if (chain_has_unknown(c) || begin_usec(c) <= usec || chain_has_older(c, &since))
+	if (compressed_have_unknown(s) || begin_usec(s) <= usec ||
+	    rotations_have_older(path, &since))
 		return 0;
-	(void)snprintf(reason, sizeof(reason),
-		       "%.300s begins later than what was read before ends: what was logged in "
-		       "between is not in it",
-		       c->path);
-	chain_set_gap(c, &p, usec, begin_usec(c), reason);
+	segments_add_gap(s, &id, usec, begin_usec(s),
+			 "%.300s begins later than what was read before ends: it lacks what was "
+			 "logged in between",
+			 path->name);
 	return 0;
 }

@@ -1,28 +1,29 @@
 /*
- * A file may be truncated, and written anew, at any time: between two looks, or while it is read.
- * What tells is its begin. Whenever bytes were read, the begin is read again, and only if it is
- * still what it was, and agrees with those bytes where they overlap, are the bytes believed; those
- * of another generation are thrown away. A file that is shorter than what was read of it was
- * truncated as well, whatever it begins with.
+ * A file may be truncated and written again at any time, also between two reads. Only its beginning
+ * shows that. So after each read the beginning is read again: if it has changed, or differs from
+ * the bytes just read where they overlap, these bytes are of another generation and are dropped. A
+ * file that is shorter than what was read of it was truncated as well.
  *
- * The rest of the generation that was lost is looked for in a copy (copytruncate). A copy that was
- * made just before the last lines were read is shorter than what was read, and has nothing to give.
- * Where there is neither, nobody can know whether lines were written between the last look and the
- * truncation: that is a gap.
+ * The rest of the lost generation is looked for in a copy (copytruncate). A copy that was made just
+ * before the last lines were read is shorter than what was read, and adds nothing. If there is
+ * neither, lines may have been written between the last look and the truncation: that is a gap.
  */
+#include "source/logfile/truncation.h"
+
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/timetext.h"
-#include "source/logfile/segments.h"
+#include "source/logfile/compressed.h"
+#include "source/logfile/rotations.h"
 
 /* Whether the bytes that were just read are those that the file begins with. */
-static bool agrees(const struct chain *c, const struct place_head *head)
+static bool agrees(const struct segments *s, const struct file_head *head)
 {
 	uint64_t from;
-	struct slice fresh = lines_fresh(&c->lines, &from);
+	struct slice fresh = lines_fresh(&s->lines, &from);
 	size_t n;
 
 	/* A file that is shorter by now holds none of them. */
@@ -36,151 +37,147 @@ static bool agrees(const struct chain *c, const struct place_head *head)
 	return memcmp(fresh.p, head->bytes + from, n) == 0;
 }
 
-uint64_t chain_since_gap(const struct chain *c)
+/* Whether a late file was read completely, and nobody writes to it now. */
+static bool was_read(const struct segment *file, const struct stat *st)
 {
-	return c->time_usec > CHAIN_CLOCK_SLACK_USEC ? c->time_usec - CHAIN_CLOCK_SLACK_USEC : 0;
+	return file->cut && st->st_size == 0 && (file->offset == file->seen_offset || file->final);
 }
 
-static void set_gap(struct chain *c, const struct place *p)
+/* Finds the rest of the lost generation. A copy that lacks bytes of the current line is useless. */
+static bool find_copy(const struct segments *s, const struct path *path, const struct stat *st,
+		      struct open_file *ret)
 {
-	char reason[512];
+	struct file_id lost = segments_first_id(s);
 
-	(void)snprintf(reason, sizeof(reason),
-		       "%.300s was truncated, and no copy of what was in it is left: what was not "
-		       "read of it before is lost",
-		       c->path);
-	chain_set_gap(c, p, c->whole_usec, chain_now(c), reason);
+	lost.offset = s->lines.read_offset;
+	if (rotations_find(path, &lost, ret) == 0)
+		return false;
+	if (ret->st.st_ino != st->st_ino && !compressed_is_short(ret, lost.offset))
+		return true;
+	(void)close(ret->fd);
+	return false;
 }
 
-/* Whether all that was seen of one that was left was read too, and nobody writes to it now. */
-static bool was_read(const struct segment *s, const struct stat *st)
+/* Whether a copy of the lost generation was made at most a minute before the truncation. */
+static bool was_copied(const struct segments *s, const struct path *path, const struct stat *st)
 {
-	return s->cut && st->st_size == 0 && (s->offset == s->seen_offset || s->final);
+	uint64_t truncated_usec = file_time_usec(&st->st_ctim);
+
+	return rotations_have_copy(path, &s->queue[0].head,
+				   truncated_usec > FILE_COPY_USEC ? truncated_usec - FILE_COPY_USEC
+								   : 0);
 }
 
-/* A segment begins as its file did when rotations were listed, so that none is missed. */
-static void set_head(struct segment *s, const struct chain_path *path)
+/* Queues the rest of the lost generation, rotations made since, and the file from its beginning. */
+static int queue_truncated(struct segments *s, const struct path *path)
 {
-	if (s->dev == path->dev && s->ino == path->ino)
-		s->head = path->head;
-}
-
-/* Queues the rest of what was truncated, rotations that were made since, and the file anew. */
-static int queue_truncated(struct chain *c)
-{
-	struct place lost = chain_place_of_first(c);
+	struct file_id lost = segments_first_id(s);
 	const struct timespec *until = NULL;
-	struct timespec since = c->queue[0].queued;
-	uint64_t since_usec = c->queue[0].since_usec;
-	struct place_file copy, anew = {.packing = PACKING_NONE};
-	struct chain_path path;
-	bool copied, nameless = lost.fingerprint_of < PLACE_COPY_MIN;
+	struct timespec since = s->queue[0].queued;
+	uint64_t since_usec = s->queue[0].since_usec;
+	struct open_file copy, again = {.compression = COMPRESSION_NONE};
+	struct path_state state;
+	bool copied, nameless = lost.fingerprint_of < FILE_COPY_MIN;
 	size_t at = 1;
 	int r = 0;
 
-	if (fstat(c->queue[0].fd, &anew.st) < 0)
+	if (fstat(s->queue[0].fd, &again.st) < 0)
 		return -errno;
-	/* A copy that lacks bytes of the line that is in the buffer is of no use. */
-	lost.offset = c->lines.read_offset;
-	copied = chain_find(c, &lost, &copy) > 0;
-	if (copied && (copy.st.st_ino == anew.st.st_ino || chain_is_short(&copy, lost.offset))) {
-		(void)close(copy.fd);
-		copied = false;
-	}
-	lost.offset = c->lines.offset;
+	copied = find_copy(s, path, &again.st, &copy);
 	if (copied) {
 		since = copy.st.st_mtim;
-		r = chain_insert(c, at++, &copy, lost.offset, 0);
+		r = segments_insert(s, at++, &copy, lost.offset, 0);
 	}
-	/* What was rotated in after this file was goes behind it, when the path is looked at. */
-	if (!chain_path_names(c, &c->queue[0]))
-		until = &anew.st.st_mtim;
+	/* What was rotated after this file is queued after it, when the path is examined. */
+	if (!path_names(path, s->queue[0].fd))
+		until = &again.st.st_mtim;
 	if (r == 0)
-		r = chain_insert_rotations(c, at, &since, until, NULL, &path);
+		r = rotations_insert(s, path, at, &since, until, NULL, &state);
 	if (r < 0)
 		return r;
 	at += (size_t)r;
-	if (!copied && !was_read(&c->queue[0], &anew.st) && !(nameless && at > 1) &&
-	    !chain_has_unknown(c) &&
-	    !chain_has_copy(c, &c->queue[0].head, chain_usec_of(&anew.st.st_ctim),
-			    CHAIN_COPY_USEC)) {
-		set_gap(c, &lost);
-		since_usec = chain_since_gap(c);
+	if (!copied && !was_read(&s->queue[0], &again.st) && !(nameless && at > 1) &&
+	    !compressed_have_unknown(s) && !was_copied(s, path, &again.st)) {
+		segments_add_gap(s, &lost, s->intact_usec, segments_now(s),
+				 "%.300s was truncated, and no copy of its content exists: lines "
+				 "that were not read before are lost",
+				 path->name);
+		since_usec = segments_since_gap(s);
 	}
 
-	anew.fd = fcntl(c->queue[0].fd, F_DUPFD_CLOEXEC, 3);
-	if (anew.fd < 0)
+	again.fd = fcntl(s->queue[0].fd, F_DUPFD_CLOEXEC, 3);
+	if (again.fd < 0)
 		return -errno;
-	r = chain_insert(c, at, &anew, 0, since_usec);
+	r = segments_insert(s, at, &again, 0, since_usec);
 	if (r < 0)
 		return r;
-	set_head(&c->queue[at], &path);
-	c->queue[0].dead = true;
-	/* Without a whole copy the line that was being written is all that is left. */
+	path_set_head(&state, &s->queue[at]);
+	s->queue[0].dead = true;
+	/* Without a whole copy, the line that was being written is all that is left. */
 	if (copied)
-		chain_shift(c, false);
+		segments_shift(s, SEGMENTS_CLOSE);
 	else
-		lines_finish(&c->lines);
-	c->closing = !copied;
+		lines_finish(&s->lines);
+	s->closing = !copied;
 	return 0;
 }
 
 /*
- * The file was empty when it was queued, and is not now: it may have been written, copied and
- * truncated meanwhile. Then there are new rotations, to be read first.
+ * The file was empty when it was queued. It may have been written, copied and truncated since; then
+ * there are new rotations, which are read first.
  */
-static int queue_before_first(struct chain *c, const struct place_head *head)
+static int queue_before_first(struct segments *s, const struct path *path,
+			      const struct file_head *head)
 {
 	const struct timespec *until = NULL;
-	struct timespec since = c->queue[0].queued;
-	struct chain_path path;
+	struct timespec since = s->queue[0].queued;
+	struct path_state state;
 	struct stat st;
 	int r, k;
 
-	if (fstat(c->queue[0].fd, &st) < 0)
+	if (fstat(s->queue[0].fd, &st) < 0)
 		return -errno;
-	if (!chain_path_names(c, &c->queue[0]))
+	if (!path_names(path, s->queue[0].fd))
 		until = &st.st_mtim;
-	r = chain_insert_rotations(c, 0, &since, until, NULL, &path);
+	r = rotations_insert(s, path, 0, &since, until, NULL, &state);
 	if (r < 0)
 		return r;
 	if (r == 0) {
-		c->queue[0].head = *head;
+		s->queue[0].head = *head;
 		return 0;
 	}
-	/* What was read of it may be in one of these already: the last look at it counts. */
-	k = place_head_read(c->queue[r].fd, &c->queue[r].head);
-	set_head(&c->queue[r], &path);
+	/* One of these may hold what was read of it, so only its beginning now counts. */
+	k = file_head_read(s->queue[r].fd, &s->queue[r].head);
+	path_set_head(&state, &s->queue[r]);
 	return k < 0 ? k : 1;
 }
 
-int chain_verify(struct chain *c)
+int truncation_check(struct segments *s, const struct path *path)
 {
-	struct segment *s = &c->queue[0];
-	struct place_head head;
+	struct segment *first = &s->queue[0];
+	struct file_head head;
 	struct stat st;
 	int r;
 
-	if (s->dead || s->packing != PACKING_NONE)
+	if (first->dead || first->compression != COMPRESSION_NONE)
 		return 0;
-	r = place_head_read(s->fd, &head);
+	r = file_head_read(first->fd, &head);
 	if (r < 0)
 		return r;
-	/* Bytes that were read were there; else its length tells. */
-	if (c->lines.fresh == 0 && fstat(s->fd, &st) < 0)
+	/* Bytes that were just read prove the length. */
+	if (s->lines.fresh == 0 && fstat(first->fd, &st) < 0)
 		return -errno;
-	if (!place_head_grew(&s->head, &head) || !agrees(c, &head) ||
-	    (c->lines.fresh == 0 && (uint64_t)st.st_size < c->lines.read_offset) || s->cut) {
-		lines_unread(&c->lines);
-		r = queue_truncated(c);
+	if (!file_head_grew(&first->head, &head) || !agrees(s, &head) ||
+	    (s->lines.fresh == 0 && (uint64_t)st.st_size < s->lines.read_offset) || first->cut) {
+		lines_unread(&s->lines);
+		r = queue_truncated(s, path);
 		return r < 0 ? r : 1;
 	}
-	c->whole_usec = chain_now(c);
-	if (head.n == s->head.n)
+	s->intact_usec = segments_now(s);
+	if (head.n == first->head.n)
 		return 0;
-	buffer_clear(&c->prefix);
-	if (s->head.n == 0)
-		return queue_before_first(c, &head);
-	s->head = head;
+	if (first->head.n == 0)
+		return queue_before_first(s, path, &head);
+	first->head = head;
 	return 0;
 }

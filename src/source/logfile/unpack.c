@@ -1,10 +1,9 @@
 /*
- * The program is given the open file as its standard input: no name ever is an argument, and what
- * is unpacked is the file that was looked at, whatever is renamed meanwhile. It is looked for in
- * fixed directories, not in PATH. It writes into a pipe, so that no more than the pipe holds is
- * unpacked ahead, however much a file unpacks to.
+ * The program reads the open file as its standard input: no file name is ever an argument, and the
+ * file may be renamed meanwhile. PATH is not searched. The program writes to a pipe, which limits
+ * how far it runs ahead, however much a file unpacks to.
  *
- * Whether all came is known from its exit status alone. So nobody else may wait for any child.
+ * Only its exit status says whether the content was complete.
  */
 #include "source/logfile/unpack.h"
 
@@ -13,40 +12,34 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/child.h"
 #include "base/cleanup.h"
+#include "base/slice.h"
 
-#define STATUS_NOT_RUN 127 /* as sh(1) has it */
+#define DIRECTORIES_MAX 4
+#define PATH_SIZE	64
+#define SKIP_SIZE	8192
 
 const char *const unpack_directories[] = {"/usr/bin", "/bin", "/usr/local/bin", NULL};
 
-enum packing packing_of(int fd, const char *name)
+enum compression compression_of(int fd, const char *name)
 {
 	static const struct {
-		const char *magic;
-		size_t n;
-		enum packing packing;
-	} magics[] = {
-		{"\x1f\x8b", 2, PACKING_GZIP},
-		{"\xfd"
-		 "7zXZ\0",
-		 6, PACKING_XZ},
-		{"\x28\xb5\x2f\xfd", 4, PACKING_ZSTD},
-		{"BZh", 3, PACKING_OTHER},
-		{"\x04\x22\x4d\x18", 4, PACKING_OTHER}, /* lz4 */
-		{"\x1f\x9d", 2, PACKING_OTHER},		/* compress */
-		{"PK\x03\x04", 4, PACKING_OTHER},
-	};
-	static const struct {
+		struct slice magic;
 		const char *ending;
-		enum packing packing;
-	} endings[] = {
-		{".gz", PACKING_GZIP},	 {".xz", PACKING_XZ},	  {".zst", PACKING_ZSTD},
-		{".bz2", PACKING_OTHER}, {".lz4", PACKING_OTHER}, {".lzma", PACKING_OTHER},
-		{".zip", PACKING_OTHER}, {".Z", PACKING_OTHER},
+		enum compression compression;
+	} known[] = {
+		{{"\x1f\x8b", 2}, ".gz", COMPRESSION_GZIP},
+		{{"\3757zXZ\0", 6}, ".xz", COMPRESSION_XZ},
+		{{"\x28\xb5\x2f\xfd", 4}, ".zst", COMPRESSION_ZSTD},
+		{{"BZh", 3}, ".bz2", COMPRESSION_OTHER},
+		{{"\x04\x22\x4d\x18", 4}, ".lz4", COMPRESSION_OTHER},
+		{{"\x1f\x9d", 2}, ".Z", COMPRESSION_OTHER},
+		{{"PK\x03\x04", 4}, ".zip", COMPRESSION_OTHER},
+		{{NULL, 0}, ".lzma", COMPRESSION_OTHER},
 	};
 	const char *dot = strrchr(name, '.');
 	char begin[6];
@@ -55,94 +48,62 @@ enum packing packing_of(int fd, const char *name)
 	do {
 		n = pread(fd, begin, sizeof(begin), 0);
 	} while (n < 0 && errno == EINTR);
-	for (size_t i = 0; i < ARRAY_SIZE(magics); i++)
-		if (n >= (ssize_t)magics[i].n && memcmp(begin, magics[i].magic, magics[i].n) == 0)
-			return magics[i].packing;
-	for (size_t i = 0; dot && i < ARRAY_SIZE(endings); i++)
-		if (strcmp(dot, endings[i].ending) == 0)
-			return endings[i].packing;
-	return PACKING_NONE;
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
+		if (known[i].magic.n > 0 && n >= (ssize_t)known[i].magic.n &&
+		    memcmp(begin, known[i].magic.p, known[i].magic.n) == 0)
+			return known[i].compression;
+	for (size_t i = 0; dot && i < ARRAY_SIZE(known); i++)
+		if (strcmp(dot, known[i].ending) == 0)
+			return known[i].compression;
+	return COMPRESSION_NONE;
 }
 
-const char *unpack_program(enum packing packing)
+const char *unpack_program(enum compression compression)
 {
-	switch (packing) {
-	case PACKING_GZIP:
+	switch (compression) {
+	case COMPRESSION_GZIP:
 		return "gzip";
-	case PACKING_XZ:
+	case COMPRESSION_XZ:
 		return "xz";
-	case PACKING_ZSTD:
+	case COMPRESSION_ZSTD:
 		return "zstd";
 	default:
 		return NULL;
 	}
 }
 
-/* In the child. This process has no threads. */
-static void become_program(const char *program, int in, int out, pid_t parent,
-			   const char *const *directories)
-{
-	char self[8], option[] = "-dc", path[64];
-	char *argv[] = {self, option, NULL};
-	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
-	sigset_t none;
-
-	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent || null < 0 || dup2(null, STDERR_FILENO) < 0 ||
-	    dup2(in, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0)
-		_exit(STATUS_NOT_RUN);
-	(void)signal(SIGPIPE, SIG_DFL);
-	(void)sigemptyset(&none);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
-	(void)snprintf(self, sizeof(self), "%s", program);
-	for (; *directories; directories++) {
-		(void)snprintf(path, sizeof(path), "%s/%s", *directories, program);
-		(void)execv(path, argv);
-	}
-	_exit(STATUS_NOT_RUN);
-}
-
-/* Above the standard streams, which may be closed here and are set in the child. */
-static int move_up(int *fd)
-{
-	int up = fcntl(*fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-
-	if (up < 0)
-		return -errno;
-	(void)close(*fd);
-	*fd = up;
-	return 0;
-}
-
 static int start(struct unpack *u, const char *program, int fd, const char *const *directories)
 {
-	AUTO_CLOSE int in = -1, out = -1, read_end = -1;
-	pid_t parent = getpid();
-	int ends[2];
+	AUTO_CLOSE int read_end = -1, write_end = -1;
+	const char *const argv[] = {program, "-dc", NULL};
+	const char *paths[DIRECTORIES_MAX + 1] = {NULL};
+	char storage[DIRECTORIES_MAX][PATH_SIZE];
+	struct child_options options = {.paths = paths, .argv = argv, .death_signal = SIGKILL};
+	int ends[2], r;
 
+	for (size_t i = 0; i < DIRECTORIES_MAX && directories[i]; i++) {
+		(void)snprintf(storage[i], PATH_SIZE, "%s/%s", directories[i], program);
+		paths[i] = storage[i];
+	}
 	if (lseek(fd, 0, SEEK_SET) < 0 || pipe2(ends, O_CLOEXEC) < 0)
 		return -errno;
 	read_end = ends[0];
-	out = ends[1];
-	in = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-	if (in < 0)
-		return -errno;
-	if (move_up(&out) < 0)
-		return -errno;
-	u->pid = fork();
-	if (u->pid < 0) {
-		u->pid = 0;
-		return -errno;
-	}
-	if (u->pid == 0)
-		become_program(program, in, out, parent, directories);
-	u->fd = steal_fd(&read_end);
-	return 0;
+	write_end = ends[1];
+	options.stdio[0] = fd;
+	options.stdio[1] = write_end;
+	options.stdio[2] = CHILD_NULL;
+	r = child_start(&options, &u->pid);
+	if (r == -ENOENT || r == -EACCES || r == -EPERM)
+		return UNPACK_E_MISSING;
+	if (r == 0)
+		u->fd = steal_fd(&read_end);
+	return r;
 }
 
-void unpack_start(struct unpack *u, enum packing packing, int fd, const char *const *directories)
+void unpack_start(struct unpack *u, enum compression compression, int fd,
+		  const char *const *directories)
 {
-	const char *program = unpack_program(packing);
+	const char *program = unpack_program(compression);
 
 	*u = (struct unpack)UNPACK_INIT;
 	u->fault = program ? start(u, program, fd, directories) : UNPACK_E_MISSING;
@@ -166,7 +127,7 @@ size_t unpack_read(struct unpack *u, void *p, size_t n)
 
 void unpack_skip(struct unpack *u, uint64_t n)
 {
-	char block[16384];
+	char block[SKIP_SIZE];
 
 	while (n > 0 && u->fault == 0) {
 		size_t want = n < sizeof(block) ? (size_t)n : sizeof(block);
@@ -180,33 +141,33 @@ void unpack_skip(struct unpack *u, uint64_t n)
 
 static int fault_of(int status)
 {
-	if (WIFEXITED(status) && WEXITSTATUS(status) == STATUS_NOT_RUN)
-		return UNPACK_E_MISSING;
-	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS) /* a sandbox's answer to exec */
+	/* A sandbox may answer execve(2) with a signal. */
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
 		return UNPACK_E_MISSING;
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : UNPACK_E_DAMAGED;
 }
 
 int unpack_end(struct unpack *u)
 {
-	int fault = u->fault, status = 0, k;
-	pid_t pid = u->pid;
+	struct unpack ended = *u;
+	int status = 0, r;
 
-	if (u->fd >= 0)
-		(void)close(u->fd);
 	*u = (struct unpack)UNPACK_INIT;
-	if (pid == 0)
-		return fault;
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return -errno;
-	k = fault_of(status);
-	return k != 0 ? k : fault;
+	if (ended.fd >= 0)
+		(void)close(ended.fd);
+	if (ended.pid == 0)
+		return ended.fault;
+	r = child_wait(ended.pid, &status);
+	if (r < 0)
+		return r;
+	r = fault_of(status);
+	return r != 0 ? r : ended.fault;
 }
 
 void unpack_stop(struct unpack *u)
 {
 	if (u->pid > 0)
-		(void)kill(u->pid, SIGKILL);
+		child_kill(u->pid);
+	u->pid = 0;
 	(void)unpack_end(u);
 }

@@ -1,34 +1,37 @@
-/* Reads compressed files through gzip(1), xz(1) and zstd(1), each in a process of its own. */
+/*
+ * Compressed files, read through gzip(1), xz(1) and zstd(1). Each runs in a process of its own, of
+ * which nobody else may wait.
+ */
 #pragma once
 
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
-enum packing {
-	PACKING_NONE,
-	PACKING_GZIP,
-	PACKING_XZ,
-	PACKING_ZSTD,
-	PACKING_OTHER, /* compressed by something that is not read */
+enum compression {
+	COMPRESSION_NONE,
+	COMPRESSION_GZIP,
+	COMPRESSION_XZ,
+	COMPRESSION_ZSTD,
+	COMPRESSION_OTHER, /* recognised, but no program is run for it */
 };
 
-/* How a file is compressed: by its first bytes, and where these say nothing by its name. */
-enum packing packing_of(int fd, const char *name);
+/* By the first bytes of @fd; if they are no known magic number, by the ending of @name. */
+enum compression compression_of(int fd, const char *name);
 
-/* Where the programs are looked for; ends with NULL. */
+/* The directories of the programs; ends with NULL. */
 extern const char *const unpack_directories[];
 
 enum unpack_e {
-	UNPACK_E_MISSING = 1, /* the program is not there, or may not be run */
-	UNPACK_E_DAMAGED = 2, /* the program met an error: the file is damaged, or not whole */
-	UNPACK_E_SHORT = 3,   /* there was less to skip than was asked for */
+	UNPACK_E_MISSING = 1, /* the program does not exist, or must not be executed */
+	UNPACK_E_DAMAGED = 2, /* the program failed: the file is damaged or incomplete */
+	UNPACK_E_SHORT = 3,   /* the content ended before the bytes to skip did */
 };
 
 struct unpack {
-	int fd;	   /* to be read; -1: none */
+	int fd;	   /* the content; -1: none */
 	pid_t pid; /* 0: none */
-	int fault; /* what unpack_end() will tell */
+	int fault; /* the result of unpack_end() so far */
 };
 
 #define UNPACK_INIT                                                                                \
@@ -36,21 +39,26 @@ struct unpack {
 		.fd = -1                                                                           \
 	}
 
-/* The program's name, also where it is PACKING_OTHER. */
-const char *unpack_program(enum packing packing);
+/* The program's name; NULL: no program is run for it. */
+const char *unpack_program(enum compression compression);
 
 /*
- * Starts to unpack the file @fd, which stays the caller's, from its begin. What goes wrong is told
- * by unpack_end(); fd is -1 then. Only one may read a file descriptor at a time.
+ * Starts to unpack @fd, which stays the caller's, from its beginning. A failure is the result of
+ * unpack_end(), and fd is -1. The file description of @fd must not be read by anybody else
+ * meanwhile.
  */
-void unpack_start(struct unpack *u, enum packing packing, int fd, const char *const *directories);
+void unpack_start(struct unpack *u, enum compression compression, int fd,
+		  const char *const *directories);
 
-/* Reads @n bytes, fewer only at the end: gives how many. */
+/* Reads @n bytes; fewer only at the end. Returns how many. */
 size_t unpack_read(struct unpack *u, void *p, size_t n);
 void unpack_skip(struct unpack *u, uint64_t n);
 
-/* After all was read: 0, UNPACK_E_…, -errno of pipe(2) or fork(2). Asked once more it is 0. */
+/*
+ * After everything was read: waits for the program. 0; UNPACK_E_…; -errno of pipe2(2), fork(2),
+ * execve(2). A second call returns 0.
+ */
 int unpack_end(struct unpack *u);
 
-/* Ends it whatever is left. */
+/* Kills the program. */
 void unpack_stop(struct unpack *u);

@@ -1,10 +1,11 @@
 /*
- * Two things are watched: the open file, for what is written to it, and its directory, for names
- * that come and go; nothing wakes the reader when another file of the directory is written. A path
- * whose directory is missing is watched at the nearest parent, one step down at a time. What
- * happened is not looked at: the reader looks at the files themselves, so a queue that overflows
- * costs nothing. File systems of the network do not tell what other hosts write, and inotify may be
- * used up; then the reader looks every second.
+ * Two things are watched: the open files for writes, and the directory of the path for names that
+ * come and go. Writes to other files of the directory wake nobody. If the directory is missing, the
+ * nearest parent is watched instead, one step down at a time.
+ *
+ * Events are not looked at, because the reader examines the files themselves; so an overflow of the
+ * queue costs nothing. Network file systems do not report what other hosts write, and inotify
+ * instances may be exhausted; the reader then polls once a second.
  */
 #include "source/logfile/watch.h"
 
@@ -14,14 +15,14 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/inotify.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/inotify.h"
 
-#define SILENT	"its file system does not tell what is written to it"
-#define USED_UP "inotify(7) is used up: raise fs.inotify.max_user_instances or max_user_watches"
+#define SILENT	  "its file system does not report what other hosts write"
+#define EXHAUSTED "inotify(7) is exhausted: raise fs.inotify.max_user_instances or max_user_watches"
 
 #define DIRECTORY_EVENTS                                                                           \
 	(IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ATTRIB | IN_DELETE_SELF |        \
@@ -33,145 +34,141 @@
 #define FUSE_MAGIC 0x65735546
 #define CEPH_MAGIC 0x00c36400
 
-int follow_init(struct follow *f, const char *path)
+int watch_init(struct watch *w, const char *path)
 {
-	*f = (struct follow){.path = path, .dir = -1, .target = -1};
-	f->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-	if (f->fd >= 0)
+	*w = (struct watch){.path = path, .dir = -1, .target = -1};
+	w->fd = inotify_open();
+	if (w->fd >= 0)
 		return 0;
-	f->poll = USED_UP;
-	f->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	return f->fd < 0 ? -errno : 0;
+	w->poll = EXHAUSTED;
+	w->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	return w->fd < 0 ? -errno : 0;
 }
 
-void follow_done(struct follow *f)
+void watch_done(struct watch *w)
 {
-	if (f->fd >= 0)
-		(void)close(f->fd);
-	f->fd = -1;
+	if (w->fd >= 0)
+		(void)close(w->fd);
+	w->fd = -1;
 }
 
-static int add(struct follow *f, const char *path, uint32_t events)
+static int add(struct watch *w, const char *path, uint32_t events)
 {
-	int wd = inotify_add_watch(f->fd, path, events);
+	int wd = inotify_add_watch(w->fd, path, events);
 
 	if (wd < 0 && errno != ENOENT && errno != ENOTDIR)
-		f->poll = errno == EACCES ? "its directory may not be read" : USED_UP;
+		w->poll = errno == EACCES ? "its directory is not readable" : EXHAUSTED;
 	return wd;
 }
 
-/* Cuts the last name off; false where only the root, or nothing, is left. */
-static bool parent(char *path)
+/* Cuts the last name off the first *n bytes of @path; false at the root. */
+static bool cut_to_parent(const char *path, size_t *n)
 {
-	char *slash = strrchr(path, '/');
+	size_t end = *n;
 
-	if (!slash || path[1] == '\0')
+	while (end > 0 && path[end - 1] != '/')
+		end--;
+	if (end == 0 || *n == 1)
 		return false;
-	slash[slash == path] = '\0';
+	*n = end > 1 ? end - 1 : 1;
 	return true;
 }
 
 static bool is_silent(const struct statfs *st)
 {
-	switch ((uint32_t)st->f_type) {
-	case NFS_SUPER_MAGIC:
-	case SMB_SUPER_MAGIC:
-	case CIFS_MAGIC:
-	case SMB2_MAGIC:
-	case FUSE_MAGIC:
-	case CEPH_MAGIC:
-	case V9FS_MAGIC:
-		return true;
-	default:
-		return false;
-	}
+	static const uint32_t silent[] = {NFS_SUPER_MAGIC, SMB_SUPER_MAGIC, CIFS_MAGIC, SMB2_MAGIC,
+					  FUSE_MAGIC,	   CEPH_MAGIC,	    V9FS_MAGIC};
+
+	for (size_t i = 0; i < ARRAY_SIZE(silent); i++)
+		if ((uint32_t)st->f_type == silent[i])
+			return true;
+	return false;
 }
 
-/* Watches the directory of @file, or the nearest that exists; gives the watch, or -1. */
-static int add_nearest(struct follow *f, const char *file)
+static int add_directory(struct watch *w, const char *path, size_t n)
 {
-	char dir[PATH_MAX], below[PATH_MAX];
-	size_t n = strlen(file) + 1;
+	AUTO_FREE char *dir = strndup(path, n);
 	struct statfs st;
-	int wd = -1;
+	int wd = dir ? add(w, dir, DIRECTORY_EVENTS) : -1;
 
-	if (n > sizeof(dir))
-		return -1;
-	memcpy(dir, file, n);
-	below[0] = '\0';
-	while (wd < 0 && parent(dir)) {
-		wd = add(f, dir, DIRECTORY_EVENTS);
-		/* What was made between the two looks tells nobody any more. */
-		if (wd >= 0 && below[0] != '\0' && add(f, below, DIRECTORY_EVENTS) >= 0) {
-			follow_forget(f, wd);
-			wd = -1;
-			memcpy(dir, file, n);
-			below[0] = '\0';
-		} else {
-			memcpy(below, dir, n);
-		}
-	}
-	if (wd >= 0 && wd != f->dir && wd != f->target && statfs(dir, &st) == 0 && is_silent(&st))
-		f->silent = true;
+	if (wd >= 0 && wd != w->dir && wd != w->target && statfs(dir, &st) == 0 && is_silent(&st))
+		w->silent = true;
 	return wd;
 }
 
-/* What a link at the path names, where that is in another directory; "" otherwise. */
-static void link_target(const char *path, char ret[PATH_MAX])
+/* Watches the nearest directory above @file that exists. Returns the watch, or -1. */
+static int add_nearest(struct watch *w, const char *file)
 {
-	char link[PATH_MAX];
-	ssize_t n = readlink(path, link, sizeof(link) - 1);
-	int dir = (int)(strrchr(path, '/') - path);
+	size_t n = strlen(file), below = 0;
+	int wd = -1;
 
-	ret[0] = '\0';
+	while (wd < 0 && cut_to_parent(file, &n)) {
+		wd = add_directory(w, file, n);
+		/* A directory made between the two calls causes no event. */
+		if (wd >= 0 && below > 0 && add_directory(w, file, below) >= 0) {
+			watch_forget(w, wd);
+			wd = -1;
+			n = strlen(file);
+			below = 0;
+		} else {
+			below = n;
+		}
+	}
+	return wd;
+}
+
+/* The target of a link at @path if it is in another directory, to be freed; else NULL. */
+static char *link_target(const char *path)
+{
+	char link[PATH_MAX], *target = NULL;
+	ssize_t n = readlink(path, link, sizeof(link) - 1);
+
 	if (n <= 0)
-		return;
+		return NULL;
 	link[n] = '\0';
 	if (link[0] == '/')
-		memcpy(ret, link, (size_t)n + 1);
-	else if (strchr(link, '/') &&
-		 snprintf(ret, PATH_MAX, "%.*s/%s", dir, path, link) >= PATH_MAX)
-		ret[0] = '\0';
+		return strdup(link);
+	if (!strchr(link, '/') ||
+	    asprintf(&target, "%.*s/%s", (int)(strrchr(path, '/') - path), path, link) < 0)
+		return NULL;
+	return target;
 }
 
-void follow_directory(struct follow *f)
+void watch_directory(struct watch *w)
 {
-	const int old[] = {f->dir, f->target};
-	char target[PATH_MAX];
+	const int old[] = {w->dir, w->target};
+	AUTO_FREE char *target = link_target(w->path);
 
-	f->dir = add_nearest(f, f->path);
-	if (f->dir < 0 && !f->poll)
-		f->poll = "no directory of its path can be watched";
-	if (f->silent)
-		f->poll = SILENT;
-	link_target(f->path, target);
-	f->target = target[0] ? add_nearest(f, target) : -1;
+	w->dir = add_nearest(w, w->path);
+	if (w->dir < 0 && !w->poll)
+		w->poll = "no directory of its path can be watched";
+	if (w->silent)
+		w->poll = SILENT;
+	w->target = target ? add_nearest(w, target) : -1;
 	for (size_t i = 0; i < ARRAY_SIZE(old); i++)
-		if (old[i] != f->dir && old[i] != f->target)
-			follow_forget(f, old[i]);
+		if (old[i] != w->dir && old[i] != w->target)
+			watch_forget(w, old[i]);
 }
 
-int follow_file(struct follow *f, int fd)
+int watch_file(struct watch *w, int fd)
 {
 	char path[40];
 	struct statfs st;
 
 	if (fstatfs(fd, &st) == 0 && is_silent(&st))
-		f->poll = SILENT;
+		w->poll = SILENT;
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	return add(f, path, IN_MODIFY | IN_ATTRIB);
+	return add(w, path, IN_MODIFY | IN_ATTRIB);
 }
 
-void follow_forget(struct follow *f, int wd)
+void watch_forget(struct watch *w, int wd)
 {
 	if (wd >= 0)
-		(void)inotify_rm_watch(f->fd, wd);
+		(void)inotify_rm_watch(w->fd, wd);
 }
 
-void follow_drain(struct follow *f)
+void watch_drain(struct watch *w)
 {
-	char events[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
-
-	while (read(f->fd, events, sizeof(events)) > 0)
-		continue;
+	/* An eventfd has nothing to read. */
+	(void)inotify_drain(w->fd, NULL, NULL);
 }

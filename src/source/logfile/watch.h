@@ -1,32 +1,32 @@
-/* Wakes the reader of a log file: by inotify(7), or every second where that does not reach. */
+/* Wakes the reader of a log file: by inotify(7), or once a second if that is not possible. */
 #pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
 
-struct follow {
+struct watch {
 	const char *path; /* the caller's; absolute */
-	int fd;		  /* inotify's, or an eventfd that is never ready */
-	int dir, target;  /* watches: the path's directory, and that of what its link names */
-	bool silent;	  /* a directory's file system does not tell */
-	const char *poll; /* why changes may come without a word; NULL: they do not */
+	int fd;		  /* of inotify, or an eventfd that is never ready */
+	int dir, target;  /* watches of the path's directory, and of that of its link's target */
+	bool silent;	  /* the file system of a directory does not report all writes */
+	const char *poll; /* why changes may come without an event; NULL: they do not */
 };
 
-#define FOLLOW_POLL_USEC 1000000
+#define WATCH_POLL_USEC 1000000
 
 /* 0, -errno of eventfd(2). */
-int follow_init(struct follow *f, const char *path);
-void follow_done(struct follow *f);
+int watch_init(struct watch *w, const char *path);
+void watch_done(struct watch *w);
 
 /*
- * Watches the directory of the path, or the nearest one that exists. Who looks for the file after
- * this misses nothing that comes later.
+ * Watches the directory of the path, or the nearest one that exists. A caller that looks for the
+ * file afterwards misses nothing.
  */
-void follow_directory(struct follow *f);
+void watch_directory(struct watch *w);
 
-/* Watches an open file, and gives the watch's number, or -1. */
-int follow_file(struct follow *f, int fd);
-void follow_forget(struct follow *f, int wd);
+/* Watches an open file. Returns the watch, or -1. */
+int watch_file(struct watch *w, int fd);
+void watch_forget(struct watch *w, int wd);
 
-/* Takes what inotify has to say. */
-void follow_drain(struct follow *f);
+/* Discards the pending events. */
+void watch_drain(struct watch *w);

@@ -71,7 +71,7 @@ static void near_is_within_an_hour(void **state)
 	assert_true(heartbeat_is_near(&h, STEADY + 3 * DAY));
 }
 
-static void a_day_goes_on_over_a_restart_and_a_boot(void **state)
+static void a_day_continues_over_a_restart_and_a_boot(void **state)
 {
 	struct heartbeat h = begun();
 
@@ -85,18 +85,18 @@ static void a_day_goes_on_over_a_restart_and_a_boot(void **state)
 static void daily_restarts_put_none_off(void **state)
 {
 	struct heartbeat h = begun();
-	unsigned told = 0;
+	unsigned reported = 0;
 
 	(void)state;
 	/* Ten boots, of twenty hours each. */
 	for (uint64_t up = NOW; up < NOW + 10 * 20 * HOUR; up += 20 * HOUR) {
 		if (h.due_usec <= STEADY + 20 * HOUR) {
-			told++;
+			reported++;
 			heartbeat_begin(&h, up + h.due_usec - STEADY, h.due_usec);
 		}
 		h = over_restart(h, up + 20 * HOUR, STEADY + 20 * HOUR, up + 20 * HOUR, STEADY);
 	}
-	assert_int_equal(told, 10 * 20 / 24);
+	assert_int_equal(reported, 10 * 20 / 24);
 }
 
 static void a_day_without_power_is_over_at_the_start(void **state)
@@ -169,7 +169,7 @@ static void other_text_is_refused(void **state)
 	}
 }
 
-static void tells(struct heartbeat h, const char *want)
+static void assert_described(struct heartbeat h, const char *want)
 {
 	AUTO_BUFFER struct buffer b = BUFFER_INIT(256);
 
@@ -177,14 +177,15 @@ static void tells(struct heartbeat h, const char *want)
 	assert_string_equal(buffer_cstr(&b), want);
 }
 
-static void what_it_tells(void **state)
+static void description(void **state)
 {
 	(void)state;
-	tells((struct heartbeat){0}, "no SSH login");
-	tells((struct heartbeat){.logins = 1}, "1 SSH login, 0 of them allowed");
-	tells((struct heartbeat){.logins = 12, .allowed = 10}, "12 SSH logins, 10 of them allowed");
-	tells((struct heartbeat){.forged = 3, .gaps = 2},
-	      "no SSH login, 3 forged records, 2 gaps in the log");
+	assert_described((struct heartbeat){0}, "no SSH login");
+	assert_described((struct heartbeat){.logins = 1}, "1 SSH login, 0 of them allowed");
+	assert_described((struct heartbeat){.logins = 12, .allowed = 10},
+			 "12 SSH logins, 10 of them allowed");
+	assert_described((struct heartbeat){.forged = 3, .gaps = 2},
+			 "no SSH login, 3 forged records, 2 gaps in the log");
 }
 
 int main(void)
@@ -193,14 +194,14 @@ int main(void)
 		cmocka_unit_test(the_first_comes_after_a_day),
 		cmocka_unit_test(a_late_one_keeps_to_the_hour_and_a_very_late_one_begins_anew),
 		cmocka_unit_test(near_is_within_an_hour),
-		cmocka_unit_test(a_day_goes_on_over_a_restart_and_a_boot),
+		cmocka_unit_test(a_day_continues_over_a_restart_and_a_boot),
 		cmocka_unit_test(daily_restarts_put_none_off),
 		cmocka_unit_test(a_day_without_power_is_over_at_the_start),
 		cmocka_unit_test(clock_steps_while_it_runs_change_nothing),
 		cmocka_unit_test(a_clock_set_back_while_stopped_puts_off_by_a_day_at_most),
 		cmocka_unit_test(counts_outlive_the_process),
 		cmocka_unit_test(other_text_is_refused),
-		cmocka_unit_test(what_it_tells),
+		cmocka_unit_test(description),
 	};
 
 	return cmocka_run_group_tests_name("heartbeat", tests, NULL, NULL);

@@ -77,6 +77,7 @@ static struct delivery *full(void)
 	}
 	assert_int_equal(delivery_drop(dest, DELIVERY_LOGIN, 9), 0);
 	dest->unreported = 7;
+	dest->sequence = 12;
 	(void)snprintf(dest->reply, sizeof(dest->reply), "250 ok=\\x");
 	(void)snprintf(dest->mailed, sizeof(dest->mailed), "<a@b>");
 	(void)snprintf(dest->failure, sizeof(dest->failure), "line\nbreak");
@@ -381,6 +382,7 @@ static void saved_file_is_loaded_and_a_torn_one_is_damaged(void **state)
 	assert_int_equal(delivery_save(dirfd, d), 0);
 	assert_int_equal(delivery_load(dirfd, &back, &err), 0);
 	assert_int_equal(back->destinations[0].unreported, 7);
+	assert_int_equal(back->destinations[0].sequence, 12);
 	fd = openat(dirfd, DELIVERY_FILE, O_WRONLY | O_CLOEXEC);
 	assert_int_equal(ftruncate(fd, 30), 0);
 	assert_int_equal(delivery_load(dirfd, &none, &err), DELIVERY_E_DAMAGED);

@@ -29,6 +29,7 @@ static struct spool_message *full(void)
 	o->waited_usec = 4;
 	o->last_try_usec = 5;
 	o->reported = 6;
+	o->sequence = 12;
 	o->style = MESSAGE_NO_LOGS;
 	o->one_rcpt = true;
 	o->config = (struct hash128){7, 8};

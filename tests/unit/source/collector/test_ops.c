@@ -28,7 +28,7 @@ static int try_open(struct fixture *f, struct source_options options, struct sou
 {
 	options.programs = programs;
 	options.now_usec = NOW;
-	return collection_open(f->directory, &options, ret, err);
+	return collector_open(f->directory, &options, ret, err);
 }
 
 static struct source *open_source(struct fixture *f, struct source_options options)
@@ -38,7 +38,7 @@ static struct source *open_source(struct fixture *f, struct source_options optio
 	int r = try_open(f, options, &s, &err);
 
 	if (r != 0)
-		fail_msg("collection_open: %d %s: %s", r, err.file, err.text);
+		fail_msg("collector_open: %d %s: %s", r, err.file, err.text);
 	return s;
 }
 
@@ -381,33 +381,33 @@ static void stems_are_what_rotation_leaves_alone(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
-		bool found = collection_name_stem(cases[i].file, &stem);
+		bool found = collector_name_stem(cases[i].file, &stem);
 
 		assert_int_equal(found, cases[i].stem != NULL);
 		if (found)
 			assert_true(slice_eq_str(stem, cases[i].stem));
 	}
-	assert_false(collection_name_is_host(SLICE_LITERAL("remote-")));
-	assert_false(collection_name_is_host(SLICE_LITERAL("remote")));
-	assert_true(collection_name_is_host(SLICE_LITERAL("remote-x")));
+	assert_false(collector_name_is_host(SLICE_LITERAL("remote-")));
+	assert_false(collector_name_is_host(SLICE_LITERAL("remote")));
+	assert_true(collector_name_is_host(SLICE_LITERAL("remote-x")));
 }
 
-static void a_directory_is_a_collection_by_its_files(void **state)
+static void a_directory_is_a_collector_by_its_files(void **state)
 {
 	struct fixture *f = *state;
 	char path[256];
 
-	assert_int_equal(collection_look("/nonexistent"), COLLECTION_NONE);
-	assert_int_equal(collection_look(f->directory), COLLECTION_EMPTY);
+	assert_int_equal(collector_look("/nonexistent"), COLLECTOR_NONE);
+	assert_int_equal(collector_look(f->directory), COLLECTOR_EMPTY);
 	write_garbage(f, "README");
-	assert_int_equal(collection_look(f->directory), COLLECTION_EMPTY);
+	assert_int_equal(collector_look(f->directory), COLLECTOR_EMPTY);
 	path_of(f, "0123456789abcdef0123456789abcdef", path, sizeof(path));
 	assert_int_equal(mkdir(path, 0755), 0);
-	assert_int_equal(collection_look(f->directory), COLLECTION_NONE);
+	assert_int_equal(collector_look(f->directory), COLLECTOR_NONE);
 	write_garbage(f, "remote.journal");
-	assert_int_equal(collection_look(f->directory), COLLECTION_NONE);
+	assert_int_equal(collector_look(f->directory), COLLECTOR_NONE);
 	write_garbage(f, "remote-web1.journal");
-	assert_int_equal(collection_look(f->directory), COLLECTION_HOSTS);
+	assert_int_equal(collector_look(f->directory), COLLECTOR_HOSTS);
 }
 
 #define MACHINE "fedcba9876543210fedcba9876543210"
@@ -622,7 +622,7 @@ static void what_was_vacuumed_unread_is_a_gap_of_its_host(void **state)
 	free(position);
 }
 
-static void what_is_vacuumed_while_its_lane_is_open_is_still_read(void **state)
+static void what_is_vacuumed_while_its_host_is_open_is_still_read(void **state)
 {
 	struct fixture *f = *state;
 	struct source *s;
@@ -671,7 +671,7 @@ static void a_host_that_is_gone_for_a_season_is_forgotten(void **state)
 	drop(f, "remote-web1.journal");
 	options.resume = position;
 	options.now_usec = T0 + UINT64_C(91) * 86400 * SEC;
-	assert_int_equal(collection_open(f->directory, &options, &s, &err), 0);
+	assert_int_equal(collector_open(f->directory, &options, &s, &err), 0);
 	free(position);
 	position = position_of(s);
 	assert_null(strstr(position, "remote-web1"));
@@ -795,21 +795,21 @@ static void a_file_that_is_renamed_during_the_first_start_is_not_new(void **stat
 	for (unsigned again = 0; again < 2; again++) {
 		struct buffer text = BUFFER_INIT(4096);
 		struct error err = {0};
-		struct lanes lanes;
+		struct hosts hosts;
 		uint64_t until;
 		char *position;
 
 		login_on(f, "web1", 10, "old");
-		assert_int_equal(lanes_init(&lanes, f->directory, true), 0);
+		assert_int_equal(hosts_init(&hosts, f->directory, true), 0);
 		move(f, "remote-web1.journal", moved);
 		if (again)
 			noise_on(f, "web1", 20);
 		login_on(f, "web2", 30, "a"); /* came in that moment */
 		begin.now_usec = NOW;
-		assert_int_equal(collection_begin(&lanes, &begin, &until, &err), 0);
-		assert_int_equal(collection_position_format(&lanes, NOW, &text), 0);
+		assert_int_equal(collector_begin(&hosts, &begin, &until, &err), 0);
+		assert_int_equal(hosts_format(&hosts, NOW, &text), 0);
 		position = strdup(buffer_cstr(&text));
-		lanes_done(&lanes);
+		hosts_done(&hosts);
 		buffer_done(&text);
 		login_on(f, "web1", 40, "b");
 		expect_from(f, &position, "web2:a web1:b");
@@ -898,7 +898,7 @@ static void a_position_of_another_directory_is_taken_up_by_its_time(void **state
 	login_on(f, "web1", 10, "old");
 	login_on(f, "web1", 500, "a");
 	(void)snprintf(text, sizeof(text),
-		       "collection until=%" PRIu64 " lanes=1: 9:remote-db 0:", T0 + 510 * SEC);
+		       "collector until=%" PRIu64 " hosts=1: 9:remote-db 0:", T0 + 510 * SEC);
 	position = strdup(text);
 	expect_from(f, &position, "web1:a");
 	expect_from(f, &position, "");
@@ -931,16 +931,16 @@ static void a_records_position_is_its_hosts_place_and_the_others_time(void **sta
 static void a_damaged_position_is_refused(void **state)
 {
 	static const char *const wrong[] = {
-		"collection",
-		"collection until=",
-		"collection until=5 lanes=1:",
-		"collection until=5 lanes=1: 9:remote-db",
-		"collection until=5 lanes=1: 9:remote-db 7:journal",
-		"collection until=5 lanes=1: 99999999999999999999:x 0:",
-		"collection until=5 lanes=0: ",
-		"collection lane= 9:remote-db",
-		"collection lane= 9:remote-db 0:",
-		"collection until=5 lanes=2: 9:remote-db 0:",
+		"collector",
+		"collector until=",
+		"collector until=5 hosts=1:",
+		"collector until=5 hosts=1: 9:remote-db",
+		"collector until=5 hosts=1: 9:remote-db 7:journal",
+		"collector until=5 hosts=1: 99999999999999999999:x 0:",
+		"collector until=5 hosts=0: ",
+		"collector host= 9:remote-db",
+		"collector host= 9:remote-db 0:",
+		"collector until=5 hosts=2: 9:remote-db 0:",
 		"file path=/var/log/auth.log until=5",
 	};
 	struct fixture *f = *state;
@@ -1026,7 +1026,7 @@ int main(void)
 		CASE(reading_from_the_begin_is_in_order_of_time),
 		CASE(the_host_is_the_files_and_the_entrys_own_word_is_told),
 		CASE(stems_are_what_rotation_leaves_alone),
-		CASE(a_directory_is_a_collection_by_its_files),
+		CASE(a_directory_is_a_collector_by_its_files),
 		CASE(journals_of_machines_beside_are_read_too),
 		CASE(what_is_sent_again_is_not_read_again),
 		CASE(what_is_sent_again_is_not_read_again_after_a_restart),
@@ -1035,7 +1035,7 @@ int main(void)
 		CASE(what_was_read_and_vacuumed_is_no_gap),
 		CASE(what_lay_before_the_first_start_and_was_vacuumed_is_no_gap),
 		CASE(what_was_vacuumed_unread_is_a_gap_of_its_host),
-		CASE(what_is_vacuumed_while_its_lane_is_open_is_still_read),
+		CASE(what_is_vacuumed_while_its_host_is_open_is_still_read),
 		CASE(a_host_whose_files_come_back_is_not_read_again),
 		CASE(a_host_that_is_gone_for_a_season_is_forgotten),
 		CASE(a_file_that_is_no_journal_holds_up_nobody_and_is_told_once),

@@ -27,6 +27,44 @@ static void format_and_parse_give_the_same_back(void **state)
 	assert_int_equal(q.until_usec, 42);
 }
 
+static void the_time_of_the_files_is_kept(void **state)
+{
+	struct journal_position p = {.cursor = CURSOR, .files_usec = 99}, q;
+	struct buffer b AUTO_BUFFER = BUFFER_INIT(2048);
+
+	(void)state;
+	assert_int_equal(journal_position_format(&p, 0, &b), 0);
+	assert_string_equal(buffer_cstr(&b), "journal time=0 until=0 files=99 cursor=" CURSOR);
+	assert_int_equal(journal_position_parse(buffer_slice(&b), &q, NULL), 0);
+	assert_int_equal(q.files_usec, 99);
+	assert_int_equal(
+		journal_position_parse(
+			SLICE_LITERAL("journal time=0 until=0 files=x cursor=" CURSOR), &q, NULL),
+		SOURCE_E_POSITION);
+}
+
+static void order_is_by_number_then_boot_then_time(void **state)
+{
+	static const struct {
+		const char *a, *b;
+		bool precedes, follows;
+	} cases[] = {
+		{"s=a;i=9;b=b;m=5;t=5", "s=a;i=a;b=b;m=4;t=4", true, false},
+		{"s=a;i=9;b=b;m=4;t=5", "s=c;i=1;b=b;m=5;t=4", true, false},
+		{"s=a;i=9;b=b;m=5;t=4", "s=c;i=1;b=d;m=4;t=5", true, false},
+		{"s=a;i=9;b=b;m=5;t=4", "s=a;i=9;b=b;m=5;t=4", false, false},
+		{"garbage", "s=a;i=9;b=b;m=5;t=4", false, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct slice a = slice_of(cases[i].a), b = slice_of(cases[i].b);
+
+		assert_int_equal(journal_cursor_precedes(a, b), cases[i].precedes);
+		assert_int_equal(journal_cursor_precedes(b, a), cases[i].follows);
+	}
+}
+
 static void a_later_until_replaces_an_earlier_one_only(void **state)
 {
 	struct journal_position p = {.cursor = "", .until_usec = 42};
@@ -113,6 +151,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(format_and_parse_give_the_same_back),
+		cmocka_unit_test(the_time_of_the_files_is_kept),
+		cmocka_unit_test(order_is_by_number_then_boot_then_time),
 		cmocka_unit_test(a_later_until_replaces_an_earlier_one_only),
 		cmocka_unit_test(parse_refuses_what_says_no_place),
 		cmocka_unit_test(parse_refuses_a_cursor_that_does_not_fit),

@@ -536,6 +536,82 @@ static void a_directory_that_cannot_be_read_is_an_error(void **state)
 	assert_null(s);
 }
 
+/* A follower that has read up to 5 s; then 20 s is appended, and 10 s is in a file of its own. */
+static struct source *read_before_a_new_file(struct fixture *f, struct buffer *read)
+{
+	struct source *s;
+
+	login_of(f, 5, "a");
+	write_file(f, 1);
+	s = open_source(f, (struct source_options){.follow = true});
+	read_all(s, read);
+	assert_string_equal(read->data, "a");
+	login_of(f, 20, "b");
+	write_file(f, 1);
+	login_of(f, 10, "c");
+	login_of(f, 30, "d");
+	write_file(f, 2);
+	read_all(s, read);
+	return s;
+}
+
+/* sd_journal(3) opens a new file when it has read newer entries of others, and skips older ones. */
+static void older_entries_of_a_new_file_are_read_once(void **state)
+{
+	struct fixture *f = *state;
+	struct buffer read AUTO_BUFFER = BUFFER_INIT(4096);
+	struct source *s = read_before_a_new_file(f, &read);
+
+	assert_string_equal(read.data, "b");
+	assert_int_equal(source_process(s), 0);
+	read_all(s, &read);
+	assert_string_equal(read.data, "c d");
+	login_of(f, 40, "e");
+	write_file(f, 3);
+	assert_int_equal(source_process(s), 0);
+	read_all(s, &read);
+	assert_string_equal(read.data, "e");
+	(void)source_free(s);
+}
+
+static void older_entries_of_a_new_file_are_read_once_after_a_resume(void **state)
+{
+	struct fixture *f = *state;
+	struct buffer read AUTO_BUFFER = BUFFER_INIT(4096);
+	struct source *s = read_before_a_new_file(f, &read);
+
+	for (int i = 0; i < 2; i++) {
+		char *place = position_of(s, 0);
+
+		(void)source_free(s);
+		s = open_source(f, (struct source_options){.resume = place, .follow = i == 0});
+		read_all(s, &read);
+		assert_string_equal(read.data ? read.data : "", i == 0 ? "c d" : "");
+		free(place);
+	}
+	(void)source_free(s);
+}
+
+/* One that is put back, as from a backup, begins before what was read. */
+static void a_file_that_is_older_than_all_others_is_not_new(void **state)
+{
+	struct fixture *f = *state;
+	struct buffer read AUTO_BUFFER = BUFFER_INIT(4096);
+	struct source *s;
+
+	login_of(f, 5, "a");
+	login_of(f, 20, "b");
+	write_file(f, 1);
+	s = open_source(f, (struct source_options){.from_end = true, .follow = true});
+	login_of(f, 10, "c");
+	login_of(f, 30, "d");
+	write_file(f, 2);
+	assert_int_equal(source_process(s), 0);
+	read_all(s, &read);
+	assert_string_equal(read.data, "d");
+	(void)source_free(s);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -557,6 +633,9 @@ int main(void)
 		CASE(what_another_host_sends_late_into_the_same_file_is_read),
 		CASE(since_and_until_bound_what_is_read),
 		CASE(only_journald_itself_tells_of_dropped_messages),
+		CASE(older_entries_of_a_new_file_are_read_once),
+		CASE(older_entries_of_a_new_file_are_read_once_after_a_resume),
+		CASE(a_file_that_is_older_than_all_others_is_not_new),
 		CASE(a_directory_that_cannot_be_read_is_an_error),
 	};
 

@@ -1,15 +1,15 @@
 /* Rotations that were compressed before they were read, by the real programs. */
-#include "source/logfile/file_id.h"
+#include "source/logfile/segments.h"
 #include "source/logfile/unpack.h"
 #include "tests/unit/logfile_fixture.h"
 
 static const struct packer {
 	const char *program, *ending;
-	enum packing packing;
+	enum compression compression;
 } packers[] = {
-	{"gzip", ".gz", PACKING_GZIP},
-	{"xz", ".xz", PACKING_XZ},
-	{"zstd", ".zst", PACKING_ZSTD},
+	{"gzip", ".gz", COMPRESSION_GZIP},
+	{"xz", ".xz", COMPRESSION_XZ},
+	{"zstd", ".zst", COMPRESSION_ZSTD},
 };
 
 #define FOR_EACH_PACKER(p) for (const struct packer *p = packers; p < packers + 3; p++)
@@ -42,7 +42,7 @@ static void keep(char ret[POSITION_SIZE], const char *position)
 	memcpy(ret, position, size);
 }
 
-static void empty_directory(struct place_of_test *t)
+static void empty_directory(struct scene *t)
 {
 	run("rm -f %s/*", t->dir);
 }
@@ -71,7 +71,7 @@ static void write_login_at(const char *path, const char *user, unsigned sec)
 }
 
 /* Reads what is there, and expects it to end with a gap that says all of @words. */
-static void assert_gap(struct place_of_test *t, const char *name, const char *words)
+static void assert_gap(struct scene *t, const char *name, const char *words)
 {
 	struct record r;
 
@@ -87,9 +87,9 @@ static void assert_gap(struct place_of_test *t, const char *name, const char *wo
 
 /* The programs themselves. */
 
-static void unpack_gives_what_was_packed_and_skips(void **state)
+static void unpack_returns_the_content_and_skips(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	char text[64];
 
 	FOR_EACH_PACKER(p)
@@ -103,29 +103,29 @@ static void unpack_gives_what_was_packed_and_skips(void **state)
 		pack(p, path);
 		(void)snprintf(packed, sizeof(packed), "%s%s", path, p->ending);
 		fd = open(packed, O_RDONLY | O_CLOEXEC);
-		assert_int_equal(packing_of(fd, "any"), p->packing);
+		assert_int_equal(compression_of(fd, "any"), p->compression);
 		for (unsigned i = 0; i < 2; i++) {
-			unpack_start(&u, p->packing, fd, unpack_directories);
+			unpack_start(&u, p->compression, fd, unpack_directories);
 			unpack_skip(&u, 10);
 			assert_int_equal(unpack_read(&u, text, sizeof(text)), 6);
 			assert_memory_equal(text, "abcdef", 6);
 			assert_int_equal(unpack_end(&u), 0);
 			assert_int_equal(unpack_end(&u), 0);
 		}
-		unpack_start(&u, p->packing, fd, unpack_directories);
+		unpack_start(&u, p->compression, fd, unpack_directories);
 		unpack_skip(&u, 17);
 		assert_int_equal(unpack_end(&u), UNPACK_E_SHORT);
-		unpack_start(&u, p->packing, fd, unpack_directories);
+		unpack_start(&u, p->compression, fd, unpack_directories);
 		unpack_stop(&u);
 		assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
 		assert_int_equal(close(fd), 0);
 	}
 }
 
-static void unpack_tells_what_is_damaged_and_what_is_missing(void **state)
+static void unpack_reports_what_is_damaged_and_what_is_missing(void **state)
 {
 	const char *const nowhere[] = {"/nonexistent", "/proc", NULL};
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	char text[64];
 
 	FOR_EACH_PACKER(p)
@@ -140,13 +140,13 @@ static void unpack_tells_what_is_damaged_and_what_is_missing(void **state)
 		(void)snprintf(packed, sizeof(packed), "%s%s", path, p->ending);
 		run("truncate -s -3 %s", packed);
 		fd = open(packed, O_RDONLY | O_CLOEXEC);
-		unpack_start(&u, p->packing, fd, unpack_directories);
+		unpack_start(&u, p->compression, fd, unpack_directories);
 		(void)unpack_read(&u, text, sizeof(text));
 		assert_int_equal(unpack_end(&u), UNPACK_E_DAMAGED);
-		unpack_start(&u, p->packing, fd, nowhere);
+		unpack_start(&u, p->compression, fd, nowhere);
 		assert_int_equal(unpack_read(&u, text, sizeof(text)), 0);
 		assert_int_equal(unpack_end(&u), UNPACK_E_MISSING);
-		unpack_start(&u, PACKING_OTHER, fd, unpack_directories);
+		unpack_start(&u, COMPRESSION_OTHER, fd, unpack_directories);
 		assert_int_equal(unpack_read(&u, text, sizeof(text)), 0);
 		assert_int_equal(unpack_end(&u), UNPACK_E_MISSING);
 		assert_int_equal(close(fd), 0);
@@ -155,7 +155,7 @@ static void unpack_tells_what_is_damaged_and_what_is_missing(void **state)
 
 static void a_program_inherits_three_descriptors_and_no_signals(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	const char *const here[] = {"/nonexistent", t->dir, NULL};
 	struct unpack u = UNPACK_INIT;
 	sigset_t all, before;
@@ -172,14 +172,14 @@ static void a_program_inherits_three_descriptors_and_no_signals(void **state)
 	write_text(name(t, "x"), "the file\n");
 	fd = open(name(t, "x"), O_RDONLY | O_CLOEXEC);
 	for (int other = STDERR_FILENO + 1; other < 1024; other++)
-		(void)fcntl(other, F_SETFD, FD_CLOEXEC); /* whatever the test itself was given */
+		(void)fcntl(other, F_SETFD, FD_CLOEXEC); /* whatever the test itself inherited */
 	(void)sigfillset(&all);
 	(void)sigprocmask(SIG_SETMASK, &all, &before);
-	(void)signal(SIGINT, SIG_DFL); /* ignored where a shell put the test into the background */
-	(void)signal(SIGQUIT, SIG_DFL);
+	(void)signal(SIGHUP, SIG_IGN);
 	(void)signal(SIGPIPE, SIG_IGN);
-	unpack_start(&u, PACKING_GZIP, fd, here);
+	unpack_start(&u, COMPRESSION_GZIP, fd, here);
 	(void)sigprocmask(SIG_SETMASK, &before, NULL);
+	(void)signal(SIGHUP, SIG_DFL);
 	(void)signal(SIGPIPE, SIG_DFL);
 	(void)unpack_read(&u, text, sizeof(text) - 1);
 	/* The shell itself has its script open, and the directory that it lists. */
@@ -194,7 +194,7 @@ static void a_program_inherits_three_descriptors_and_no_signals(void **state)
 
 static void the_rest_of_a_file_that_was_compressed_is_read(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	char position[POSITION_SIZE];
 
 	FOR_EACH_PACKER(p)
@@ -214,7 +214,7 @@ static void the_rest_of_a_file_that_was_compressed_is_read(void **state)
 		start(t, position, true);
 		assert_reads(t, "u2 u3");
 		write_login(t->log, "u4");
-		assert_told(t, "u4");
+		assert_notified(t, "u4");
 		t->source = source_free(t->source);
 		empty_directory(t);
 	}
@@ -223,7 +223,7 @@ static void the_rest_of_a_file_that_was_compressed_is_read(void **state)
 static void a_restart_within_compressed_rotations_goes_on_there(void **state)
 {
 	static const char *const users[] = {"u2", "u3", "u4", "u5", "u6", "u7"};
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	char position[7][POSITION_SIZE], identity[7][128], *path;
 	struct record r;
 
@@ -267,7 +267,7 @@ static void a_restart_within_compressed_rotations_goes_on_there(void **state)
 
 static void a_repetition_in_a_compressed_file_counts(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	char position[POSITION_SIZE];
 	struct record r;
 
@@ -289,7 +289,7 @@ static void a_repetition_in_a_compressed_file_counts(void **state)
 /* As copytruncate with compress leaves it. */
 static void the_rest_of_a_compressed_copy_of_what_was_truncated_is_read(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 
 	write_filler(t->log, 20);
 	write_login(t->log, "u1");
@@ -299,13 +299,13 @@ static void the_rest_of_a_compressed_copy_of_what_was_truncated_is_read(void **s
 	run("gzip -c %s >%s", t->log, name(t, "auth.log.1.gz"));
 	assert_int_equal(truncate(t->log, 0), 0);
 	write_login(t->log, "u3");
-	assert_told(t, "u2 u3");
+	assert_notified(t, "u2 u3");
 }
 
 /* What was read between the copying and the truncation is not lost. */
-static void a_compressed_copy_that_is_too_short_tells_no_gap(void **state)
+static void a_compressed_copy_that_is_too_short_is_no_gap(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 
 	write_filler(t->log, 20);
 	write_login(t->log, "u1");
@@ -313,15 +313,15 @@ static void a_compressed_copy_that_is_too_short_tells_no_gap(void **state)
 	assert_reads(t, "u1");
 	run("gzip -c %s >%s", t->log, name(t, "auth.log.1.gz"));
 	write_login(t->log, "u2");
-	assert_told(t, "u2");
+	assert_notified(t, "u2");
 	assert_int_equal(truncate(t->log, 0), 0);
 	write_login(t->log, "u3");
-	assert_told(t, "u3");
+	assert_notified(t, "u3");
 }
 
 static void a_record_has_the_same_identity_after_compression(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	char identity[128], position[POSITION_SIZE];
 	struct record r;
 
@@ -347,7 +347,7 @@ static void a_record_has_the_same_identity_after_compression(void **state)
 
 static void lines_that_differ_have_another_identity_in_files_that_begin_alike(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	char identity[2][128];
 	struct record r;
 
@@ -366,7 +366,7 @@ static void lines_that_differ_have_another_identity_in_files_that_begin_alike(vo
 
 static void a_file_that_is_being_compressed_is_read_once(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	char position[POSITION_SIZE];
 
 	write_filler(t->log, 20);
@@ -393,7 +393,7 @@ static void a_file_that_is_being_compressed_is_read_once(void **state)
 
 static void a_plain_file_of_another_time_hides_no_compressed_one(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	char position[POSITION_SIZE];
 
 	write_login(name(t, "auth.log.1"), "no");
@@ -410,7 +410,7 @@ static void a_plain_file_of_another_time_hides_no_compressed_one(void **state)
 
 static void a_queued_file_that_is_compressed_meanwhile_is_read_once(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	char position[POSITION_SIZE];
 
 	write_filler(t->log, 20);
@@ -434,7 +434,7 @@ static void a_queued_file_that_is_compressed_meanwhile_is_read_once(void **state
 
 static void following_reads_compressed_rotations_between(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 
 	write_filler(t->log, 20);
 	start(t, NULL, true);
@@ -446,13 +446,13 @@ static void following_reads_compressed_rotations_between(void **state)
 	pack(&packers[1], name(t, "auth.log.1"));
 	pack(&packers[1], name(t, "auth.log.2"));
 	write_login(t->log, "u3");
-	assert_told(t, "u1 u2 u3");
+	assert_notified(t, "u1 u2 u3");
 	assert_quiet(t);
 }
 
 static void the_end_of_a_compressed_file_is_no_line_s_end_but_its_own(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	char position[POSITION_SIZE], line[512];
 
 	write_filler(t->log, 20);
@@ -465,16 +465,16 @@ static void the_end_of_a_compressed_file_is_no_line_s_end_but_its_own(void **sta
 	start(t, position, true);
 	assert_reads(t, "u1");
 	write_login(t->log, "u2");
-	assert_told(t, "u2");
+	assert_notified(t, "u2");
 	start(t, stop(t), false);
 	assert_reads(t, "");
 }
 
 /* What cannot be read. */
 
-static void a_damaged_file_counts_as_far_as_it_goes_and_tells_a_gap(void **state)
+static void a_damaged_file_counts_up_to_its_damage_and_is_a_gap(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	char position[POSITION_SIZE], identity[2][128];
 	struct record r;
 
@@ -498,15 +498,15 @@ static void a_damaged_file_counts_as_far_as_it_goes_and_tells_a_gap(void **state
 		assert_int_equal(rename(name(t, "auth.log.1.gz"), name(t, "auth.log.2.gz")), 0);
 		assert_int_equal(rename(name(t, "auth.log.2.gz"), name(t, "auth.log.1.gz")), 0);
 	}
-	/* Told once in the ledger, then. */
+	/* The ledger reports it once. */
 	assert_string_equal(identity[0], identity[1]);
 	start(t, buffer_cstr(&t->position), false);
 	assert_reads(t, "");
 }
 
-static void an_unknown_compression_tells_one_gap_that_names_the_file(void **state)
+static void an_unknown_compression_is_one_gap_that_names_the_file(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	char position[POSITION_SIZE];
 
 	write_login(t->log, "u1");
@@ -525,7 +525,7 @@ static void an_unknown_compression_tells_one_gap_that_names_the_file(void **stat
 
 static void rotations_that_were_read_are_left_alone(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	const char *position;
 
 	write_text(name(t, "auth.log.1.gz"), "no gzip file at all");
@@ -539,14 +539,14 @@ static void rotations_that_were_read_are_left_alone(void **state)
 	assert_reads(t, "u2 u3");
 }
 
-static void more_rotations_than_are_queued_tell_a_gap(void **state)
+static void more_rotations_than_are_queued_are_a_gap(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	char position[POSITION_SIZE], file[32];
 
 	write_login(t->log, "u1");
 	keep(position, read_and_stop(t, "u1"));
-	for (int i = 0; i <= PLACE_ROTATIONS_MAX; i++) {
+	for (int i = 0; i <= ROTATIONS_MAX; i++) {
 		(void)snprintf(file, sizeof(file), "auth.log.%d", i);
 		write_text(name(t, file), "nothing of interest\n");
 		set_written(name(t, file), 10 + i);
@@ -558,13 +558,13 @@ static void more_rotations_than_are_queued_tell_a_gap(void **state)
 	start(t, position, false);
 	assert_gap(t, "/auth.log only", "newest 200");
 	assert_reads(t, "u2");
-	/* Two gaps at once are both told. */
+	/* Two gaps at once are both reported. */
 	assert_int_equal(rename(name(t, "auth.log.old"), name(t, "moved")), 0);
 	write_text(name(t, "moved"), "");
 	assert_int_equal(truncate(name(t, "moved"), 0), 0);
 	start(t, position, false);
 	assert_gap(t, "/auth.log only", "newest 200");
-	assert_gap(t, "/auth.log is gone", "not read to its end");
+	assert_gap(t, "/auth.log no longer exists", "not read to its end");
 	assert_reads(t, "u2");
 	assert_int_equal(rename(name(t, "moved"), name(t, "auth.log.old")), 0);
 }
@@ -573,7 +573,7 @@ static void more_rotations_than_are_queued_tell_a_gap(void **state)
 
 static void a_compressed_file_is_read_whole(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 
 	FOR_EACH_PACKER(p)
 	{
@@ -588,8 +588,7 @@ static void a_compressed_file_is_read_whole(void **state)
 	}
 }
 
-static void assert_refused(struct place_of_test *t, const struct source_options *o,
-			   const char *words)
+static void assert_refused(struct scene *t, const struct source_options *o, const char *words)
 {
 	struct error err = {0};
 
@@ -600,7 +599,7 @@ static void assert_refused(struct place_of_test *t, const struct source_options 
 
 static void a_compressed_file_is_never_followed_nor_read_as_it_is(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	struct source_options once = options_of(NULL, false), follow = options_of(NULL, true);
 	int fd, standard_input;
 
@@ -625,14 +624,14 @@ static void a_compressed_file_is_never_followed_nor_read_as_it_is(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(unpack_gives_what_was_packed_and_skips),
-		TEST(unpack_tells_what_is_damaged_and_what_is_missing),
+		TEST(unpack_returns_the_content_and_skips),
+		TEST(unpack_reports_what_is_damaged_and_what_is_missing),
 		TEST(a_program_inherits_three_descriptors_and_no_signals),
 		TEST(the_rest_of_a_file_that_was_compressed_is_read),
 		TEST(a_restart_within_compressed_rotations_goes_on_there),
 		TEST(a_repetition_in_a_compressed_file_counts),
 		TEST(the_rest_of_a_compressed_copy_of_what_was_truncated_is_read),
-		TEST(a_compressed_copy_that_is_too_short_tells_no_gap),
+		TEST(a_compressed_copy_that_is_too_short_is_no_gap),
 		TEST(a_record_has_the_same_identity_after_compression),
 		TEST(lines_that_differ_have_another_identity_in_files_that_begin_alike),
 		TEST(a_file_that_is_being_compressed_is_read_once),
@@ -640,10 +639,10 @@ int main(void)
 		TEST(a_queued_file_that_is_compressed_meanwhile_is_read_once),
 		TEST(following_reads_compressed_rotations_between),
 		TEST(the_end_of_a_compressed_file_is_no_line_s_end_but_its_own),
-		TEST(a_damaged_file_counts_as_far_as_it_goes_and_tells_a_gap),
-		TEST(an_unknown_compression_tells_one_gap_that_names_the_file),
+		TEST(a_damaged_file_counts_up_to_its_damage_and_is_a_gap),
+		TEST(an_unknown_compression_is_one_gap_that_names_the_file),
 		TEST(rotations_that_were_read_are_left_alone),
-		TEST(more_rotations_than_are_queued_tell_a_gap),
+		TEST(more_rotations_than_are_queued_are_a_gap),
 		TEST(a_compressed_file_is_read_whole),
 		TEST(a_compressed_file_is_never_followed_nor_read_as_it_is),
 	};

@@ -3,9 +3,9 @@
 
 /* Reading. */
 
-static void logins_of_the_programs_are_given_with_their_details(void **state)
+static void logins_of_the_programs_are_returned_with_their_details(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	struct record r;
 	char source[128];
 
@@ -35,9 +35,9 @@ static void logins_of_the_programs_are_given_with_their_details(void **state)
 	assert_int_equal(source_next(t->source, &r), 0);
 }
 
-static void records_of_dropbear_are_given(void **state)
+static void records_of_dropbear_are_returned(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 
 	write_text(t->log,
 		   "2026-11-23T04:05:06+00:00 web1 dropbear[5]: Password auth succeeded "
@@ -60,7 +60,7 @@ static void nuls_invalid_utf8_and_crlf_cost_nothing(void **state)
 		"192.0.2.1 port 1 ssh2\n"
 		"2026-11-23T04:05:06+00:00 web1 sshd[1]: Accepted password for u\0"
 		"4 from 192.0.2.1 port 1 ssh2\n";
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 
 	write_bytes(t->log, text, sizeof(text) - 1);
 	start(t, NULL, false);
@@ -73,7 +73,7 @@ static void nuls_invalid_utf8_and_crlf_cost_nothing(void **state)
 			    12);
 }
 
-/* A log that ends with @torn at a multiple of 4096 bytes, or @shift bytes behind it. */
+/* A log that ends with @torn at a multiple of 4096 bytes, or @shift bytes after it. */
 static void write_torn(const char *path, const char *torn, size_t shift)
 {
 	char page[8192 + 1];
@@ -94,7 +94,7 @@ static void a_line_that_a_full_disk_cut_off_does_not_hide_the_next(void **state)
 		"2026-11-23T04:05:06+00:00 web1 CRON[7]: pam",
 		"2026-11-23T04:0",
 	};
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 
 	for (size_t i = 0; i < ARRAY_SIZE(torn); i++) {
 		(void)unlink(t->log);
@@ -109,7 +109,7 @@ static void a_line_that_a_full_disk_cut_off_does_not_hide_the_next(void **state)
 
 static void a_header_within_a_message_is_a_part_of_it(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 
 	write_torn(t->log, "2026-11-23T04:05:06+00:00 web1 sshd[7]: Invalid user ", 1);
 	write_login(t->log, "u1");
@@ -119,7 +119,7 @@ static void a_header_within_a_message_is_a_part_of_it(void **state)
 
 static void a_hole_of_nuls_hides_nothing(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 
 	write_text(t->log, "");
 	assert_int_equal(truncate(t->log, 3 * LINES_BLOCK + 17), 0);
@@ -130,7 +130,7 @@ static void a_hole_of_nuls_hides_nothing(void **state)
 
 static void headers_of_no_known_form_hide_nothing(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 
 	write_text(t->log,
 		   "Accepted password for u1 from 192.0.2.1 port 1 ssh2\n"
@@ -145,9 +145,9 @@ static void headers_of_no_known_form_hide_nothing(void **state)
 	assert_reads(t, "u1 u2 u3");
 }
 
-static void what_claims_a_login_and_cannot_be_read_is_given(void **state)
+static void what_claims_a_login_and_cannot_be_read_is_returned(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 
 	write_text(t->log, "2026-11-23T04:05:06+00:00 web1 sshd[1]: Accepted something else\n");
 	start(t, NULL, false);
@@ -160,7 +160,7 @@ static void a_line_is_kept_up_to_64_kib(void **state)
 					 LINES_LONGEST + 1,	      2 * LINES_LONGEST,
 					 LINES_BLOCK + LINES_LONGEST, 3 * LINES_BLOCK};
 	static const char head[] = "2026-11-23T04:05:06+00:00 web1 sshd[1]: ";
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 
 	for (size_t i = 0; i < sizeof(lengths) / sizeof(*lengths); i++) {
 		for (size_t end = 0; end < 2; end++) {
@@ -195,7 +195,7 @@ static void a_line_is_kept_up_to_64_kib(void **state)
 
 static void an_endless_line_goes_by(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	char *noise = malloc(1 << 20);
 
 	memset(noise, 'x', 1 << 20);
@@ -203,10 +203,10 @@ static void an_endless_line_goes_by(void **state)
 	start(t, NULL, true);
 	assert_reads(t, "");
 	write_bytes(t->log, noise, 1 << 20);
-	assert_told(t, "");
+	assert_notified(t, "");
 	write_login(t->log, "no");
 	write_login(t->log, "u1");
-	assert_told(t, "u1");
+	assert_notified(t, "u1");
 	free(noise);
 	/* The offset counts what was left out. */
 	start(t, stop(t), false);
@@ -215,9 +215,9 @@ static void an_endless_line_goes_by(void **state)
 	assert_reads(t, "u2");
 }
 
-static void a_long_run_without_a_login_gives_a_sign_of_life(void **state)
+static void a_long_run_without_a_login_shows_a_sign_of_life(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	static char noise[1 << 20];
 	struct record r;
 	unsigned again = 0;
@@ -237,7 +237,7 @@ static void a_long_run_without_a_login_gives_a_sign_of_life(void **state)
 
 static void a_hundred_megabytes_of_one_line_go_by(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	static char noise[1 << 20];
 	struct source_progress p;
 
@@ -254,7 +254,7 @@ static void a_hundred_megabytes_of_one_line_go_by(void **state)
 
 static void lines_are_whole_wherever_a_block_ends(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	struct source_options o = options_of(NULL, false);
 	struct error err;
 	char line[512];
@@ -294,10 +294,10 @@ static void lines_are_whole_wherever_a_block_ends(void **state)
 }
 
 /* What is searched for first is in many words; and a needle may stand anywhere, in part too. */
-static void logins_are_found_behind_what_looks_like_them(void **state)
+static void logins_are_found_after_what_looks_like_them(void **state)
 {
 	static const char *const fills[] = {"x", "c", "cc ", "Acc", "Accepted", "uth succeede"};
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	char line[600];
 
 	for (size_t i = 0; i < ARRAY_SIZE(fills); i++) {
@@ -321,7 +321,7 @@ static void logins_are_found_behind_what_looks_like_them(void **state)
 
 static void repetitions_are_counted(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	struct record r;
 	static const uint64_t counts[] = {0, 3, 12, 0};
 
@@ -348,7 +348,7 @@ static void repetitions_are_counted(void **state)
 
 static void since_and_until_bound_the_records(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	struct source_options o = options_of(NULL, false);
 
 	for (unsigned i = 1; i <= 5; i++) {
@@ -364,14 +364,14 @@ static void since_and_until_bound_the_records(void **state)
 	o.until_usec = (TIME_SEC + 4) * USEC_PER_SEC;
 	open_log(t, &o);
 	assert_reads(t, "u2 u3 u4");
-	/* What was not given comes later. */
+	/* What was not returned comes later. */
 	start(t, stop(t), false);
 	assert_reads(t, "u5");
 }
 
 static void a_whole_second_is_not_before_a_part_of_it(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	struct source_options o = options_of(NULL, false);
 
 	write_text(t->log,
@@ -390,7 +390,7 @@ static void a_whole_second_is_not_before_a_part_of_it(void **state)
 
 static void years_come_from_the_last_write(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	struct record r;
 
 	write_text(t->log,
@@ -407,7 +407,7 @@ static void years_come_from_the_last_write(void **state)
 
 static void progress_counts_bytes(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	struct source_progress p;
 	char line[512];
 	size_t n = strlen(login_line(line, sizeof(line), "u1"));
@@ -426,7 +426,7 @@ static void progress_counts_bytes(void **state)
 
 static void a_last_line_without_newline_is_read_at_once_but_not_twice(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	char line[512];
 
 	(void)login_line(line, sizeof(line), "u1");
@@ -438,15 +438,15 @@ static void a_last_line_without_newline_is_read_at_once_but_not_twice(void **sta
 	assert_reads(t, "u2");
 }
 
-static void a_line_cut_before_it_tells_is_read_when_it_is_whole(void **state)
+static void a_line_cut_before_its_needle_is_read_when_it_is_whole(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	const char *position;
 	char line[512];
 	size_t n = strlen(login_line(line, sizeof(line), "u1"));
-	size_t told = (size_t)(strstr(line, "Accepted ") - line) + 9;
+	size_t needle = (size_t)(strstr(line, "Accepted ") - line) + 9;
 
-	for (size_t cut = 0; cut < told; cut++) {
+	for (size_t cut = 0; cut < needle; cut++) {
 		(void)unlink(t->log);
 		write_bytes(t->log, line, cut);
 		position = read_and_stop(t, "");
@@ -458,7 +458,7 @@ static void a_line_cut_before_it_tells_is_read_when_it_is_whole(void **state)
 
 static void pieces_are_put_together_while_following(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	char line[512];
 	size_t n = strlen(login_line(line, sizeof(line), "u1"));
 
@@ -467,16 +467,16 @@ static void pieces_are_put_together_while_following(void **state)
 	assert_reads(t, "");
 	for (size_t i = 0; i < n; i++) {
 		write_bytes(t->log, line + i, 1);
-		assert_told(t, i + 1 < n ? "" : "u1");
+		assert_notified(t, i + 1 < n ? "" : "u1");
 	}
 	assert_quiet(t);
 }
 
 /* Where reading begins. */
 
-static void the_end_is_behind_the_last_whole_line(void **state)
+static void the_end_is_after_the_last_whole_line(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	struct source_options o = options_of(NULL, true);
 	char line[512];
 
@@ -487,7 +487,7 @@ static void the_end_is_behind_the_last_whole_line(void **state)
 	open_log(t, &o);
 	assert_reads(t, "");
 	write_text(t->log, line + 20);
-	assert_told(t, "u1");
+	assert_notified(t, "u1");
 
 	/* The end is a position at once, also of a file without any line. */
 	(void)unlink(t->log);
@@ -507,7 +507,7 @@ static void the_end_is_behind_the_last_whole_line(void **state)
 
 static void the_end_is_found_in_front_of_a_long_piece(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	struct source_options o = options_of(NULL, false);
 	char *noise = malloc(50000);
 
@@ -543,7 +543,7 @@ static void assert_unreadable(const char *path, const char *why, bool follow)
 
 static void what_is_no_file_is_refused(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 
 	assert_unreadable(t->log, "no such file", false);
 	assert_unreadable(t->dir, "is a directory", false);
@@ -553,7 +553,7 @@ static void what_is_no_file_is_refused(void **state)
 	assert_unreadable(t->log, "--log-file=-", true);
 }
 
-/* In a process of its own, that root may read everything is no way to test it. */
+/* In a process of its own: root may read everything. */
 static int open_as_nobody(const char *path, const char *why)
 {
 	struct source_options o = options_of(NULL, true);
@@ -576,7 +576,7 @@ static int open_as_nobody(const char *path, const char *why)
 
 static void a_file_without_permission_is_refused(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 
 	write_login(t->log, "u1");
 	assert_int_equal(chmod(t->dir, 0755), 0);
@@ -600,7 +600,7 @@ static int swap_stdin(int fd)
 
 static void standard_input_is_read_to_its_end(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	struct source_options o = options_of(NULL, false);
 	struct error err;
 	struct slice s;
@@ -624,7 +624,7 @@ static void standard_input_is_read_to_its_end(void **state)
 
 static void standard_input_is_followed_without_waiting_in_it(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	struct source_options o = options_of(NULL, true);
 	struct error err;
 	char line[512];
@@ -639,20 +639,20 @@ static void standard_input_is_followed_without_waiting_in_it(void **state)
 	assert_quiet(t);
 	(void)login_line(line, sizeof(line), "u1");
 	assert_int_equal(write(fds[1], line, 30), 30);
-	assert_told(t, "");
+	assert_notified(t, "");
 	assert_int_equal(write(fds[1], line + 30, strlen(line) - 30), strlen(line) - 30);
-	assert_told(t, "u1");
+	assert_notified(t, "u1");
 	assert_int_equal(write(fds[1], line, strlen(line) - 1), strlen(line) - 1);
-	assert_told(t, "");
+	assert_notified(t, "");
 	assert_int_equal(close(fds[1]), 0);
-	assert_told(t, "u1");
+	assert_notified(t, "u1");
 	assert_int_equal(source_wait_fd(t->source, &events, &timeout), -ENODATA);
 	(void)close(swap_stdin(old));
 }
 
 static void a_file_on_standard_input_is_read(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	struct source_options o = options_of(NULL, false);
 	struct error err;
 	int old;
@@ -667,29 +667,29 @@ static void a_file_on_standard_input_is_read(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(logins_of_the_programs_are_given_with_their_details),
-		TEST(records_of_dropbear_are_given),
+		TEST(logins_of_the_programs_are_returned_with_their_details),
+		TEST(records_of_dropbear_are_returned),
 		TEST(nuls_invalid_utf8_and_crlf_cost_nothing),
 		TEST(a_line_that_a_full_disk_cut_off_does_not_hide_the_next),
 		TEST(a_header_within_a_message_is_a_part_of_it),
 		TEST(a_hole_of_nuls_hides_nothing),
 		TEST(headers_of_no_known_form_hide_nothing),
-		TEST(what_claims_a_login_and_cannot_be_read_is_given),
+		TEST(what_claims_a_login_and_cannot_be_read_is_returned),
 		TEST(a_line_is_kept_up_to_64_kib),
 		TEST(an_endless_line_goes_by),
-		TEST(a_long_run_without_a_login_gives_a_sign_of_life),
+		TEST(a_long_run_without_a_login_shows_a_sign_of_life),
 		TEST(a_hundred_megabytes_of_one_line_go_by),
 		TEST(lines_are_whole_wherever_a_block_ends),
-		TEST(logins_are_found_behind_what_looks_like_them),
+		TEST(logins_are_found_after_what_looks_like_them),
 		TEST(repetitions_are_counted),
 		TEST(since_and_until_bound_the_records),
 		TEST(a_whole_second_is_not_before_a_part_of_it),
 		TEST(years_come_from_the_last_write),
 		TEST(progress_counts_bytes),
 		TEST(a_last_line_without_newline_is_read_at_once_but_not_twice),
-		TEST(a_line_cut_before_it_tells_is_read_when_it_is_whole),
+		TEST(a_line_cut_before_its_needle_is_read_when_it_is_whole),
 		TEST(pieces_are_put_together_while_following),
-		TEST(the_end_is_behind_the_last_whole_line),
+		TEST(the_end_is_after_the_last_whole_line),
 		TEST(the_end_is_found_in_front_of_a_long_piece),
 		TEST(what_is_no_file_is_refused),
 		TEST(a_file_without_permission_is_refused),

@@ -3,9 +3,9 @@
 
 /* After a restart. */
 
-static void a_restart_goes_on_behind_the_last_record(void **state)
+static void a_restart_continues_after_the_last_record(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	const char *position;
 
 	write_login(t->log, "u1");
@@ -14,14 +14,14 @@ static void a_restart_goes_on_behind_the_last_record(void **state)
 	start(t, position, true);
 	assert_reads(t, "u2");
 	write_login(t->log, "u3");
-	assert_told(t, "u3");
+	assert_notified(t, "u3");
 	start(t, buffer_cstr(&t->position), false);
 	assert_reads(t, "");
 }
 
 static void a_restart_at_each_record_reads_the_rest(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	struct record r;
 	char position[10][512], identity[10][256];
 	unsigned n = 0;
@@ -56,7 +56,7 @@ static void a_restart_at_each_record_reads_the_rest(void **state)
 
 static void an_identity_does_not_change_when_the_file_grows(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	struct record r;
 	char identity[256];
 
@@ -75,7 +75,7 @@ static void an_identity_does_not_change_when_the_file_grows(void **state)
 
 static void a_restart_reads_the_rotated_file_first(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	const char *position;
 
 	write_login(t->log, "u1");
@@ -96,7 +96,7 @@ static void a_restart_reads_the_rotated_file_first(void **state)
 
 static void a_time_without_its_fraction_is_not_earlier(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	const char *position;
 
 	write_text(t->log,
@@ -115,7 +115,7 @@ static void a_time_without_its_fraction_is_not_earlier(void **state)
 
 static void a_restart_follows_after_the_rotated_file(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	const char *position;
 
 	write_login(t->log, "u1");
@@ -126,16 +126,16 @@ static void a_restart_follows_after_the_rotated_file(void **state)
 	start(t, position, true);
 	assert_reads(t, "u2");
 	write_login(name(t, "auth.log.1"), "u3");
-	assert_told(t, "u3");
+	assert_notified(t, "u3");
 	write_login(t->log, "u4");
-	assert_told(t, "u4");
+	assert_notified(t, "u4");
 	start(t, stop(t), false);
 	assert_reads(t, "");
 }
 
 static void a_scan_waits_at_the_old_file_while_the_new_one_is_empty(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	const char *position;
 
 	write_login(t->log, "u1");
@@ -153,7 +153,7 @@ static void a_scan_waits_at_the_old_file_while_the_new_one_is_empty(void **state
 
 static void a_restart_finds_the_copy_of_a_copytruncate(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	const char *position;
 	char command[400];
 
@@ -168,10 +168,10 @@ static void a_restart_finds_the_copy_of_a_copytruncate(void **state)
 	assert_reads(t, "u2 longer-u3 u4");
 }
 
-/* What was read behind the end of the copy is not lost. */
-static void a_restart_behind_the_copy_of_a_copytruncate_tells_no_gap(void **state)
+/* What was read after the end of the copy is not lost. */
+static void a_restart_after_the_copy_of_a_copytruncate_is_no_gap(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	const char *position;
 	char command[400];
 
@@ -193,7 +193,7 @@ static void a_restart_behind_the_copy_of_a_copytruncate_tells_no_gap(void **stat
 
 static void a_restart_at_an_empty_file_finds_a_later_copy(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	struct slice s;
 	char position[512], command[400];
 
@@ -210,24 +210,24 @@ static void a_restart_at_an_empty_file_finds_a_later_copy(void **state)
 	assert_reads(t, "u1 u2");
 }
 
-static void a_restart_after_the_file_went_tells_a_gap(void **state)
+static void a_restart_after_the_file_was_removed_is_a_gap(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	const char *position;
 
 	write_login(t->log, "u1");
 	position = read_and_stop(t, "u1");
 	assert_int_equal(unlink(t->log), 0);
-	/* One-shot, there is nothing to read but the gap; following, the file may come. */
+	/* One-shot, only the gap is read; following, the file may come. */
 	start(t, position, true);
 	assert_reads(t, "GAP");
 	write_login(t->log, "another");
-	assert_told(t, "another");
+	assert_notified(t, "another");
 }
 
-static void old_records_are_left_out_behind_a_gap(void **state)
+static void old_records_are_skipped_after_a_gap(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	const char *position;
 
 	write_login(t->log, "u1");
@@ -243,7 +243,7 @@ static void old_records_are_left_out_behind_a_gap(void **state)
 
 static void a_restored_file_with_another_inode_goes_on(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	const char *position;
 	char command[400];
 
@@ -259,7 +259,7 @@ static void a_restored_file_with_another_inode_goes_on(void **state)
 
 static void a_changed_path_goes_on_by_time(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	const char *position;
 
 	write_login(t->log, "u1");
@@ -276,7 +276,7 @@ static void a_changed_path_goes_on_by_time(void **state)
 
 static void odd_paths_come_back_from_their_position(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	const char *position;
 
 	(void)snprintf(t->log, sizeof(t->log), "%s/a b%%\n\xc3\xa9.log", t->dir);
@@ -292,12 +292,12 @@ static void odd_paths_come_back_from_their_position(void **state)
 static void a_repetition_after_a_restart_counts(void **state)
 {
 	static const char repeated[] = "Nov 23 04:05:07 web1 last message repeated 3 times\n";
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	const char *position;
 	char text[512];
 	struct record r;
 
-	/* In the same file, in the next one, and behind a line that was cut short of its end. */
+	/* In the same file, in the next one, and after a line that lacks its end. */
 	for (unsigned i = 0; i < 3; i++) {
 		(void)unlink(t->log);
 		(void)unlink(name(t, "auth.log.1"));
@@ -331,13 +331,13 @@ static void a_repetition_after_a_restart_counts(void **state)
 	assert_reads(t, "");
 }
 
-/* Both in one second, of which a header tells no more. */
+/* Both in one second; a header says no more. */
 static void what_was_rotated_just_before_the_position_is_left_alone(void **state)
 {
 	static const char text[] =
 		"Nov 23 04:05:00 web1 sshd[100]: Accepted password for %s from "
 		"192.0.2.1 port 4711 ssh2\n";
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	struct source_options o = options_of(NULL, false);
 	struct timespec times[2] = {{TIME_SEC, 300000000}, {TIME_SEC, 300000000}};
 	char line[256], position[1024];
@@ -364,9 +364,9 @@ static void what_was_rotated_just_before_the_position_is_left_alone(void **state
 	}
 }
 
-static void damaged_positions_are_told(void **state)
+static void damaged_positions_are_reported(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	struct error err;
 	static char text[16384], good[16384];
 
@@ -376,7 +376,7 @@ static void damaged_positions_are_told(void **state)
 		struct source_options o = options_of(text, false);
 		int r;
 
-		/* Cut short: never taken, but where only the last number lost digits. */
+		/* Cut short: refused, unless only the last number lost digits. */
 		(void)snprintf(text, sizeof(text), "%.*s", (int)n, good);
 		r = logfile_open(t->log, &o, &t->source, &err);
 		if (r == 0 && n > (size_t)(strstr(good, "until=") + 6 - good)) {
@@ -403,7 +403,7 @@ static void damaged_positions_are_told(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(a_restart_goes_on_behind_the_last_record),
+		TEST(a_restart_continues_after_the_last_record),
 		TEST(a_restart_at_each_record_reads_the_rest),
 		TEST(an_identity_does_not_change_when_the_file_grows),
 		TEST(a_restart_reads_the_rotated_file_first),
@@ -411,16 +411,16 @@ int main(void)
 		TEST(a_restart_follows_after_the_rotated_file),
 		TEST(a_scan_waits_at_the_old_file_while_the_new_one_is_empty),
 		TEST(a_restart_finds_the_copy_of_a_copytruncate),
-		TEST(a_restart_behind_the_copy_of_a_copytruncate_tells_no_gap),
+		TEST(a_restart_after_the_copy_of_a_copytruncate_is_no_gap),
 		TEST(a_restart_at_an_empty_file_finds_a_later_copy),
-		TEST(a_restart_after_the_file_went_tells_a_gap),
-		TEST(old_records_are_left_out_behind_a_gap),
+		TEST(a_restart_after_the_file_was_removed_is_a_gap),
+		TEST(old_records_are_skipped_after_a_gap),
 		TEST(a_restored_file_with_another_inode_goes_on),
 		TEST(a_changed_path_goes_on_by_time),
 		TEST(odd_paths_come_back_from_their_position),
 		TEST(a_repetition_after_a_restart_counts),
 		TEST(what_was_rotated_just_before_the_position_is_left_alone),
-		TEST(damaged_positions_are_told),
+		TEST(damaged_positions_are_reported),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,7 +3,7 @@
 
 #define AT(sec) ((TIME_SEC + (sec)) * USEC_PER_SEC)
 
-static void go_on(struct place_of_test *t, uint64_t usec, bool follow)
+static void go_on(struct scene *t, uint64_t usec, bool follow)
 {
 	struct source_options o = options_of(NULL, follow);
 
@@ -11,7 +11,7 @@ static void go_on(struct place_of_test *t, uint64_t usec, bool follow)
 	open_log(t, &o);
 }
 
-/* A login @sec behind TIME_SEC, which is also when the file was last written. */
+/* A login @sec after TIME_SEC, which is also when the file was last written. */
 static void write_at(const char *path, const char *user, int sec)
 {
 	char line[256];
@@ -26,7 +26,7 @@ static void write_at(const char *path, const char *user, int sec)
 
 static void rotations_since_then_are_read(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	char command[256];
 
 	write_at(name(t, "auth.log.3"), "old", 0);
@@ -47,9 +47,9 @@ static void rotations_since_then_are_read(void **state)
 	assert_reads(t, "u2 u3");
 }
 
-static void a_log_that_begins_later_tells_a_gap(void **state)
+static void a_log_that_begins_later_is_a_gap(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 	struct record r;
 
 	write_at(t->log, "u1", 100);
@@ -63,7 +63,7 @@ static void a_log_that_begins_later_tells_a_gap(void **state)
 	assert_non_null(memmem(r.reason.p, r.reason.n, t->log, strlen(t->log)));
 	assert_reads(t, "u1");
 
-	/* Behind a rotation of before nothing is missing. */
+	/* After an older rotation nothing is missing. */
 	write_at(name(t, "auth.log.1"), "old", 0);
 	go_on(t, AT(99), false);
 	assert_reads(t, "u1");
@@ -71,7 +71,7 @@ static void a_log_that_begins_later_tells_a_gap(void **state)
 
 static void an_empty_log_holds_all_since_it_was_written(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 
 	write_text(t->log, "");
 	set_written(t->log, 100);
@@ -83,26 +83,26 @@ static void an_empty_log_holds_all_since_it_was_written(void **state)
 	go_on(t, AT(99), true);
 	assert_reads(t, "GAP");
 	write_at(t->log, "u1", 200);
-	assert_told(t, "u1");
+	assert_notified(t, "u1");
 }
 
 /* The bound is for what was there, not for what comes: the clock may be set back. */
 static void what_comes_later_is_read_whatever_its_time(void **state)
 {
-	struct place_of_test *t = *state;
+	struct scene *t = *state;
 
 	write_at(t->log, "old", 0);
 	go_on(t, AT(200), true);
 	assert_reads(t, "");
 	write_at(t->log, "u1", 1);
-	assert_told(t, "u1");
+	assert_notified(t, "u1");
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(rotations_since_then_are_read),
-		TEST(a_log_that_begins_later_tells_a_gap),
+		TEST(a_log_that_begins_later_is_a_gap),
 		TEST(an_empty_log_holds_all_since_it_was_written),
 		TEST(what_comes_later_is_read_whatever_its_time),
 	};

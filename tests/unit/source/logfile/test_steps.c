@@ -1,8 +1,10 @@
 /*
- * What rotation does between two calls of the reader: a part of a script's steps is taken right
+ * What rotation does between two calls of the reader: a part of a script's steps is run right
  * before one of the reader's pread(2), for each part and each call. So what happens to a reader
- * once in thousands of times happens here at each run. Each login must be given once.
+ * once in thousands of times happens here at each run. Each login must be returned once.
  */
+#include <sys/syscall.h>
+
 #include "tests/unit/logfile_fixture.h"
 
 #define BEGUN (time_t)(NOW / USEC_PER_SEC - TIME_SEC) /* of set_written() */
@@ -14,7 +16,7 @@ enum what {
 	COPY,
 	TRUNCATE,
 	RENAME,
-	CALL, /* the rest of the part is taken before the next call */
+	CALL, /* the rest of the part is run before the next call */
 };
 
 struct step {
@@ -24,7 +26,7 @@ struct step {
 };
 
 static struct {
-	struct place_of_test *t;
+	struct scene *t;
 	const struct step *steps;
 	size_t at, until;
 	time_t written;
@@ -44,7 +46,7 @@ static void copy(const char *from, const char *to)
 	write_bytes(to, text, (size_t)n);
 }
 
-static void take_step(struct place_of_test *t, const struct step *s)
+static void run_step(struct scene *t, const struct step *s)
 {
 	const char *file = name(t, s->name), *to = s->other ? name(t, s->other) : NULL;
 
@@ -68,20 +70,20 @@ static void take_step(struct place_of_test *t, const struct step *s)
 	case END:
 		return;
 	}
-	/* One second each: the clock of files is too coarse for steps that take no time. */
+	/* One second each: the clock of files is too coarse for fast steps. */
 	if (s->what != RENAME)
 		set_written(s->what == COPY ? to : file, BEGUN + ++script.written);
 }
 
-static void take_steps(size_t until)
+static void run_steps(size_t until)
 {
 	while (script.at < until)
-		take_step(script.t, &script.steps[script.at++]);
+		run_step(script.t, &script.steps[script.at++]);
 }
 
 int inotify_init1(int flags);
 
-/* As where inotify(7) is used up: to close one takes longer than all the rest of a run. */
+/* As if inotify(7) were exhausted: to close an instance is slower than the rest of a run. */
 int inotify_init1(int flags)
 {
 	(void)flags;
@@ -94,7 +96,7 @@ ssize_t pread(int fd, void *p, size_t n, off_t offset)
 {
 	if (script.calls > 0 && --script.calls == 0) {
 		while (script.at < script.until && script.steps[script.at].what != CALL)
-			take_steps(script.at + 1);
+			run_steps(script.at + 1);
 		if (script.at < script.until) {
 			script.at++;
 			script.calls = 1;
@@ -103,7 +105,7 @@ ssize_t pread(int fd, void *p, size_t n, off_t offset)
 	return syscall(SYS_pread64, fd, p, n, offset);
 }
 
-static void remove_files(struct place_of_test *t)
+static void remove_files(struct scene *t)
 {
 	static const char *const names[] = {"auth.log", "auth.log.1", "auth.log.2", "auth.log.3",
 					    "auth.log.4"};
@@ -114,35 +116,35 @@ static void remove_files(struct place_of_test *t)
 		(void)unlink(name(t, names[i]));
 }
 
-static void look(struct place_of_test *t)
+static void look(struct scene *t)
 {
 	assert_int_equal(source_process(t->source), 0);
 	read_on(t);
 }
 
 /*
- * Takes the steps up to @from before a look and those up to @until right before its call @call, and
+ * Runs the steps up to @from before a look and those up to @until right before its call @call, and
  * then looks after each step. Whether the look had that many calls.
  */
-static bool run(struct place_of_test *t, size_t from, size_t until, unsigned call)
+static bool run(struct scene *t, size_t from, size_t until, unsigned call)
 {
 	bool had;
 
 	script.at = 0;
-	take_steps(from);
+	run_steps(from);
 	script.until = until;
 	script.calls = call;
 	look(t);
 	had = script.calls == 0;
 	script.calls = 0;
 	for (; script.steps[script.at].what != END; look(t))
-		take_steps(script.at + 1);
+		run_steps(script.at + 1);
 	look(t);
 	return had;
 }
 
 /* The users are u1, u2 and so on. */
-static void assert_gave_once(struct place_of_test *t, size_t from, size_t until, unsigned call,
+static void assert_gave_once(struct scene *t, size_t from, size_t until, unsigned call,
 			     unsigned users)
 {
 	const char *text = buffer_cstr(&t->text);
@@ -157,8 +159,8 @@ static void assert_gave_once(struct place_of_test *t, size_t from, size_t until,
 		fail_msg("steps %zu to %zu before call %u: gave \"%s\"", from, until, call, text);
 }
 
-/* Where @first, there is a login when the reader starts. */
-static void assert_each_once(struct place_of_test *t, const struct step *steps, const char *first,
+/* @first: there is a login when the reader starts. */
+static void assert_each_once(struct scene *t, const struct step *steps, const char *first,
 			     unsigned users)
 {
 	script.t = t;

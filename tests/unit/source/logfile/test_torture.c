@@ -1,8 +1,9 @@
 /*
  * A process writes numbered logins through two descriptors and rotates the file under the reader's
  * eyes, at random and with pauses of microseconds; one of its writers opens the new file later than
- * the other. Each login must be given exactly once. Where a copy is truncated, a gap may be told
- * instead of what cannot be known; where files are renamed, never, also where they are compressed.
+ * the other. Each login must be returned exactly once. If a copy is truncated, a gap may be
+ * reported instead of what cannot be known; if files are renamed, never, even if they are
+ * compressed.
  *
  * TORTURE_RUNS= sets how many runs there are of each kind, and TORTURE_SEED= the first one's seed.
  */
@@ -146,7 +147,7 @@ struct seen {
 	bool end;
 };
 
-static void take(struct seen *seen, const struct record *r)
+static void count(struct seen *seen, const struct record *r)
 {
 	char user[32];
 	const char *p = memmem(r->message.p, r->message.n, " for ", 5);
@@ -186,7 +187,7 @@ static void follow(struct source *s, struct seen *seen)
 		assert_int_equal(source_process(s), 0);
 		while ((k = source_next(s, &r)) > 0)
 			if (k != SOURCE_AGAIN)
-				take(seen, &r);
+				count(seen, &r);
 		assert_int_equal(k, 0);
 	}
 	for (unsigned i = 0; i < seen->last; i++) {
@@ -195,7 +196,7 @@ static void follow(struct source *s, struct seen *seen)
 	}
 }
 
-static void torture(struct place_of_test *t, enum kind kind, uint64_t seed, struct seen *ret)
+static void torture(struct scene *t, enum kind kind, uint64_t seed, struct seen *ret)
 {
 	static const size_t blocks[] = {200, 1000, LINES_BLOCK};
 	struct source_options o = options_of(NULL, true);

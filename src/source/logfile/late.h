@@ -1,0 +1,13 @@
+/* Late files: those that were left for the next one, and may still be written to. */
+#pragma once
+
+#include "source/logfile/path.h"
+
+/* Returns to one that was written, and closes those whose time is over. 0, -errno. */
+int late_look(struct segments *s, const struct path *path);
+
+/* If @file is a late file: forgets it, and sets where its reading stopped. */
+bool late_forget(struct segments *s, const struct open_file *file, uint64_t *ret_offset);
+
+/* When the next one is closed; as segments_now(). UINT64_MAX: none. */
+uint64_t late_due(const struct segments *s);
