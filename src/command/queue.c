@@ -12,8 +12,8 @@
 #include "base/log.h"
 #include "command/deliver_process.h"
 #include "command/queue_print.h"
-#include "store/file.h"
 #include "store/request.h"
+#include "store/state.h"
 #include "text/display.h"
 
 #define LISTED	   10 /* of alerts that an ambiguous id may mean */
@@ -79,12 +79,12 @@ static int find(struct queue *q, const char *id, char ret[REQUEST_ID_MAX])
 	return status;
 }
 
-/* Opens the state to write there. STATUS_FAILED: told. */
+/* Opens the sender's part to write there. Logs what is wrong. */
 static int open_written(const struct queue *q, int *ret_dirfd)
 {
 	struct error err = {0};
 
-	if (file_open_state(q->path.data, true, ret_dirfd, &err) == 0)
+	if (state_open(q->path.data, STATE_DELIVER, STATE_WRITE, ret_dirfd, &err) == 0)
 		return STATUS_DONE;
 	log_error_struct(LOG_ERR, &err);
 	return STATUS_FAILED;

@@ -19,9 +19,9 @@
 #include "command/recover.h"
 #include "command/session_source.h"
 #include "command/temporary_state.h"
-#include "store/file.h"
 #include "store/ledger/format.h"
 #include "store/position.h"
+#include "store/state.h"
 
 /* The position, without a right to write there; a state that is not there is none. */
 static int peek_position(const struct options *o, struct buffer *ret)
@@ -34,14 +34,14 @@ static int peek_position(const struct options *o, struct buffer *ret)
 	int r;
 
 	r = o->state_directory ? buffer_append_str(&path, o->state_directory)
-			       : file_state_path(&path);
+			       : state_path(STATE_READER, STATE_SHOW, &path);
 	if (r < 0 || !buffer_cstr(&path))
 		return STATUS_FAILED;
-	dirfd = open(path.data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (dirfd < 0) {
-		if (errno == ENOENT)
-			return STATUS_DONE;
-		log_error("%s: cannot be read: %s", path.data, strerror(errno));
+	r = state_open(path.data, STATE_READER, STATE_SHOW, &dirfd, &err);
+	if (r == -ENOENT)
+		return STATUS_DONE;
+	if (r < 0) {
+		log_error_struct(LOG_ERR, &err);
 		return STATUS_FAILED;
 	}
 	fresh = faccessat(dirfd, LEDGER_NAME, F_OK, AT_SYMLINK_NOFOLLOW) < 0;

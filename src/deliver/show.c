@@ -145,15 +145,15 @@ static int show_destination(struct sender *s, struct destination *d, const struc
 	return r;
 }
 
-int show_messages(int dirfd, struct config *config, const char *id)
+int show_messages(const char *path, int dirfd, struct config *config, const char *id)
 {
-	struct sender s = {.dirfd = -1};
+	struct sender s = {.path = path, .dirfd = -1, .ledger_dirfd = -1};
 	struct alert a = {0};
 	int r;
 
 	r = sender_open_readonly(&s, dirfd, config);
 	if (r == 0)
-		r = select_find(dirfd, id, &a);
+		r = select_find(s.ledger_dirfd, id, &a);
 	s.run.mode = SENDER_FLUSH; /* everything is due */
 	s.run.begin_usec = UINT64_MAX;
 	for (size_t i = 0; i < s.n_destinations && r >= 0; i++)

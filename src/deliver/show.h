@@ -8,4 +8,4 @@
  * reports it: the frozen one, or one made from the ledger now. Nothing on disk changes, no lock is
  * needed. @config is then owned by the callee. The exit status.
  */
-int show_messages(int dirfd, struct config *config, const char *id);
+int show_messages(const char *path, int dirfd, struct config *config, const char *id);

@@ -289,6 +289,8 @@ class Host:
     def __init__(self):
         self.bin = f"{WORK}/bin"
         self.state = f"{WORK}/state"
+        self.reader = f"{self.state}/reader"  # its part of the state, and the sender's
+        self.deliver = f"{self.state}/deliver"
         self.whitelist = f"{WORK}/whitelist"
         self.config = f"{WORK}/loginbell.conf"
         self.journald = self.sshd = None
@@ -501,7 +503,7 @@ RepeatInterval=0
         """What stands in the ledger, as text."""
         text = ""
         for name in ("ledger.1", "ledger"):
-            path = f"{self.state}/{name}"
+            path = f"{self.reader}/{name}"
             if os.path.exists(path):
                 with open(path, encoding="utf-8", errors="replace") as file:
                     text += file.read()

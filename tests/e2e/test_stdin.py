@@ -139,7 +139,7 @@ def a_pipe_of_tail_is_watched_to_its_end(host):
         expect_equal(scene.watch.wait(), 0, scene.watch.log())
         expect_in("standard input has ended", scene.watch.log())
         scene.expect_told(["1", "2"])
-        expect(not os.path.exists(f"{host.state}/position"), "a position was kept")
+        expect(not os.path.exists(f"{host.reader}/position"), "a position was kept")
 
 
 @case
