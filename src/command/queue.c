@@ -90,20 +90,12 @@ static int open_written(const struct queue *q, int *ret_dirfd)
 	return STATUS_FAILED;
 }
 
-static int run_sender(struct queue *q, const struct options *options, enum sender_mode mode)
-{
-	pid_t pid;
-	int r = sender_start(mode, options, q->path.data, &pid);
-
-	return r == STATUS_DONE ? sender_wait(pid) : r;
-}
-
 static int flush(struct queue *q, const struct options *options)
 {
 	AUTO_CLOSE int dirfd = -1;
 	int r = open_written(q, &dirfd);
 
-	return r == STATUS_DONE ? run_sender(q, options, SENDER_FLUSH) : r;
+	return r == STATUS_DONE ? sender_run(SENDER_FLUSH, options, q->path.data, NULL) : r;
 }
 
 static int print_answer(int dirfd, const struct request *request, int status)
@@ -154,7 +146,7 @@ static int ask(struct queue *q, const struct options *options)
 		log_error("%s: the request cannot be written: %s", q->path.data, strerror(-r));
 		return STATUS_FAILED;
 	}
-	return print_answer(dirfd, &request, run_sender(q, options, SENDER_APPLY));
+	return print_answer(dirfd, &request, sender_run(SENDER_APPLY, options, q->path.data, NULL));
 }
 
 static int show(struct queue *q, const struct options *options, const char *id)

@@ -35,10 +35,11 @@ static int lock(struct reader_state *s)
 	}
 	if (r == 0)
 		return STATUS_DONE;
-	if (r == STATE_E_LOCKED)
-		log_error("%s: another loginbell is running (pid %d)", s->path.data, (int)holder);
-	else
-		log_error("%s: cannot be locked: %s", s->path.data, strerror(-r));
+	if (r == STATE_E_LOCKED) {
+		log_notice("%s: another loginbell is running (pid %d)", s->path.data, (int)holder);
+		return STATUS_LOCKED;
+	}
+	log_error("%s: cannot be locked: %s", s->path.data, strerror(-r));
 	return STATUS_FAILED;
 }
 

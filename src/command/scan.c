@@ -8,8 +8,11 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
+#include <sys/wait.h>
 
+#include "base/child.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/timetext.h"
@@ -19,6 +22,7 @@
 #include "command/recover.h"
 #include "command/session_source.h"
 #include "command/temporary_state.h"
+#include "command/users.h"
 #include "store/ledger/format.h"
 #include "store/position.h"
 #include "store/state.h"
@@ -147,61 +151,87 @@ static int read_all(struct session *s, struct intake *in)
 	return STATUS_DONE;
 }
 
-/* Reads into the ledger; *directory, which stays empty if there is none, is that of the state. */
-static int record(struct session *s, struct buffer *directory)
+/* Reads into the ledger. */
+static int record(const struct options *options)
 {
+	struct intake_counts counts = {0};
 	struct intake *in = NULL;
-	struct intake_counts counts;
-	int r;
+	struct session s;
+	int r = session_init(&s, options);
 
-	r = intake_open(s, &in);
-	if (r != STATUS_DONE)
-		return r;
-	/* Before it reads what may end it, too. */
-	r = intake_crashed(in) < 0 ? STATUS_FAILED : read_all(s, in);
-	counts = intake_counts(in);
-	if (buffer_append_str(directory, intake_directory(in)) < 0 || !buffer_cstr(directory)) {
-		log_error("out of memory");
-		buffer_clear(directory);
-		r = STATUS_FAILED;
+	if (r == STATUS_DONE)
+		r = intake_open(&s, &in);
+	if (r == STATUS_DONE) {
+		/* Before it reads what may end it, too. */
+		r = intake_crashed(in) < 0 ? STATUS_FAILED : read_all(&s, in);
+		counts = intake_counts(in);
+		if (!options->quiet && s.source)
+			printf("%s: %" PRIu64 " logins, %" PRIu64 " alerts recorded\n",
+			       s.source_name, counts.logins, counts.alerts);
 	}
-	(void)intake_free(in); /* the lock: mailing may take long */
-	if (directory->len > 0 && !s->options->quiet && s->source)
-		printf("%s: %" PRIu64 " logins, %" PRIu64 " alerts recorded\n", s->source_name,
-		       counts.logins, counts.alerts);
+	(void)intake_free(in);
+	session_done(&s);
 	return r;
 }
 
-static int deliver(const struct session *s, const struct buffer *directory)
+/* The same as the reader's user, in a child unless that is the present one. */
+static int record_as(const struct options *options, const struct program_user *user)
 {
-	pid_t sender;
-	int r = sender_start(SENDER_ONCE, s->options, directory->data, &sender);
+	pid_t parent = getpid(), pid;
+	int status;
 
-	return r == STATUS_DONE ? sender_wait(sender) : r;
+	if (!user->change)
+		return record(options);
+	(void)fflush(NULL);
+	pid = child_fork(SIGTERM);
+	if (pid == 0) {
+		int r = users_become(user, STATE_READER, parent);
+
+		if (r < 0)
+			log_error("cannot become the reader's user: %s", strerror(-r));
+		exit(r < 0 ? STATUS_FAILED : record(options));
+	}
+	if (pid < 0 || child_wait(pid, &status) < 0) {
+		log_error("cannot start the reader: %s", strerror(pid < 0 ? -pid : errno));
+		return STATUS_FAILED;
+	}
+	if (WIFEXITED(status))
+		return WEXITSTATUS(status);
+	log_error("the reader ended by signal %d", WTERMSIG(status));
+	return STATUS_FAILED;
 }
 
-static int scan(struct session *s)
+/* *ret_sent is STATUS_DONE if every message was accepted. */
+static int scan(const struct options *options, int *ret_sent)
 {
-	AUTO_BUFFER struct buffer directory = BUFFER_INIT(PATH_MAX);
-	int r = record(s, &directory), sent = STATUS_DONE;
+	AUTO_BUFFER struct buffer state = BUFFER_INIT(PATH_MAX);
+	struct options own = *options;
+	struct program_user users[2];
+	int r = users_find(options, &state, users);
 
-	if (directory.len > 0 && !s->options->no_deliver)
-		sent = deliver(s, &directory);
-	return r != STATUS_DONE ? r : sent;
+	*ret_sent = STATUS_DONE;
+	if (r != STATUS_DONE)
+		return r;
+	own.state_directory = state.data;
+	r = record_as(&own, &users[STATE_READER]);
+	if (r == STATUS_LOCKED) /* that one reads, and its sender sends */
+		return STATUS_DONE;
+	if (r != STATUS_WRONG && !options->no_deliver)
+		*ret_sent = sender_run(SENDER_ONCE, &own, state.data, &users[STATE_DELIVER]);
+	return r != STATUS_DONE ? r : *ret_sent;
 }
 
 /*
  * Standard input cannot be read again from a position, so no state is kept of it: its alerts are
  * sent from a directory that is removed when every message is accepted.
  */
-static int scan_input(struct session *s)
+static int scan_input(const struct options *options)
 {
-	AUTO_BUFFER struct buffer directory = BUFFER_INIT(PATH_MAX);
-	struct options options = *s->options;
+	struct options own = *options;
 	struct temporary_state state;
-	int r, sent = STATUS_DONE;
+	int r, sent;
 
-	if (options.no_deliver) {
+	if (options->no_deliver) {
 		log_error("--no-deliver with standard input needs --state-directory");
 		return STATUS_WRONG;
 	}
@@ -210,12 +240,8 @@ static int scan_input(struct session *s)
 		log_error("cannot make a temporary directory in /var/tmp: %s", strerror(-r));
 		return STATUS_FAILED;
 	}
-	options.state_directory = state.path;
-	s->options = &options;
-	r = record(s, &directory);
-	if (directory.len > 0)
-		sent = deliver(s, &directory);
-	s->options = NULL;
+	own.state_directory = state.path;
+	r = scan(&own, &sent);
 	if (sent != STATUS_DONE)
 		log_warning(
 			"%s is kept: not every message was accepted; to try again: loginbell "
@@ -223,20 +249,23 @@ static int scan_input(struct session *s)
 			state.path, state.path);
 	else
 		temporary_state_remove(&state);
-	return r != STATUS_DONE ? r : sent;
+	return r;
 }
 
 int command_scan(const struct options *options)
 {
-	struct session s;
-	int r = session_init(&s, options);
+	int r, sent;
 
-	if (r == STATUS_DONE && options->dry_run)
-		r = dry_run(&s);
-	else if (r == STATUS_DONE && options_standard_input(options) && !options->state_directory)
-		r = scan_input(&s);
-	else if (r == STATUS_DONE)
-		r = scan(&s);
-	session_done(&s);
-	return r;
+	if (options->dry_run) {
+		struct session s;
+
+		r = session_init(&s, options);
+		if (r == STATUS_DONE)
+			r = dry_run(&s);
+		session_done(&s);
+		return r;
+	}
+	if (options_standard_input(options) && !options->state_directory)
+		return scan_input(options);
+	return scan(options, &sent);
 }

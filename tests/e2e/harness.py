@@ -12,6 +12,7 @@ Whatever is awaited is awaited as an event (READY=1, a mail, the end of a proces
 that a slow machine keeps too.
 """
 
+import contextlib
 import email
 import email.policy
 import grp
@@ -170,6 +171,34 @@ class Process:
         finally:
             if self.notify_socket:
                 self.notify_socket.close()
+
+
+class Watch(Process):
+    """`watch`: a supervisor, with the reader and the sender as its children."""
+
+    @property
+    def pid(self):
+        """That of the reader."""
+        return await_true(lambda: self._child("loginbell"), "the reader")
+
+    def _child(self, name):
+        parent = self.process.pid
+        with open(f"/proc/{parent}/task/{parent}/children", encoding="ascii") as file:
+            for child in file.read().split():
+                with contextlib.suppress(FileNotFoundError), \
+                        open(f"/proc/{child}/comm", encoding="ascii") as comm:
+                    if comm.read().strip() == name[:15]:
+                        return int(child)
+        return None
+
+    def stop(self, number=signal.SIGTERM):
+        """As Process.stop(); SIGKILL hits the reader first, which gets no signal before it."""
+        if number == signal.SIGKILL and self.process.poll() is None:
+            self.send(signal.SIGSTOP)
+            reader = self._child("loginbell")
+            if reader:
+                os.kill(reader, signal.SIGKILL)
+        return super().stop(number)
 
 
 class Mailbox:
@@ -487,7 +516,7 @@ RepeatInterval=0
         return [self.program, command, "--config", self.config, *state, *map(str, arguments)]
 
     def watch(self, *arguments, name="watch"):
-        return Process(name, self.arguments("watch", "-v", *arguments), notify=True)
+        return Watch(name, self.arguments("watch", "-v", *arguments), notify=True)
 
     def command(self, name, *arguments, **options):
         """Runs a loginbell command with the configuration to its end."""
