@@ -12,8 +12,8 @@
 #include "base/log.h"
 #include "command/deliver_process.h"
 #include "command/queue_print.h"
-#include "store/file.h"
 #include "store/request.h"
+#include "store/state.h"
 #include "text/display.h"
 
 #define LISTED	   10 /* of alerts that an ambiguous id may mean */
@@ -79,23 +79,15 @@ static int find(struct queue *q, const char *id, char ret[REQUEST_ID_MAX])
 	return status;
 }
 
-/* Opens the state to write there. STATUS_FAILED: told. */
+/* Opens the sender's part to write there. Logs what is wrong. */
 static int open_written(const struct queue *q, int *ret_dirfd)
 {
 	struct error err = {0};
 
-	if (file_open_state(q->path.data, true, ret_dirfd, &err) == 0)
+	if (state_open(q->path.data, STATE_DELIVER, STATE_WRITE, ret_dirfd, &err) == 0)
 		return STATUS_DONE;
 	log_error_struct(LOG_ERR, &err);
 	return STATUS_FAILED;
-}
-
-static int run_sender(struct queue *q, const struct options *options, enum sender_mode mode)
-{
-	pid_t pid;
-	int r = sender_start(mode, options, q->path.data, &pid);
-
-	return r == STATUS_DONE ? sender_wait(pid) : r;
 }
 
 static int flush(struct queue *q, const struct options *options)
@@ -103,7 +95,8 @@ static int flush(struct queue *q, const struct options *options)
 	AUTO_CLOSE int dirfd = -1;
 	int r = open_written(q, &dirfd);
 
-	return r == STATUS_DONE ? run_sender(q, options, SENDER_FLUSH) : r;
+	return r == STATUS_DONE ? deliver_process_run(SENDER_FLUSH, options, q->path.data, NULL)
+				: r;
 }
 
 static int print_answer(int dirfd, const struct request *request, int status)
@@ -154,7 +147,8 @@ static int ask(struct queue *q, const struct options *options)
 		log_error("%s: the request cannot be written: %s", q->path.data, strerror(-r));
 		return STATUS_FAILED;
 	}
-	return print_answer(dirfd, &request, run_sender(q, options, SENDER_APPLY));
+	return print_answer(dirfd, &request,
+			    deliver_process_run(SENDER_APPLY, options, q->path.data, NULL));
 }
 
 static int show(struct queue *q, const struct options *options, const char *id)
@@ -168,7 +162,7 @@ static int show(struct queue *q, const struct options *options, const char *id)
 		return queue_print_list(q, options, slice_of(found));
 	r = queue_print_alert(q, found);
 	if (r == STATUS_DONE)
-		r = sender_show(options, q->path.data, found);
+		r = deliver_process_show(options, q->path.data, found);
 	return r == STATUS_DONE && q->faults ? STATUS_FAILED : r;
 }
 

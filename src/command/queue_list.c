@@ -32,7 +32,7 @@ static void load_frozen(struct queue *q, struct queue_to *to)
 		int r;
 
 		spool_name(to->config->name, (enum delivery_queue_name)l, file);
-		r = spool_load(q->dirfd, file, &o, &err);
+		r = spool_load(q->deliver_dirfd, file, &o, &err);
 		if (r == SPOOL_E_DAMAGED)
 			log_error_struct(LOG_ERR, &err);
 		else if (r < 0)
@@ -67,7 +67,7 @@ static int load(struct queue *q)
 {
 	struct ledger_reader *reader = NULL;
 	struct error err = {0};
-	int r = delivery_load(q->dirfd, &q->delivery, &err);
+	int r = delivery_load(q->deliver_dirfd, &q->delivery, &err);
 
 	if (r == DELIVERY_E_DAMAGED)
 		log_error_struct(LOG_ERR, &err);
@@ -85,8 +85,9 @@ static int load(struct queue *q)
 	    strcmp(ledger_reader_id(reader), q->delivery->ledger_id) != 0)
 		q->delivery = delivery_free(q->delivery);
 	(void)ledger_reader_free(reader);
-	if (faccessat(q->dirfd, LEDGER_NAME, F_OK, 0) < 0) {
-		log_error("%s/" LEDGER_NAME ": %s", q->path.data, strerror(errno));
+	if (q->dirfd < 0 || faccessat(q->dirfd, LEDGER_NAME, F_OK, 0) < 0) {
+		log_error("%s/reader/" LEDGER_NAME ": %s", q->path.data,
+			  strerror(q->dirfd < 0 ? ENOENT : errno));
 		return STATUS_FAILED;
 	}
 	for (size_t i = 0; i < q->n; i++) {
@@ -102,7 +103,10 @@ int queue_open(struct queue *q, const struct options *options)
 	struct error err = {0};
 	int r;
 
-	*q = (struct queue){.dirfd = -1, .path = BUFFER_INIT(4096), .now_usec = clock_now()};
+	*q = (struct queue){.dirfd = -1,
+			    .deliver_dirfd = -1,
+			    .path = BUFFER_INIT(4096),
+			    .now_usec = clock_now()};
 	r = config_file_load(options->config, &q->config, tell_fault, NULL, &err);
 	if (r == CONFIG_E_INVALID)
 		return STATUS_WRONG;
@@ -110,7 +114,7 @@ int queue_open(struct queue *q, const struct options *options)
 		log_error_struct(LOG_ERR, &err);
 		return r == -ENOMEM ? STATUS_FAILED : STATUS_WRONG;
 	}
-	r = shown_open(options, &q->path, &q->dirfd);
+	r = shown_open(options, &q->path, &q->dirfd, &q->deliver_dirfd);
 	if (r != STATUS_DONE)
 		return r;
 	q->to = calloc(q->config->n_destinations, sizeof(*q->to));
@@ -133,6 +137,8 @@ void queue_close(struct queue *q)
 	buffer_done(&q->path);
 	if (q->dirfd >= 0)
 		(void)close(q->dirfd);
+	if (q->deliver_dirfd >= 0)
+		(void)close(q->deliver_dirfd);
 }
 
 static bool same_rcpt(const struct spool_message *o, const char *rcpt)

@@ -14,8 +14,8 @@ struct queue_to {
 
 struct queue {
 	struct config *config;
-	struct buffer path; /* of the state directory */
-	int dirfd;
+	struct buffer path;	   /* of the state directory */
+	int dirfd, deliver_dirfd;  /* of the reader and the sender; -1: missing */
 	struct delivery *delivery; /* NULL: as above */
 	struct queue_to *to;
 	size_t n;

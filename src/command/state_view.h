@@ -4,5 +4,9 @@
 #include "base/buffer.h"
 #include "command/options.h"
 
-/* Opens the state directory; its name is in *path. STATUS_FAILED: told. */
-int shown_open(const struct options *options, struct buffer *path, int *ret_dirfd);
+/*
+ * Opens both parts of the state directory, whose name is in *path; a part that is missing is -1,
+ * but not both are. Logs what is wrong and returns the exit status.
+ */
+int shown_open(const struct options *options, struct buffer *path, int *ret_reader,
+	       int *ret_deliver);

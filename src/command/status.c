@@ -1,7 +1,6 @@
 /*
  * How it stands, from the files of the state alone: whoever may read them sees it, whether reader
- * and sender run or not. That they run is known by their locks; looking takes a shared lock for a
- * moment, which whoever starts just then waits for.
+ * and sender run or not.
  */
 #include "command/status.h"
 
@@ -18,9 +17,9 @@
 #include "config.h"
 #include "store/delivery.h"
 #include "store/delivery_file.h"
-#include "store/file.h"
 #include "store/ledger/reader.h"
 #include "store/position.h"
+#include "store/state.h"
 #include "text/display.h"
 
 /* What of the ledger waits for one destination. */
@@ -31,7 +30,7 @@ struct waiting {
 
 struct status {
 	const struct config *config;
-	int dirfd;
+	int dirfd, deliver_dirfd; /* of the reader and the sender; -1: missing */
 	uint64_t now_usec;
 	struct delivery *delivery; /* NULL: the sender has written nothing yet */
 	struct waiting *waiting;   /* of config->destinations */
@@ -58,14 +57,20 @@ static void print_time(const struct status *s, uint64_t usec)
 		printf(", %s ago", timetext_duration(s->now_usec - usec, ago));
 }
 
-static void print_process(const struct status *s, const char *name, const char *lock)
+static void print_process(int dirfd, enum state_part part, const char *name)
 {
 	pid_t pid;
 
-	if (file_lock_held(s->dirfd, lock, &pid))
+	switch (state_process(dirfd, part, &pid)) {
+	case STATE_RUNS:
 		printf("%-10s runs (process %d)\n", name, (int)pid);
-	else
+		break;
+	case STATE_UNKNOWN:
+		printf("%-10s unknown: process %d cannot be seen\n", name, (int)pid);
+		break;
+	case STATE_STOPPED:
 		printf("%-10s does not run\n", name);
+	}
 }
 
 static int print_position(const struct status *s)
@@ -221,12 +226,12 @@ static int open_state(struct status *s, const struct options *options)
 {
 	struct buffer path AUTO_BUFFER = BUFFER_INIT(4096);
 	struct error err = {0};
-	int r = shown_open(options, &path, &s->dirfd);
+	int r = shown_open(options, &path, &s->dirfd, &s->deliver_dirfd);
 
 	if (r != STATUS_DONE)
 		return r;
 	printf("%-10s %s\n", "state", path.data);
-	r = delivery_load(s->dirfd, &s->delivery, &err);
+	r = delivery_load(s->deliver_dirfd, &s->delivery, &err);
 	if (r == DELIVERY_E_DAMAGED || r < 0) {
 		log_error_struct(LOG_ERR, &err);
 		return r < 0 ? STATUS_FAILED : STATUS_DONE;
@@ -241,8 +246,8 @@ static int show(struct status *s, const struct options *options)
 
 	if (r != STATUS_DONE)
 		return r;
-	print_process(s, "reader", "reader.lock");
-	print_process(s, "sender", "sender.lock");
+	print_process(s->dirfd, STATE_READER, "reader");
+	print_process(s->deliver_dirfd, STATE_DELIVER, "sender");
 	r = print_position(s);
 	if (r == 0)
 		r = read_ledger(s);
@@ -262,6 +267,7 @@ int command_status(const struct options *options)
 	int r = session_init(&session, options);
 	struct status s = {.config = session.config,
 			   .dirfd = -1,
+			   .deliver_dirfd = -1,
 			   .now_usec = clock_now(),
 			   .last = BUFFER_INIT(ALERT_BLOCK_MAX)};
 
@@ -274,6 +280,8 @@ int command_status(const struct options *options)
 	(void)delivery_free(s.delivery);
 	if (s.dirfd >= 0)
 		(void)close(s.dirfd);
+	if (s.deliver_dirfd >= 0)
+		(void)close(s.deliver_dirfd);
 	session_done(&session);
 	return r;
 }

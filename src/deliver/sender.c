@@ -22,6 +22,7 @@
 #include "deliver/spool_check.h"
 #include "deliver/tail.h"
 #include "store/delivery_file.h"
+#include "store/file.h"
 #include "store/schedule.h"
 
 #define STEPS_MAX 1000 /* of a queue in one run; the rest is for the next run */
@@ -29,7 +30,7 @@
 /* The number of the first alert in the file "ledger"; 0 if its header cannot be read. */
 static uint64_t first_of_ledger(int dirfd)
 {
-	AUTO_CLOSE int fd = openat(dirfd, LEDGER_NAME, O_RDONLY | O_CLOEXEC);
+	AUTO_CLOSE int fd = file_open(dirfd, LEDGER_NAME, O_RDONLY, 0);
 	struct ledger_header header = {0};
 	struct ledger_scan scan;
 	struct slice body;
@@ -70,7 +71,7 @@ static int load_delivery(struct sender *s, const struct config *config)
 	spool_check_disown(s, config);
 	if (renameat(s->dirfd, DELIVERY_FILE, s->dirfd, DELIVERY_FILE ".damaged") < 0)
 		log_error(DELIVERY_FILE ": %s", strerror(errno));
-	s->restart_seq = first_of_ledger(s->dirfd);
+	s->restart_seq = first_of_ledger(s->ledger_dirfd);
 	return 0;
 }
 
@@ -79,10 +80,13 @@ int sender_open(struct sender *s, int dirfd, struct config *config)
 	int r;
 
 	s->dirfd = dirfd;
+	s->ledger_dirfd = -1;
 	r = spool_prepare(dirfd);
 	if (r < 0) /* e.g. on a full disk: messages are sent from memory */
 		log_crit(SPOOL_DIR ": %s", strerror(-r));
-	r = load_delivery(s, config);
+	r = state_open_ledger(s);
+	if (r == 0)
+		r = load_delivery(s, config);
 	if (r == 0)
 		r = state_configure(s, config);
 	if (r < 0)
@@ -98,6 +102,7 @@ int sender_open_readonly(struct sender *s, int dirfd, struct config *config)
 	int r = delivery_load(dirfd, &s->delivery, &err);
 
 	s->dirfd = dirfd;
+	s->ledger_dirfd = -1;
 	if (r == DELIVERY_E_DAMAGED) {
 		log_error_struct(LOG_ERR, &err);
 		r = -EBADMSG;
@@ -105,6 +110,8 @@ int sender_open_readonly(struct sender *s, int dirfd, struct config *config)
 		s->delivery = delivery_new();
 		r = s->delivery ? 0 : -ENOMEM;
 	}
+	if (r == 0)
+		r = state_open_ledger(s);
 	if (r == 0)
 		r = state_configure_readonly(s, config);
 	if (r < 0) {
