@@ -20,6 +20,7 @@
 #include "store/ledger/writer.h"
 #include "store/position.h"
 #include "store/reserve.h"
+#include "store/view.h"
 
 #define ROTATE_EVERY_USEC  (60 * USEC_PER_SEC) /* how often to ask whether all was sent */
 #define RESERVE_EVERY_USEC (60 * USEC_PER_SEC)
@@ -231,7 +232,7 @@ void recorder_keep_reserve(struct recorder *r)
 	(void)reserve_keep(r->state->dirfd);
 }
 
-void recorder_rotate(struct recorder *r)
+void recorder_rotate(struct recorder *r, const struct config *config)
 {
 	struct delivery *d AUTO_DELIVERY = NULL;
 	uint64_t now = clock_steady();
@@ -241,7 +242,7 @@ void recorder_rotate(struct recorder *r)
 		return;
 	r->rotate_usec = now + ROTATE_EVERY_USEC;
 	if (delivery_load(r->state->dirfd, &d, NULL) != 0 ||
-	    !delivery_settled(d, ledger_last_seq(r->ledger)))
+	    !view_settled(config, d, ledger_id(r->ledger), ledger_last_seq(r->ledger)))
 		return;
 	k = ledger_rotate(r->ledger);
 	if (k < 0)
