@@ -109,7 +109,7 @@ static int print_row(struct listing *l, const struct alert *a, const struct view
 		{slice_of(alert_kind_name(a->kind)), WIDTH_KIND},
 		{a->user, WIDTH_USER},
 		{a->addr, WIDTH_FROM},
-		{slice_of(delivery_state_text(e->state)), WIDTH_STATE},
+		{slice_of(delivery_states[e->state]), WIDTH_STATE},
 		{{tries, (size_t)tries_n}, WIDTH_TRIES},
 		{slice_of(next_try(e, l->state->now_usec, next)), WIDTH_NEXT},
 	};
@@ -161,7 +161,7 @@ static int print_json(struct listing *l, const struct alert *a, const struct vie
 	if (r == 0)
 		r = json_text(row, "destination", slice_of(l->to->to->name));
 	if (r == 0)
-		r = json_text(row, "state", slice_of(delivery_state_text(e->state)));
+		r = json_text(row, "state", slice_of(delivery_states[e->state]));
 	if (r == 0)
 		r = json_time(row, "since", e->since_usec);
 	if (r == 0)
@@ -277,7 +277,7 @@ static void print_entry(const struct state_view *s, const struct view_destinatio
 
 	printf("\n");
 	row_print_destination(to->to->name);
-	printf("  %s", delivery_state_text(e->state));
+	printf("  %s", delivery_states[e->state]);
 	if (e->rcpt) {
 		printf(", for ");
 		row_print_safe(slice_of(e->rcpt));

@@ -38,20 +38,10 @@ struct delivery *delivery_free(struct delivery *d)
 	return NULL;
 }
 
-const char *delivery_queue_text(enum delivery_queue_name queue)
-{
-	static const char *const names[DELIVERY_QUEUES] = {"login", "forged", "aside"};
+const char *const delivery_queues[DELIVERY_QUEUES] = {"login", "forged", "retry"};
 
-	return names[queue];
-}
-
-const char *delivery_state_text(enum delivery_state state)
-{
-	static const char *const names[DELIVERY_STATES] = {"done", "waiting", "deferred", "refused",
-							   "given-up"};
-
-	return names[state];
-}
+const char *const delivery_states[DELIVERY_STATES] = {"done", "waiting", "deferred", "refused",
+						      "given-up"};
 
 enum delivery_queue_name delivery_class(enum alert_kind kind)
 {

@@ -104,10 +104,9 @@ static inline void delivery_auto_free(struct delivery **d)
 	(void)delivery_free(*d);
 }
 
-/* "login", "forged", "aside". */
-const char *delivery_queue_text(enum delivery_queue_name queue);
-/* "done", "waiting", "deferred", "refused", "given-up". */
-const char *delivery_state_text(enum delivery_state state);
+/* The words of files, "queue" and logs for them. */
+extern const char *const delivery_queues[DELIVERY_QUEUES];
+extern const char *const delivery_states[DELIVERY_STATES];
 /* Which mails tell of alerts of this kind. */
 enum delivery_queue_name delivery_class(enum alert_kind kind);
 

@@ -216,7 +216,7 @@ def what_was_given_up_is_shown_and_taken_back(state):
 def what_is_taken_back_waits_as_long_as_any(state):
     with Server() as server:
         give_up(state, server, n=1)
-        equal(lanes(state)["", "aside"].tries, 1)
+        equal(lanes(state)["", "retry"].tries, 1)
         server.hook = later
         queue(state, "--retry", id_of(state, 1), expect=75)
         equal(rows(state), [("user1", "", "deferred", None)])

@@ -149,15 +149,15 @@ static int read_body(const char *body)
 static void what_cannot_be_is_damaged(void **state)
 {
 	static const char *const bodies[] = {
-		"LANE=login 1 2 3 4 5 6\n", /* of no destination */
+		"QUEUE=login 1 2 3 4 5 6\n", /* of no destination */
 		"DESTINATION=\nDESTINATION=\n",
-		"DESTINATION=\nLANE=aslope 1 2 3 4 5 6\n",
-		"DESTINATION=\nLANE=login 1 2 3 4 5\n",
-		"DESTINATION=\nLANE=login 1 2 3 4 5 18446744073709551616\n",
-		"DESTINATION=\nEXCEPTION=waiting login 1 2 3 4 5 6\n",
-		"DESTINATION=\nEXCEPTION=refused aside 1 2 3 4 5 6\n",
-		"DESTINATION=\nEXCEPTION=refused login 0 2 3 4 5 6\n",
-		"DESTINATION=\nEXCEPTION=refused login 3 2 3 4 5 6\n",
+		"DESTINATION=\nQUEUE=aslope 1 2 3 4 5 6\n",
+		"DESTINATION=\nQUEUE=login 1 2 3 4 5\n",
+		"DESTINATION=\nQUEUE=login 1 2 3 4 5 18446744073709551616\n",
+		"DESTINATION=\nHELD=waiting login 1 2 3 4 5 6\n",
+		"DESTINATION=\nHELD=refused retry 1 2 3 4 5 6\n",
+		"DESTINATION=\nHELD=refused login 0 2 3 4 5 6\n",
+		"DESTINATION=\nHELD=refused login 3 2 3 4 5 6\n",
 		"DESTINATION=\nREPEAT=0123 1 2 3 4\n",
 		"DESTINATION=\nREPLY=\\q\n",
 		"LEDGER=0123456789abcdef0123456789abcdef0\n",
@@ -171,7 +171,7 @@ static void what_cannot_be_is_damaged(void **state)
 	assert_int_equal(read_body(""), 0);
 	assert_int_equal(read_body("FUTURE=1\n"), DELIVERY_E_DAMAGED); /* belongs to nobody */
 	assert_int_equal(read_body("DESTINATION=\nFUTURE=1\n"), 0);
-	assert_int_equal(read_body("DESTINATION=\nEXCEPTION=refused login 2 2 3 4 5 6\n"), 0);
+	assert_int_equal(read_body("DESTINATION=\nHELD=refused login 2 2 3 4 5 6\n"), 0);
 }
 
 static void exceptions_that_touch_are_joined(void **state)
