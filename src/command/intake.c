@@ -265,7 +265,7 @@ int intake_drain(struct intake *in, enum intake_mode mode)
 		return begin_again(in, r);
 	recorder_keep_reserve(in->recorder);
 	if (mode == INTAKE_FOLLOWING && !reader_position_lags(&in->position))
-		recorder_rotate(in->recorder);
+		recorder_rotate(in->recorder, in->session->config);
 	return 0;
 }
 

@@ -6,6 +6,7 @@
 #include "store/delivery.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,20 +38,10 @@ struct delivery *delivery_free(struct delivery *d)
 	return NULL;
 }
 
-const char *delivery_queue_text(enum delivery_queue_name queue)
-{
-	static const char *const names[DELIVERY_QUEUES] = {"login", "forged", "aside"};
+const char *const delivery_queues[DELIVERY_QUEUES] = {"login", "forged", "retry"};
 
-	return names[queue];
-}
-
-const char *delivery_state_text(enum delivery_state state)
-{
-	static const char *const names[DELIVERY_STATES] = {"done", "waiting", "deferred", "refused",
-							   "given-up"};
-
-	return names[state];
-}
+const char *const delivery_states[DELIVERY_STATES] = {"done", "waiting", "deferred", "refused",
+						      "given-up"};
 
 enum delivery_queue_name delivery_class(enum alert_kind kind)
 {
@@ -293,22 +284,23 @@ enum delivery_state delivery_state_of(const struct delivery_destination *dest, e
 	return worst;
 }
 
-bool delivery_settled(const struct delivery *d, uint64_t last_seq)
+bool delivery_set_ledger(struct delivery *d, const char *id)
 {
-	for (size_t i = 0; i < d->n_destinations; i++) {
-		const struct delivery_destination *dest = &d->destinations[i];
+	bool other = d->ledger_id[0] && id[0] && strcmp(d->ledger_id, id) != 0;
+
+	for (size_t i = 0; other && i < d->n_destinations; i++) {
+		struct delivery_destination *dest = &d->destinations[i];
 
 		for (int c = 0; c < DELIVERY_CLASSES; c++)
-			if (dest->queues[c].done_up_to < last_seq)
-				return false;
+			dest->queues[c].done_up_to = 0;
 		for (size_t k = 0; k < dest->n_held; k++)
-			if (dest->held[k].state != DELIVERY_GIVEN_UP)
-				return false;
-		for (size_t k = 0; k < dest->n_repeats; k++)
-			if (dest->repeats[k].count > 0)
-				return false;
+			free(dest->held[k].rcpt);
+		dest->n_held = dest->n_repeats = dest->n_dropped = 0;
+		dest->sequence = 0;
 	}
-	return true;
+	if (id[0])
+		(void)snprintf(d->ledger_id, sizeof(d->ledger_id), "%s", id);
+	return other;
 }
 
 struct hash128 delivery_repeat_key(const struct alert *a)

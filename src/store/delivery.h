@@ -104,10 +104,9 @@ static inline void delivery_auto_free(struct delivery **d)
 	(void)delivery_free(*d);
 }
 
-/* "login", "forged", "aside". */
-const char *delivery_queue_text(enum delivery_queue_name queue);
-/* "done", "waiting", "deferred", "refused", "given-up". */
-const char *delivery_state_text(enum delivery_state state);
+/* The words of files, "queue" and logs for them. */
+extern const char *const delivery_queues[DELIVERY_QUEUES];
+extern const char *const delivery_states[DELIVERY_STATES];
 /* Which mails tell of alerts of this kind. */
 enum delivery_queue_name delivery_class(enum alert_kind kind);
 
@@ -152,11 +151,10 @@ enum delivery_state delivery_state_of(const struct delivery_destination *dest, e
 				      uint64_t seq);
 
 /*
- * Whether every destination is done with all up to @last_seq and needs nothing of it any more, so
- * that the ledger may be rotated: nothing waits, nothing is to be tried again, no repeats wait
- * for their summary. Alerts given up do not count.
+ * Notes which ledger the numbers are of. True if they were of another one: nothing of this one was
+ * sent, and all progress is forgotten. "" is no id and changes nothing.
  */
-bool delivery_settled(const struct delivery *d, uint64_t last_seq);
+bool delivery_set_ledger(struct delivery *d, const char *id);
 
 /* What makes a login the same as another: host, user, address, method, key. */
 struct hash128 delivery_repeat_key(const struct alert *a);

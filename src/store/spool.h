@@ -1,17 +1,19 @@
 /*
- * A mail being sent, frozen: the file "outgoing/NAME.QUEUE", at most one a queue of a destination.
- * The same bytes go out until the mail is accepted, refused or given up, so that a receiver can
- * know a second copy by its Message-ID.
+ * A frozen message: the file "outgoing/NAME.QUEUE", at most one a queue of a destination. The same
+ * bytes are sent until the message is accepted, refused or given up, so that a receiver knows a
+ * second copy by its Message-ID.
  *
- *	LOGINBELL_OUTGOING=1
- *	IN_DOUBT=0			overwritten in place, so not under the CRC
- *	LEDGER=  QUEUE=  CLASS=  SERIAL=  STYLE=  MARK=  ONE=  TRIES=  WAITED=  LASTTRY=  NOTED=
- *	SEQUENCE=  CONFIG=<hash>  ID=<Message-ID>
- *	ALERTS=<first> <last>		each run of numbers that it tells of
- *	REPEAT=<key> <told> <seq>	each login whose window begins with it
+ *	IN_DOUBT=0			overwritten in place, so not covered by a checksum
+ *	LOGINBELL_MESSAGE=1
+ *	LEDGER=  QUEUE=  CLASS=  STYLE=  ONE_RCPT=
+ *	SERIAL=  SEQUENCE=  DONE_UP_TO=  TRIES=  WAITED=  LAST_TRY=  REPORTED=
+ *	CONFIG=<hash>  MESSAGE_ID=
+ *	ALERTS=<first> <last>		each run of numbers that it reports
+ *	REPEAT=<key> <repeats> <seq>	each login whose window begins with it
  *	RCPT=<state> <addr-spec>
- *	CRC=<8 hex digits>		of the head from LEDGER on, and of the mail
- *					an empty line, then the mail
+ *	MESSAGE_CRC=<decimal>
+ *	CRC=<8 hex digits>
+ *					an empty line, then the message
  */
 #pragma once
 

@@ -581,6 +581,11 @@ bool ledger_lost(struct ledger_writer *w)
 	return lost;
 }
 
+const char *ledger_id(const struct ledger_writer *w)
+{
+	return w->id;
+}
+
 uint64_t ledger_last_seq(const struct ledger_writer *w)
 {
 	return w->reach.seq;

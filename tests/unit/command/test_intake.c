@@ -86,7 +86,7 @@ static const struct source_ops fake_ops = {.next = fake_next,
 					   .progress = fake_progress};
 
 static char root[128];
-static char part[128]; /* the reader's */
+static char part[160]; /* the reader's */
 static struct options options;
 static struct config config;
 static struct session session;
