@@ -22,12 +22,11 @@
 #include "store/position.h"
 
 /* Loads the position without writing to the state; *ret stays empty if there is no state. */
-static int peek_position(const struct options *o, struct buffer *ret)
+static int peek_position(const struct options *o, struct position *ret)
 {
 	struct buffer path AUTO_BUFFER = BUFFER_INIT(4096);
 	AUTO_CLOSE int dirfd = -1;
 	struct error err = {0};
-	uint64_t usec;
 	bool fresh;
 	int r;
 
@@ -43,30 +42,29 @@ static int peek_position(const struct options *o, struct buffer *ret)
 		return STATUS_FAILED;
 	}
 	fresh = faccessat(dirfd, LEDGER_NAME, F_OK, AT_SYMLINK_NOFOLLOW) < 0;
-	r = position_load(dirfd, ret, NULL, &err);
+	r = position_load(dirfd, ret, &err);
 	if (r == POSITION_E_NONE && fresh)
 		return STATUS_DONE;
 	if (r == POSITION_E_DAMAGED || r == POSITION_E_NONE) {
 		log_warning("%s: %s", path.data,
 			    r == POSITION_E_NONE ? "the stored position was removed" : err.text);
-		r = recover_position(dirfd, fresh, ret, &usec);
-		if (r == 0)
-			return STATUS_DONE;
+		r = recover_position(dirfd, fresh, ret);
 	}
-	if (r >= 0 && buffer_cstr(ret))
+	if (r >= 0)
 		return STATUS_DONE;
-	log_error("%s: the position cannot be read: %s", path.data, strerror(r < 0 ? -r : ENOMEM));
+	log_error("%s: the position cannot be read: %s", path.data, strerror(-r));
 	return STATUS_FAILED;
 }
 
 /* Reads from the position @peeked (empty: from the beginning), or, if NULL, from the state's own.
  */
-static int read_all(struct session *s, struct intake *in, const struct buffer *peeked)
+static int read_all(struct session *s, struct intake *in, const struct position *peeked)
 {
 	const struct options *o = s->options;
 	struct source_options so = {.since_usec = o->since_usec, .until_usec = o->until_usec};
 	bool resume = !peeked && !o->since_usec && !options_standard_input(o);
-	const char *position = peeked && peeked->len > 0 ? peeked->data : NULL;
+	const struct position *position =
+		peeked && (peeked->text.len > 0 || peeked->time_usec > 0) ? peeked : NULL;
 	int r = STATUS_DONE;
 
 	if (resume) {
@@ -99,7 +97,7 @@ static int read_all(struct session *s, struct intake *in, const struct buffer *p
  * Reads into the ledger. *directory is that of the state; it stays empty if that cannot be opened.
  * @peeked is as for read_all().
  */
-static int record(struct session *s, const struct buffer *peeked, struct buffer *directory,
+static int record(struct session *s, const struct position *peeked, struct buffer *directory,
 		  struct intake_counts *ret)
 {
 	struct intake *in = NULL;
@@ -158,7 +156,7 @@ static int scan(struct session *s)
  */
 static int scan_temporary(struct session *s)
 {
-	AUTO_BUFFER struct buffer position = BUFFER_INIT(POSITION_MAX);
+	AUTO_POSITION struct position position = POSITION_INIT;
 	AUTO_BUFFER struct buffer directory = BUFFER_INIT(PATH_MAX);
 	const bool print = s->options->dry_run, quiet = s->options->quiet;
 	struct options options = *s->options;

@@ -9,10 +9,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/cleanup.h"
 #include "base/log.h"
 #include "base/timetext.h"
 #include "command/row.h"
-#include "command/session.h"
 #include "command/state_view.h"
 #include "store/file.h"
 #include "store/ledger/reader.h"
@@ -48,9 +48,9 @@ static void print_process(const struct status *s, const char *name, const char *
 
 static int print_position(const struct status *s)
 {
-	struct buffer position AUTO_BUFFER = BUFFER_INIT(POSITION_MAX);
+	AUTO_POSITION struct position position = POSITION_INIT;
 	struct error err = {0};
-	int r = position_load(s->state.dirfd, &position, NULL, &err);
+	int r = position_load(s->state.dirfd, &position, &err);
 
 	printf("%-10s ", "position");
 	if (r == POSITION_E_NONE) {
@@ -61,10 +61,10 @@ static int print_position(const struct status *s)
 		printf("%s\n", err.text);
 		return 0;
 	}
-	if (r < 0 || !buffer_cstr(&position))
-		return r < 0 ? r : -ENOMEM;
+	if (r < 0)
+		return r;
 	printf("all was read until ");
-	print_time(s, session_position_usec(position.data));
+	print_time(s, position.time_usec);
 	printf("\n");
 	return 0;
 }

@@ -163,7 +163,7 @@ static void sender_stop(struct watch *w)
 static int open_source(struct watch *w)
 {
 	struct source_options so = {.follow = true, .from_end = true};
-	const char *position;
+	const struct position *position;
 	int r = intake_position(w->intake, &position);
 
 	if (r == STATUS_DONE)
