@@ -1,4 +1,7 @@
-/* A socket for each datagram: notifications are rare, and a restarted manager has a new one. */
+/*
+ * A socket for each datagram, since notifications are rare and a service manager may bind its
+ * socket again; only notify_connect() keeps one.
+ */
 #include "base/notify.h"
 
 #include <errno.h>
@@ -12,21 +15,16 @@
 #include "base/cleanup.h"
 #include "base/number.h"
 
-int notify_send(const char *format, ...)
+static int connected = -1;
+
+/* A socket that is connected to $NOTIFY_SOCKET. -errno. */
+static int open_socket(const char *path)
 {
-	const char *path = getenv("NOTIFY_SOCKET");
 	struct sockaddr_un sa = {.sun_family = AF_UNIX};
 	const struct timeval patience = {.tv_sec = 5};
-	int flags = MSG_NOSIGNAL;
 	AUTO_CLOSE int fd = -1;
-	size_t len;
-	char text[512];
-	va_list ap;
-	int n;
+	size_t len = strlen(path);
 
-	if (!path)
-		return 0;
-	len = strlen(path);
 	if (len < 2 || len >= sizeof(sa.sun_path) || (path[0] != '/' && path[0] != '@'))
 		return -EAFNOSUPPORT;
 	memcpy(sa.sun_path, path, len);
@@ -34,26 +32,50 @@ int notify_send(const char *format, ...)
 		sa.sun_path[0] = '\0'; /* abstract name space: no trailing NUL */
 	else
 		len++;
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || connect(fd, (struct sockaddr *)&sa,
+			      (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len)) < 0)
+		return -errno;
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+	return steal_fd(&fd);
+}
+
+int notify_connect(void)
+{
+	const char *path = getenv("NOTIFY_SOCKET");
+
+	if (path && connected < 0)
+		connected = open_socket(path);
+	return path && connected < 0 ? connected : 0;
+}
+
+int notify_send(const char *format, ...)
+{
+	const char *path = getenv("NOTIFY_SOCKET");
+	AUTO_CLOSE int opened = -1;
+	int flags = MSG_NOSIGNAL, n;
+	char text[512];
+	va_list ap;
+
+	if (!path)
+		return 0;
 	va_start(ap, format);
 	n = vsnprintf(text, sizeof(text), format, ap);
 	va_end(ap);
 	if (n < 0 || (size_t)n >= sizeof(text))
 		return -E2BIG;
-	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -errno;
+	if (connected < 0) {
+		opened = open_socket(path);
+		if (opened < 0)
+			return opened;
+	}
 	/*
-	 * A receiver that does not read must not delay a login. Only readiness is worth some
-	 * seconds, since the service fails without it.
+	 * A receiver that does not read must not delay a login: a notification is dropped then.
+	 * Only that the service is ready is worth some seconds.
 	 */
-	if (strstr(text, "READY=1"))
-		(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
-	else
+	if (!strstr(text, "READY=1"))
 		flags |= MSG_DONTWAIT;
-	if (sendto(fd, text, (size_t)n, flags, (struct sockaddr *)&sa,
-		   (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len)) < 0)
-		return -errno;
-	return 0;
+	return send(connected < 0 ? opened : connected, text, (size_t)n, flags) < 0 ? -errno : 0;
 }
 
 uint64_t notify_watchdog_usec(void)

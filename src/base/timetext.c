@@ -261,18 +261,18 @@ static bool is_day(int year, int month, int day)
 
 /*
  * mktime(3), but a time that the clock skips is standard time, and so after the gap: libraries
- * differ there. @given has no seconds, so that only a skipped hour changes hour or minute.
+ * differ there. @local has no seconds, so that only a skipped hour changes hour or minute.
  */
-static time_t from_local(const struct tm *given)
+static time_t from_local(const struct tm *local)
 {
-	struct tm tm = *given;
+	struct tm tm = *local;
 	time_t t;
 
 	tm.tm_isdst = -1;
 	t = mktime(&tm);
-	if (tm.tm_hour == given->tm_hour && tm.tm_min == given->tm_min)
+	if (tm.tm_hour == local->tm_hour && tm.tm_min == local->tm_min)
 		return t;
-	tm = *given;
+	tm = *local;
 	tm.tm_isdst = 0;
 	return mktime(&tm);
 }

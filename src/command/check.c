@@ -55,8 +55,5 @@ int command_check(const struct options *options)
 
 int command_test_mail(const struct options *options)
 {
-	pid_t sender;
-	int r = sender_start(SENDER_TEST, options, NULL, &sender);
-
-	return r == STATUS_DONE ? sender_wait(sender) : r;
+	return deliver_process_run(SENDER_TEST, options, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 /*
- * fork(2) and exec, not posix_spawn(3): a sender that is kept must end with its keeper, which only
- * PR_SET_PDEATHSIG does when that is killed. It then mails what waits, for some seconds.
+ * A sender that stays must end with its keeper, which only PR_SET_PDEATHSIG does when that is
+ * killed. It then sends what waits, for some seconds.
  */
 #include "command/deliver_process.h"
 
@@ -8,57 +8,47 @@
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/prctl.h>
+#include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
-#include "base/cleanup.h"
+#include "base/child.h"
 #include "base/log.h"
 #include "config.h"
 
-static const char name[] = "loginbell-deliver";
+#define NAME "loginbell-deliver"
 
-static bool find(char path[PATH_MAX])
+/* The path of a file beside this executable; "" if that is not known. */
+static void beside_this(char path[PATH_MAX])
 {
-	const char *given = getenv("LOGINBELL_DELIVER");
-	char self[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", path, PATH_MAX - sizeof(NAME) - 1);
 	char *slash;
-	ssize_t n;
 
-	if (given) {
-		(void)snprintf(path, PATH_MAX, "%s", given);
-		return access(path, X_OK) == 0;
-	}
-	n = readlink("/proc/self/exe", self, sizeof(self) - sizeof(name) - 1);
-	if (n > 0) {
-		self[n] = '\0';
-		slash = strrchr(self, '/');
-		if (slash) {
-			memcpy(slash + 1, name, sizeof(name));
-			(void)snprintf(path, PATH_MAX, "%s", self);
-			if (access(path, X_OK) == 0)
-				return true;
-		}
-	}
-	(void)snprintf(path, PATH_MAX, "%s/%s", LOGINBELL_LIBEXECDIR, name);
-	return access(path, X_OK) == 0;
+	path[n > 0 ? n : 0] = '\0';
+	slash = strrchr(path, '/');
+	if (slash)
+		memcpy(slash + 1, NAME, sizeof(NAME));
 }
 
-/*
- * In the child. This process has no threads. Signals that are blocked stay so until the sender has
- * its handlers: one that comes before must not end it with alerts that wait.
- */
-static void become_sender(enum sender_mode mode, pid_t parent, const char *path, char **argv)
+struct preparation {
+	const struct program_user *user;
+	pid_t parent;
+	bool follow;
+};
+
+/* In the child. */
+static int prepare(void *userdata)
 {
-	if (mode == SENDER_FOLLOW) {
-		(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
-		if (getppid() != parent)
-			_exit(STATUS_FAILED);
-	}
-	/* The service manager's socket and watchdog are the keeper's. */
+	const struct preparation *p = userdata;
+	const struct program_user same = {0};
+
+	/* The service manager's socket and watchdog are the reader's. */
 	(void)unsetenv("NOTIFY_SOCKET");
 	(void)unsetenv("WATCHDOG_USEC");
-	(void)execv(path, argv);
-	_exit(STATUS_FAILED);
+	if (p->follow)
+		return users_become(p->user ? p->user : &same, STATE_DELIVER, p->parent);
+	return p->user && p->user->change ? state_become(STATE_DELIVER, p->user->uid, p->user->gid)
+					  : 0;
 }
 
 static const char *const words[] = {
@@ -67,28 +57,31 @@ static const char *const words[] = {
 };
 
 static int start(enum sender_mode mode, const char *word, const struct options *options,
-		 const char *state_directory, pid_t *ret)
+		 const char *state_directory, const struct program_user *user, pid_t *ret)
 {
-	char path[PATH_MAX], state[PATH_MAX + 32], config[PATH_MAX + 32];
-	char self[] = "loginbell-deliver", first[64], verbose[] = "--verbose";
-	char syslog[] = "--syslog";
-	char *argv[8];
-	pid_t parent = getpid(), pid;
-	size_t n = 0;
+	char beside[PATH_MAX], state[PATH_MAX + 32], config[PATH_MAX + 32];
+	const char *named = getenv("LOGINBELL_DELIVER");
+	const char *paths[] = {named ? named : beside, named ? NULL : LOGINBELL_LIBEXECDIR "/" NAME,
+			       NULL};
+	struct preparation preparation = {user, getpid(), mode == SENDER_FOLLOW};
+	const char *argv[8] = {NAME};
+	/* A signal that comes before it has its handlers must not end it while alerts wait. */
+	const struct child_options child = {.paths = paths,
+					    .argv = argv,
+					    .stdio = {CHILD_INHERIT, CHILD_INHERIT, CHILD_INHERIT},
+					    .keep_signals = true,
+					    .prepare = prepare,
+					    .userdata = &preparation};
+	size_t n = 1;
+	int r;
 
-	if (!find(path)) {
-		log_error("%s: the sender cannot be run: %s", path, strerror(errno));
-		return STATUS_FAILED;
-	}
-	argv[n++] = self;
-	if (word) {
-		(void)snprintf(first, sizeof(first), "%s", word);
-		argv[n++] = first;
-	}
+	beside_this(beside);
+	if (word)
+		argv[n++] = word;
 	if (options->verbose)
-		argv[n++] = verbose;
+		argv[n++] = "--verbose";
 	if (options->syslog)
-		argv[n++] = syslog;
+		argv[n++] = "--syslog";
 	if (options->config) {
 		(void)snprintf(config, sizeof(config), "--config=%s", options->config);
 		argv[n++] = config;
@@ -97,50 +90,50 @@ static int start(enum sender_mode mode, const char *word, const struct options *
 		(void)snprintf(state, sizeof(state), "--state-directory=%s", state_directory);
 		argv[n++] = state;
 	}
-	argv[n] = NULL;
 	(void)fflush(stdout);
-	pid = fork();
-	if (pid < 0) {
-		log_error("the sender cannot be started: %s", strerror(errno));
-		return STATUS_FAILED;
-	}
-	if (pid == 0)
-		become_sender(mode, parent, path, argv);
-	*ret = pid;
-	return STATUS_DONE;
+	r = child_start(&child, ret);
+	if (r == 0)
+		return STATUS_DONE;
+	log_error("%s: cannot start the sender: %s", paths[1] ? paths[1] : paths[0], strerror(-r));
+	return STATUS_FAILED;
 }
 
-int sender_start(enum sender_mode mode, const struct options *options, const char *state_directory,
-		 pid_t *ret)
+int deliver_process_start(enum sender_mode mode, const struct options *options,
+			  const char *state_directory, const struct program_user *user, pid_t *ret)
 {
-	return start(mode, words[mode], options, state_directory, ret);
+	return start(mode, words[mode], options, state_directory, user, ret);
 }
 
-int sender_show(const struct options *options, const char *state_directory, const char *id)
+static int wait_for(pid_t pid)
+{
+	int status;
+
+	if (child_wait(pid, &status) < 0)
+		return STATUS_FAILED;
+	if (WIFEXITED(status))
+		return WEXITSTATUS(status);
+	if (WTERMSIG(status) == SIGPIPE)
+		return SENDER_UNREAD;
+	log_error("the sender ended by signal %d", WTERMSIG(status));
+	return STATUS_FAILED;
+}
+
+int deliver_process_run(enum sender_mode mode, const struct options *options,
+			const char *state_directory, const struct program_user *user)
+{
+	pid_t pid;
+	int r = deliver_process_start(mode, options, state_directory, user, &pid);
+
+	return r == STATUS_DONE ? wait_for(pid) : r;
+}
+
+int deliver_process_show(const struct options *options, const char *state_directory, const char *id)
 {
 	char word[64];
 	pid_t pid;
 	int r;
 
 	(void)snprintf(word, sizeof(word), "--show=%s", id);
-	r = start(SENDER_ONCE, word, options, state_directory, &pid);
-	return r == STATUS_DONE ? sender_wait(pid) : r;
-}
-
-int sender_status(int wait_status)
-{
-	if (WIFEXITED(wait_status))
-		return WEXITSTATUS(wait_status);
-	log_error("the sender was ended by signal %d", WTERMSIG(wait_status));
-	return STATUS_FAILED;
-}
-
-int sender_wait(pid_t pid)
-{
-	int status;
-
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return STATUS_FAILED;
-	return sender_status(status);
+	r = start(SENDER_ONCE, word, options, state_directory, NULL, &pid);
+	return r == STATUS_DONE ? wait_for(pid) : r;
 }

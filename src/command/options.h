@@ -12,6 +12,7 @@ enum {
 	STATUS_DONE = 0,
 	STATUS_FAILED = 1,
 	STATUS_WRONG = 2,     /* usage, configuration or whitelist */
+	STATUS_LOCKED = 3,    /* another reader runs, which was logged; no exit status */
 	STATUS_TEMPFAIL = 75, /* done, but alerts still wait to be sent */
 };
 

@@ -12,8 +12,8 @@
 #include "base/log.h"
 #include "command/deliver_process.h"
 #include "command/queue_print.h"
-#include "store/file.h"
 #include "store/request.h"
+#include "store/state.h"
 #include "text/display.h"
 
 #define LISTED	   10 /* of alerts whose ids begin alike */
@@ -91,23 +91,15 @@ static int find(struct state_view *state, const char *id, char ret[REQUEST_ID_MA
 	return status;
 }
 
-/* Opens the state to write to it. */
+/* Opens the sender's part to write to it. */
 static int open_written(const struct state_view *s, int *ret_dirfd)
 {
 	struct error err = {0};
 
-	if (file_open_state(s->path.data, true, ret_dirfd, &err) == 0)
+	if (state_open(s->path.data, STATE_DELIVER, STATE_WRITE, ret_dirfd, &err) == 0)
 		return STATUS_DONE;
 	log_error_struct(LOG_ERR, &err);
 	return STATUS_FAILED;
-}
-
-static int run_sender(struct state_view *s, const struct options *options, enum sender_mode mode)
-{
-	pid_t pid;
-	int r = sender_start(mode, options, s->path.data, &pid);
-
-	return r == STATUS_DONE ? sender_wait(pid) : r;
 }
 
 static int flush(struct state_view *s, const struct options *options)
@@ -115,7 +107,8 @@ static int flush(struct state_view *s, const struct options *options)
 	AUTO_CLOSE int dirfd = -1;
 	int r = open_written(s, &dirfd);
 
-	return r == STATUS_DONE ? run_sender(s, options, SENDER_FLUSH) : r;
+	return r == STATUS_DONE ? deliver_process_run(SENDER_FLUSH, options, s->path.data, NULL)
+				: r;
 }
 
 static int print_answer(int dirfd, const struct request *request, int status)
@@ -164,7 +157,8 @@ static int ask(struct state_view *s, const struct options *options)
 		log_error("%s: the request cannot be written: %s", s->path.data, strerror(-r));
 		return STATUS_FAILED;
 	}
-	return print_answer(dirfd, &request, run_sender(s, options, SENDER_APPLY));
+	return print_answer(dirfd, &request,
+			    deliver_process_run(SENDER_APPLY, options, s->path.data, NULL));
 }
 
 static int show(struct state_view *s, const struct options *options, const char *id)
@@ -178,7 +172,7 @@ static int show(struct state_view *s, const struct options *options, const char 
 		return queue_print_list(s, options, slice_of(found));
 	r = queue_print_alert(s, found);
 	if (r == STATUS_DONE)
-		r = sender_show(options, s->path.data, found);
+		r = deliver_process_show(options, s->path.data, found);
 	return r == STATUS_DONE && s->view.faulty ? STATUS_FAILED : r;
 }
 
@@ -189,9 +183,10 @@ static int open_queue(const struct options *options, struct state_view *s)
 
 	if (r != STATUS_DONE || s->view.damaged)
 		return r != STATUS_DONE ? r : STATUS_FAILED;
-	if (faccessat(s->dirfd, LEDGER_NAME, F_OK, 0) == 0)
+	if (s->dirfd >= 0 && faccessat(s->dirfd, LEDGER_NAME, F_OK, 0) == 0)
 		return STATUS_DONE;
-	log_error("%s/" LEDGER_NAME ": %s", s->path.data, strerror(errno));
+	log_error("%s/%s/" LEDGER_NAME ": %s", s->path.data, state_part_name(STATE_READER),
+		  strerror(s->dirfd >= 0 ? errno : ENOENT));
 	return STATUS_FAILED;
 }
 

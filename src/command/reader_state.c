@@ -13,9 +13,8 @@
 
 #include "base/log.h"
 #include "command/options.h"
-#include "store/file.h"
+#include "store/state.h"
 
-#define LOCK_NAME  "reader.lock"
 #define LOCK_TRIES 100 /* 20 ms each */
 
 /*
@@ -29,19 +28,24 @@ static int lock(struct reader_state *s)
 	int r;
 
 	for (unsigned tries = 0;; tries++) {
-		r = file_lock(s->dirfd, LOCK_NAME, &s->lock_fd, &holder);
-		if (r != FILE_E_LOCKED || tries == LOCK_TRIES || kill(holder, 0) == 0 ||
-		    errno != ESRCH)
+		r = state_lock(s->dirfd, STATE_READER, &s->lock_fd, &holder);
+		if (r != STATE_E_LOCKED || tries == LOCK_TRIES || holder > 0)
 			break;
 		(void)nanosleep(&pause, NULL);
 	}
 	if (r == 0)
 		return STATUS_DONE;
-	if (r == FILE_E_LOCKED)
-		log_error("%s: another loginbell is running (pid %d)", s->path.data, (int)holder);
-	else
-		log_error("%s/" LOCK_NAME ": %s", s->path.data, strerror(-r));
+	if (r == STATE_E_LOCKED) {
+		log_notice("%s: another loginbell is running (pid %d)", s->path.data, (int)holder);
+		return STATUS_LOCKED;
+	}
+	log_error("%s: cannot be locked: %s", s->path.data, strerror(-r));
 	return STATUS_FAILED;
+}
+
+static void report(const struct error *err)
+{
+	log_error_struct(LOG_ERR, err);
 }
 
 int reader_state_open(struct reader_state *s, const char *path)
@@ -50,22 +54,23 @@ int reader_state_open(struct reader_state *s, const char *path)
 	int r;
 
 	*s = (struct reader_state){.path = BUFFER_INIT(PATH_MAX), .dirfd = -1, .lock_fd = -1};
-	r = path ? buffer_append_str(&s->path, path) : file_state_path(&s->path);
+	r = path ? buffer_append_str(&s->path, path)
+		 : state_path(STATE_READER, STATE_WRITE, &s->path);
 	if (r < 0 || !buffer_cstr(&s->path)) {
 		log_error("the state directory's name: %s", strerror(r < 0 ? -r : ENOMEM));
 		return STATUS_FAILED;
 	}
-	if (file_open_state(s->path.data, true, &s->dirfd, &err) < 0) {
+	if (state_open(s->path.data, STATE_READER, STATE_WRITE, &s->dirfd, &err) < 0) {
 		log_error_struct(LOG_ERR, &err);
 		return STATUS_FAILED;
 	}
+	state_check(s->path.data, STATE_READER, s->dirfd, report);
 	return lock(s);
 }
 
 void reader_state_done(struct reader_state *s)
 {
-	if (s->lock_fd >= 0)
-		(void)close(s->lock_fd);
+	state_unlock(s->dirfd, STATE_READER, s->lock_fd);
 	if (s->dirfd >= 0)
 		(void)close(s->dirfd);
 	buffer_done(&s->path);

@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/hostname.h"
@@ -20,6 +21,7 @@
 #include "store/ledger/writer.h"
 #include "store/position.h"
 #include "store/reserve.h"
+#include "store/state.h"
 #include "store/view.h"
 
 #define ROTATE_EVERY_USEC  (60 * USEC_PER_SEC) /* how often to ask whether all was sent */
@@ -235,13 +237,15 @@ void recorder_keep_reserve(struct recorder *r)
 void recorder_rotate(struct recorder *r, const struct config *config)
 {
 	struct delivery *d AUTO_DELIVERY = NULL;
+	AUTO_CLOSE int dirfd = -1;
 	uint64_t now = clock_steady();
 	int k;
 
 	if (ledger_size(r->ledger) < LEDGER_ROTATE_MIN || now < r->rotate_usec)
 		return;
 	r->rotate_usec = now + ROTATE_EVERY_USEC;
-	if (delivery_load(r->state->dirfd, &d, NULL) != 0 ||
+	if (state_open(r->state->path.data, STATE_DELIVER, STATE_SHOW, &dirfd, NULL) < 0 ||
+	    delivery_load(dirfd, &d, NULL) != 0 ||
 	    !view_settled(config, d, ledger_id(r->ledger), ledger_last_seq(r->ledger)))
 		return;
 	k = ledger_rotate(r->ledger);

@@ -17,9 +17,10 @@
 #include "command/recover.h"
 #include "command/session_source.h"
 #include "command/temporary_state.h"
-#include "store/file.h"
+#include "command/users.h"
 #include "store/ledger/format.h"
 #include "store/position.h"
+#include "store/state.h"
 
 /* Loads the position without writing to the state; *ret stays empty if there is no state. */
 static int peek_position(const struct options *o, struct position *ret)
@@ -31,14 +32,14 @@ static int peek_position(const struct options *o, struct position *ret)
 	int r;
 
 	r = o->state_directory ? buffer_append_str(&path, o->state_directory)
-			       : file_state_path(&path);
+			       : state_path(STATE_READER, STATE_SHOW, &path);
 	if (r < 0 || !buffer_cstr(&path))
 		return STATUS_FAILED;
-	dirfd = open(path.data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (dirfd < 0) {
-		if (errno == ENOENT)
-			return STATUS_DONE;
-		log_error("%s: cannot be read: %s", path.data, strerror(errno));
+	r = state_open(path.data, STATE_READER, STATE_SHOW, &dirfd, &err);
+	if (r == -ENOENT)
+		return STATUS_DONE;
+	if (r < 0) {
+		log_error_struct(LOG_ERR, &err);
 		return STATUS_FAILED;
 	}
 	fresh = faccessat(dirfd, LEDGER_NAME, F_OK, AT_SYMLINK_NOFOLLOW) < 0;
@@ -93,123 +94,153 @@ static int read_all(struct session *s, struct intake *in, const struct position 
 	return STATUS_DONE;
 }
 
-/*
- * Reads into the ledger. *directory is that of the state; it stays empty if that cannot be opened.
- * @peeked is as for read_all().
- */
-static int record(struct session *s, const struct position *peeked, struct buffer *directory,
-		  struct intake_counts *ret)
+/* Reads into the ledger. @peeked is as for read_all(); *ret_alerts may be NULL. */
+static int record(const struct options *options, const struct position *peeked,
+		  uint64_t *ret_alerts)
 {
+	struct intake_counts counts = {0};
 	struct intake *in = NULL;
-	int r;
+	struct session s;
+	int r = session_init(&s, options);
 
-	r = intake_open(s, &in);
-	if (r != STATUS_DONE)
-		return r;
-	/* First, since this process may crash where the other one did. */
-	r = instance_crashed(intake_recorder(in)) < 0 ? STATUS_FAILED : read_all(s, in, peeked);
-	*ret = intake_counts(in);
-	if (buffer_append_str(directory, intake_directory(in)) < 0 || !buffer_cstr(directory)) {
-		log_error("out of memory");
-		buffer_clear(directory);
-		r = STATUS_FAILED;
+	if (r == STATUS_DONE)
+		r = intake_open(&s, &in);
+	if (r == STATUS_DONE) {
+		/* First, since this process may crash where the other one did. */
+		r = instance_crashed(intake_recorder(in)) < 0 ? STATUS_FAILED
+							      : read_all(&s, in, peeked);
+		counts = intake_counts(in);
+		if (s.source && !options->quiet && !options->dry_run)
+			printf("%s: %" PRIu64 " logins, %" PRIu64 " alerts recorded\n",
+			       s.source_name, counts.logins, counts.alerts);
+		else if (s.source && !options->quiet && r == STATUS_DONE && counts.alerts == 0)
+			printf("Nothing would be mailed: no login in %s that is not allowed.\n",
+			       s.source_name);
 	}
-	(void)intake_free(in); /* and the lock, since mailing may take long */
-	if (directory->len > 0 && !s->options->quiet && s->source)
-		printf("%s: %" PRIu64 " logins, %" PRIu64 " alerts recorded\n", s->source_name,
-		       ret->logins, ret->alerts);
+	(void)intake_free(in);
+	session_done(&s);
+	if (ret_alerts)
+		*ret_alerts = counts.alerts;
 	return r;
 }
 
-/* *ret_unread: the sender printed, and nobody reads standard output any more. */
-static int run_sender(const struct session *s, enum sender_mode mode,
-		      const struct buffer *directory, bool *ret_unread)
+/* The same as the reader's user, in a child unless that is the present one. */
+static int record_as(const struct options *options, const struct program_user *user)
 {
-	int status, r;
-	pid_t sender;
+	pid_t parent = getpid(), pid;
+	int status;
 
-	r = sender_start(mode, s->options, directory->data, &sender);
-	if (r != STATUS_DONE)
-		return r;
-	r = child_wait(sender, &status);
-	*ret_unread = r == 0 && mode == SENDER_PRINT && WIFSIGNALED(status) &&
-		      WTERMSIG(status) == SIGPIPE;
-	return r < 0 || *ret_unread ? STATUS_FAILED : sender_status(status);
+	if (!user->change)
+		return record(options, NULL, NULL);
+	(void)fflush(NULL);
+	pid = child_fork(SIGTERM);
+	if (pid == 0) {
+		int r = users_become(user, STATE_READER, parent);
+
+		if (r < 0)
+			log_error("cannot become the reader's user: %s", strerror(-r));
+		exit(r < 0 ? STATUS_FAILED : record(options, NULL, NULL));
+	}
+	if (pid < 0 || child_wait(pid, &status) < 0) {
+		log_error("cannot start the reader: %s", strerror(pid < 0 ? -pid : errno));
+		return STATUS_FAILED;
+	}
+	if (WIFEXITED(status))
+		return WEXITSTATUS(status);
+	log_error("the reader ended by signal %d", WTERMSIG(status));
+	return STATUS_FAILED;
 }
 
-static int scan(struct session *s)
+/* *ret_sent is STATUS_DONE if every message was accepted. */
+static int scan(const struct options *options, int *ret_sent)
 {
-	AUTO_BUFFER struct buffer directory = BUFFER_INIT(PATH_MAX);
-	struct intake_counts counts;
-	int r = record(s, NULL, &directory, &counts), sent = STATUS_DONE;
-	bool unread;
+	AUTO_BUFFER struct buffer state = BUFFER_INIT(PATH_MAX);
+	struct options own = *options;
+	struct program_user users[2];
+	int r = users_find(options, &state, users);
 
-	if (directory.len > 0 && !s->options->no_deliver)
-		sent = run_sender(s, SENDER_ONCE, &directory, &unread);
-	return r != STATUS_DONE ? r : sent;
+	*ret_sent = STATUS_DONE;
+	if (r != STATUS_DONE)
+		return r;
+	own.state_directory = state.data;
+	r = record_as(&own, &users[STATE_READER]);
+	if (r == STATUS_LOCKED) /* that one reads, and its sender sends */
+		return STATUS_DONE;
+	if (r != STATUS_WRONG && !options->no_deliver)
+		*ret_sent =
+			deliver_process_run(SENDER_ONCE, &own, state.data, &users[STATE_DELIVER]);
+	return r != STATUS_DONE ? r : *ret_sent;
 }
 
 /*
  * Standard input cannot be read again from a position, so no state is kept of it: its alerts are
- * sent from a directory that is removed when every message is accepted. A dry run has the sender
- * print the messages from such a directory; it only reads the position of the service's state.
+ * sent from a directory that is removed when every message is accepted.
  */
-static int scan_temporary(struct session *s)
+static int scan_input(const struct options *options)
 {
-	AUTO_POSITION struct position position = POSITION_INIT;
-	AUTO_BUFFER struct buffer directory = BUFFER_INIT(PATH_MAX);
-	const bool print = s->options->dry_run, quiet = s->options->quiet;
-	struct options options = *s->options;
-	struct intake_counts counts = {0};
+	struct options own = *options;
 	struct temporary_state state;
-	int r = STATUS_DONE, sent = STATUS_DONE;
-	bool unread = false;
+	int r, sent;
 
-	if (options.no_deliver && !print) {
+	if (options->no_deliver) {
 		log_error("--no-deliver with standard input needs --state-directory");
 		return STATUS_WRONG;
 	}
-	if (print && !options.since_usec && !options_standard_input(&options))
-		r = peek_position(&options, &position);
-	if (r != STATUS_DONE)
-		return r;
-	r = temporary_state_make(&state, print ? TEMPORARY_SELF : TEMPORARY_SENDER);
+	r = temporary_state_make(&state, TEMPORARY_SENDER);
 	if (r < 0) {
 		log_error("cannot make a temporary directory in /var/tmp: %s", strerror(-r));
 		return STATUS_FAILED;
 	}
-	options.state_directory = state.path;
-	options.quiet |= print;
-	s->options = &options;
-	r = record(s, print ? &position : NULL, &directory, &counts);
-	if (directory.len > 0 && (counts.alerts > 0 || !print))
-		sent = run_sender(s, print ? SENDER_PRINT : SENDER_ONCE, &directory, &unread);
-	else if (r == STATUS_DONE && !quiet)
-		printf("Nothing would be mailed: no login in %s that is not allowed.\n",
-		       s->source_name);
-	s->options = NULL;
-	if (sent != STATUS_DONE && !print)
+	own.state_directory = state.path;
+	r = scan(&own, &sent);
+	if (sent != STATUS_DONE)
 		log_warning(
 			"%s is kept, since not every message was accepted; to try again: "
 			"loginbell queue --flush --state-directory=%s",
 			state.path, state.path);
 	else
 		temporary_state_remove(&state);
-	if (unread)
+	return r;
+}
+
+/*
+ * The sender prints the messages from a temporary state; of the service's state only the position
+ * is read.
+ */
+static int dry_run(const struct options *options)
+{
+	AUTO_POSITION struct position position = POSITION_INIT;
+	struct options own = *options;
+	struct temporary_state state;
+	uint64_t alerts = 0;
+	int r = STATUS_DONE, sent = STATUS_DONE;
+
+	if (!options->since_usec && !options_standard_input(options))
+		r = peek_position(options, &position);
+	if (r != STATUS_DONE)
+		return r;
+	r = temporary_state_make(&state, TEMPORARY_SELF);
+	if (r < 0) {
+		log_error("cannot make a temporary directory in /var/tmp: %s", strerror(-r));
+		return STATUS_FAILED;
+	}
+	own.state_directory = state.path;
+	r = record(&own, &position, &alerts);
+	if (alerts > 0)
+		sent = deliver_process_run(SENDER_PRINT, &own, state.path, NULL);
+	temporary_state_remove(&state);
+	if (sent == SENDER_UNREAD)
 		(void)raise(SIGPIPE); /* as if this process had printed */
 	return r != STATUS_DONE ? r : sent;
 }
 
 int command_scan(const struct options *options)
 {
-	struct session s;
-	int r = session_init(&s, options);
+	int sent;
 
-	if (r == STATUS_DONE)
-		r = options->dry_run ||
-				    (options_standard_input(options) && !options->state_directory)
-			    ? scan_temporary(&s)
-			    : scan(&s);
-	session_done(&s);
-	return r;
+	if (options->dry_run)
+		return dry_run(options);
+	if (options_standard_input(options) && !options->state_directory)
+		return scan_input(options);
+	return scan(options, &sent);
 }

@@ -1,38 +1,50 @@
 /*
- * Where the service's directory may not be read, the user's own is the default; that it is missing
- * is not what somebody wants to hear who asked for the service's.
+ * If the service's directory may not be read, the user's own is the default; that it is missing
+ * would say nothing to somebody who asked for the service's.
  */
 #include "command/state_view.h"
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "store/config_file.h"
-#include "store/file.h"
+#include "store/state.h"
 
-#define SERVICE_STATE "/var/lib/loginbell"
-
-static int shown_open(const struct options *options, struct buffer *path, int *ret_dirfd)
+/* A part that is missing is none. */
+static int open_part(const char *path, enum state_part part, int *ret, struct error *err)
 {
+	int r = state_open(path, part, STATE_SHOW, ret, err);
+
+	return r == -ENOENT ? 0 : r;
+}
+
+static int open_parts(const struct options *options, struct buffer *path, int *ret_reader,
+		      int *ret_deliver)
+{
+	static const char service[] = STATE_DEFAULT "/reader";
 	struct error err = {0};
 	int r;
 
 	r = options->state_directory ? buffer_append_str(path, options->state_directory)
-				     : file_state_path_shown(path);
+				     : state_path(STATE_READER, STATE_SHOW, path);
 	if (r < 0 || !buffer_cstr(path)) {
 		log_error("the state directory's name: %s", strerror(r < 0 ? -r : ENOMEM));
 		return STATUS_FAILED;
 	}
-	r = file_open_state(path->data, false, ret_dirfd, &err);
+	r = open_part(path->data, STATE_READER, ret_reader, &err);
 	if (r == 0)
+		r = open_part(path->data, STATE_DELIVER, ret_deliver, &err);
+	if (r == 0 && (*ret_reader >= 0 || *ret_deliver >= 0))
 		return STATUS_DONE;
 	log_error_struct(LOG_ERR, &err);
-	if (r == -ENOENT && !options->state_directory && !getenv("STATE_DIRECTORY") &&
-	    access(SERVICE_STATE, F_OK) == 0 && access(SERVICE_STATE, R_OK | X_OK) < 0)
-		log_error(SERVICE_STATE ": %s; root, and members of group adm, may read it",
-			  strerror(errno));
+	if (r == 0 && !options->state_directory && !getenv("STATE_DIRECTORY") &&
+	    access(service, F_OK) == 0 && access(service, R_OK | X_OK) < 0)
+		log_error("%s: %s; root, and members of group " STATE_GROUP ", may read it",
+			  service, strerror(errno));
 	return STATUS_FAILED;
 }
 
@@ -58,10 +70,9 @@ int state_view_open(const struct options *options, struct state_view *ret)
 		log_error_struct(LOG_ERR, &err);
 		return r == -ENOMEM ? STATUS_FAILED : STATUS_WRONG;
 	}
-	r = shown_open(options, &ret->path, &ret->dirfd);
+	r = open_parts(options, &ret->path, &ret->dirfd, &ret->deliver_dirfd);
 	if (r != STATUS_DONE)
 		return r;
-	ret->deliver_dirfd = ret->dirfd;
 	r = view_load(ret->dirfd, ret->deliver_dirfd, ret->config, log_fault, NULL, &ret->view);
 	if (r == -ENOMEM)
 		log_error("out of memory");
@@ -75,4 +86,6 @@ void state_view_close(struct state_view *s)
 	buffer_done(&s->path);
 	if (s->dirfd >= 0)
 		(void)close(s->dirfd);
+	if (s->deliver_dirfd >= 0)
+		(void)close(s->deliver_dirfd);
 }

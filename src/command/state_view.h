@@ -9,7 +9,7 @@
 struct state_view {
 	struct config *config;
 	struct buffer path;	  /* of the state directory */
-	int dirfd, deliver_dirfd; /* of the reader's and the sender's files */
+	int dirfd, deliver_dirfd; /* of the reader's and the sender's part; -1: missing */
 	uint64_t now_usec;
 	struct view view;
 };

@@ -1,7 +1,6 @@
 /*
  * From the files of the state alone: whoever may read them sees it, whether reader and sender run
- * or not. Looking at a lock takes a shared one for a moment, which a process that starts just then
- * waits for.
+ * or not.
  */
 #include "command/status.h"
 
@@ -14,9 +13,9 @@
 #include "base/timetext.h"
 #include "command/row.h"
 #include "command/state_view.h"
-#include "store/file.h"
 #include "store/ledger/reader.h"
 #include "store/position.h"
+#include "store/state.h"
 
 struct status {
 	struct state_view state;
@@ -36,14 +35,20 @@ static void print_time(const struct status *s, uint64_t usec)
 		printf(", %s ago", timetext_duration(s->state.now_usec - usec, ago));
 }
 
-static void print_process(const struct status *s, const char *name, const char *lock)
+static void print_process(int dirfd, enum state_part part, const char *name)
 {
 	pid_t pid;
 
-	if (file_lock_held(s->state.dirfd, lock, &pid))
+	switch (state_process(dirfd, part, &pid)) {
+	case STATE_RUNS:
 		printf("%-10s runs (process %d)\n", name, (int)pid);
-	else
+		break;
+	case STATE_UNKNOWN:
+		printf("%-10s unknown: process %d cannot be seen\n", name, (int)pid);
+		break;
+	case STATE_STOPPED:
 		printf("%-10s does not run\n", name);
+	}
 }
 
 static int print_position(const struct status *s)
@@ -155,8 +160,8 @@ static int show(struct status *s)
 	int r;
 
 	printf("%-10s %s\n", "state", s->state.path.data);
-	print_process(s, "reader", "reader.lock");
-	print_process(s, "sender", "sender.lock");
+	print_process(s->state.dirfd, STATE_READER, "reader");
+	print_process(s->state.deliver_dirfd, STATE_DELIVER, "sender");
 	r = print_position(s);
 	if (r == 0)
 		r = ledger_each(s->state.dirfd, look_at, s, &s->damaged);

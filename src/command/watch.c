@@ -11,16 +11,15 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/signalfd.h>
-#include <sys/wait.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/notify.h"
 #include "base/timetext.h"
-#include "command/deliver_process.h"
 #include "command/instance.h"
 #include "command/intake.h"
 #include "command/session_source.h"
+#include "command/supervise.h"
 #include "command/whitelist_files.h"
 
 #define RETRY_MIN_USEC	 USEC_PER_SEC
@@ -29,8 +28,6 @@
 #define STOP_LOOK_USEC	 (USEC_PER_SEC / 2)
 #define STOP_READ_USEC	 (3 * USEC_PER_SEC) /* of a long catch-up; service managers wait not long */
 #define STATUS_FAULT_MAX 200		    /* bytes of it that are told */
-#define SENDER_STOP_USEC (12 * USEC_PER_SEC)
-#define SENDER_STEADY	 (10 * USEC_PER_SEC) /* a sender that ran as long did not fail at once */
 
 enum { SLOT_SOURCE, SLOT_SIGNALS, SLOT_RULES, SLOTS };
 
@@ -49,9 +46,7 @@ struct watch {
 	bool told; /* the service manager knows these counts */
 	struct intake_counts told_counts;
 
-	bool keep_sender;
-	pid_t sender; /* 0: does not run */
-	uint64_t sender_started, sender_due, sender_pause;
+	int ready_fd; /* gets a byte once it watches; -1: none */
 };
 
 static int block_signals(void)
@@ -62,7 +57,6 @@ static int block_signals(void)
 	(void)sigaddset(&set, SIGTERM);
 	(void)sigaddset(&set, SIGINT);
 	(void)sigaddset(&set, SIGHUP);
-	(void)sigaddset(&set, SIGCHLD);
 	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
 		return -errno;
 	(void)signal(SIGPIPE, SIG_IGN);
@@ -84,78 +78,6 @@ static void tell_status(struct watch *w)
 		w->session.source ? "Watching" : "Cannot read", w->session.source_name, c.logins,
 		c.alerts, fault.n ? "; the old rules stay in force, the new are faulty: " : "",
 		(int)(fault.n < STATUS_FAULT_MAX ? fault.n : STATUS_FAULT_MAX), fault.p);
-}
-
-/* ---- the sender ---- */
-
-/* The next start of the sender is later each time, up to a minute. */
-static void sender_later(struct watch *w, uint64_t now)
-{
-	w->sender = 0;
-	w->sender_due = now + w->sender_pause;
-	if (w->sender_pause < RETRY_MAX_USEC)
-		w->sender_pause *= 2;
-}
-
-static void sender_begin(struct watch *w)
-{
-	uint64_t now = clock_steady();
-
-	if (sender_start(SENDER_FOLLOW, w->session.options, intake_directory(w->intake),
-			 &w->sender) != STATUS_DONE)
-		sender_later(w, now);
-	w->sender_started = now;
-}
-
-static void sender_ended(struct watch *w, int wait_status)
-{
-	uint64_t now = clock_steady();
-	int status = sender_status(wait_status);
-
-	w->sender = 0;
-	if (w->stop)
-		return;
-	if (now - w->sender_started > SENDER_STEADY)
-		w->sender_pause = RETRY_MIN_USEC;
-	log_warning("the sender ended with status %d; it is started again in %" PRIu64 " s", status,
-		    w->sender_pause / USEC_PER_SEC);
-	sender_later(w, now);
-}
-
-static void reap(struct watch *w)
-{
-	int status;
-
-	/* Other children are the source's. */
-	if (w->sender && waitpid(w->sender, &status, WNOHANG) == w->sender)
-		sender_ended(w, status);
-}
-
-/* The sender mails what waits, then ends; it has its own limit of time, this is behind it. */
-static void sender_stop(struct watch *w)
-{
-	uint64_t until = clock_steady() + SENDER_STOP_USEC;
-
-	if (!w->sender)
-		return;
-	(void)kill(w->sender, SIGTERM);
-	for (;;) {
-		struct signalfd_siginfo info;
-		uint64_t now;
-
-		reap(w);
-		now = clock_steady();
-		if (!w->sender)
-			return;
-		if (now >= until)
-			break;
-		(void)poll(&w->slots[SLOT_SIGNALS], 1, (int)((until - now) / 1000) + 1);
-		while (read(w->slots[SLOT_SIGNALS].fd, &info, sizeof(info)) > 0)
-			;
-	}
-	log_warning("the sender does not end; what waits is mailed after the next start");
-	(void)kill(w->sender, SIGKILL);
-	(void)waitpid(w->sender, NULL, 0);
 }
 
 /* ---- the source ---- */
@@ -247,8 +169,6 @@ static void reload(struct watch *w)
 		follow_rules(w);
 	} else
 		tell_anew(w);
-	if (w->sender)
-		(void)kill(w->sender, SIGHUP);
 	(void)notify_send("READY=1");
 }
 
@@ -260,9 +180,6 @@ static void take_signals(struct watch *w)
 		switch ((int)info.ssi_signo) {
 		case SIGHUP:
 			reload(w);
-			break;
-		case SIGCHLD:
-			reap(w);
 			break;
 		default:
 			w->stop = true;
@@ -287,8 +204,6 @@ static uint64_t next_due(struct watch *w)
 		due = earlier(due, w->reopen_usec);
 	if (w->watchdog_usec)
 		due = earlier(due, w->watchdog_due);
-	if (w->keep_sender && !w->sender)
-		due = earlier(due, w->sender_due);
 	return due;
 }
 
@@ -300,8 +215,6 @@ static void do_due(struct watch *w)
 		(void)notify_send("WATCHDOG=1");
 		w->watchdog_due = now + w->watchdog_usec;
 	}
-	if (w->keep_sender && !w->sender && now >= w->sender_due)
-		sender_begin(w);
 	if (now >= w->save_due) {
 		if (w->session.source && intake_due(w->intake) == UINT64_MAX)
 			(void)intake_save_position(w->intake);
@@ -414,7 +327,6 @@ static void finish(struct watch *w)
 		drain(w, INTAKE_FINAL);
 	}
 	(void)instance_stopped(intake_recorder(w->intake), w->session.config, w->stop_signal);
-	sender_stop(w);
 }
 
 static int watch(struct watch *w)
@@ -427,8 +339,7 @@ static int watch(struct watch *w)
 		r = open_source(w);
 	if (r != STATUS_DONE)
 		return r;
-	w->reopen_pause = w->sender_pause = RETRY_MIN_USEC;
-	w->keep_sender = !w->session.options->no_deliver;
+	w->reopen_pause = RETRY_MIN_USEC;
 	w->watchdog_usec = notify_watchdog_usec();
 	w->watchdog_due = now + w->watchdog_usec;
 	w->save_due = now + SAVE_QUIET_USEC;
@@ -438,14 +349,17 @@ static int watch(struct watch *w)
 	drain(w, INTAKE_FOLLOWING);
 	log_notice("watching %s; state in %s", w->session.source_name, intake_directory(w->intake));
 	(void)notify_send("READY=1");
+	if (w->ready_fd >= 0)
+		(void)!write(w->ready_fd, "", 1);
 	r = loop(w);
 	finish(w);
 	return r;
 }
 
-int command_watch(const struct options *options)
+static int read_log(const struct options *options, int ready_fd)
 {
 	struct watch w = {
+		.ready_fd = ready_fd,
 		.slots = {{.fd = -1}, {.fd = -1, .events = POLLIN}, {.fd = -1, .events = POLLIN}}};
 	int r;
 
@@ -462,5 +376,12 @@ int command_watch(const struct options *options)
 	for (size_t i = SLOT_SIGNALS; i < SLOTS; i++)
 		if (w.slots[i].fd >= 0)
 			(void)close(w.slots[i].fd);
-	return r;
+	return r == STATUS_LOCKED ? STATUS_FAILED : r;
+}
+
+int command_watch(const struct options *options)
+{
+	if (options->no_deliver && geteuid() != 0)
+		return read_log(options, -1);
+	return supervise(options, read_log);
 }

@@ -20,8 +20,8 @@
 #include "deliver/outcome.h"
 #include "deliver/select.h"
 #include "deliver/signals.h"
-#include "store/file.h"
 #include "store/request.h"
+#include "store/state.h"
 
 #define LIMIT_MSEC 30000
 #define TICK_MSEC  50
@@ -155,7 +155,7 @@ static int drop(struct action *action)
 static int apply(struct sender *s, const struct request *q)
 {
 	struct action action = {.s = s};
-	int r = select_find(s->dirfd, q->id, &action.a), k;
+	int r = select_find(s->ledger_dirfd, q->id, &action.a), k;
 
 	action.class = delivery_class(action.a.kind);
 	if (r == -ENOENT)
@@ -204,7 +204,7 @@ int admin_wait(int dirfd, int *ret_lock)
 		free(list);
 		if (r < 0 || n == 0)
 			return r;
-		r = file_lock(dirfd, "sender.lock", ret_lock, &pid);
+		r = state_lock(dirfd, STATE_DELIVER, ret_lock, &pid);
 		if (r <= 0)
 			return r == 0 ? ADMIN_E_FREE : r;
 		if (waited >= LIMIT_MSEC || signals_stop())

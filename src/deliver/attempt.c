@@ -182,11 +182,6 @@ static void transact(struct attempt *a, struct transport_mail *mail, struct tran
 		ret->outcome = TRANSPORT_IN_DOUBT;
 }
 
-static enum spool_rcpt_state refused_state(const struct transport_result *r)
-{
-	return r->permanent || r->outcome == TRANSPORT_REFUSED ? SPOOL_REFUSED : SPOOL_DEFERRED;
-}
-
 /* One transaction each. Stops if a server fails for another reason than the recipient. */
 static enum attempt_outcome send_each(struct attempt *a, struct spool_message *o,
 				      struct transport_mail *mail, struct transport_result *ret)
@@ -208,7 +203,7 @@ static enum attempt_outcome send_each(struct attempt *a, struct spool_message *o
 			sent = *ret;
 			break;
 		case TRANSPORT_RCPT_REFUSED:
-			rcpt->state = refused_state(ret);
+			rcpt->state = ret->permanent ? SPOOL_REFUSED : SPOOL_DEFERRED;
 			log_error("recipient %s was refused: %s", rcpt->addr, ret->text);
 			break;
 		case TRANSPORT_REFUSED:
@@ -243,7 +238,7 @@ static enum attempt_outcome send_all(struct attempt *a, struct spool_message *o,
 		if (o->rcpts[i].state == SPOOL_OPEN)
 			rcpts[n++] = o->rcpts[i].addr;
 	/* If some have it already, it was one transaction each, and remains so. */
-	if (n < o->n_rcpts && n > 0)
+	if (n < o->n_rcpts || n == 1)
 		return send_each(a, o, mail, ret);
 	mail->rcpts = rcpts;
 	mail->n_rcpts = n;
@@ -254,10 +249,7 @@ static enum attempt_outcome send_all(struct attempt *a, struct spool_message *o,
 			o->rcpts[i].state = SPOOL_ACCEPTED;
 		return ATTEMPT_DONE;
 	case TRANSPORT_RCPT_REFUSED:
-		if (n > 1)
-			return send_each(a, o, mail, ret);
-		o->rcpts[0].state = refused_state(ret);
-		return ATTEMPT_NOBODY;
+		return send_each(a, o, mail, ret);
 	case TRANSPORT_REFUSED:
 		return ATTEMPT_REFUSED;
 	case TRANSPORT_DEFERRED:

@@ -1,8 +1,9 @@
 /*
- * One poll(2) over three descriptors: inotify on the state directory (a new ledger, a request) and
- * on the ledger (new alerts), a timer for what is due later, and the signals' pipe. The timer uses
- * the wall clock, as the stored times do, and expires when that clock is set. It is not armed while
- * nothing waits, so that an idle sender does not wake up.
+ * One poll(2) over three descriptors: inotify, a timer for what is due later, and the signals'
+ * pipe. inotify watches the sender's part of the state (a request), the reader's (a new ledger),
+ * the ledger (new alerts), and the directory above (a reader's part that is made or put back). The
+ * timer runs by the wall clock, as the stored times do, and expires when that is set. While nothing
+ * waits it is not armed: no wake-up.
  */
 #include "deliver/loop.h"
 
@@ -20,9 +21,11 @@
 #include "base/timetext.h"
 #include "deliver/sender.h"
 #include "deliver/signals.h"
+#include "deliver/tail.h"
 #include "store/config_file.h"
 #include "store/request.h"
 #include "store/schedule.h"
+#include "store/state.h"
 
 #define LEDGER	    "ledger"
 #define RETRY_USEC  (5 * USEC_PER_SEC) /* after the ledger could not be read */
@@ -32,7 +35,7 @@ struct follower {
 	struct sender *s;
 	const char *config_path;
 	int inotify, timer;
-	int ledger_watch; /* -1: none */
+	int ledger_watch, ledger_directory, parent; /* watches; -1: none */
 	uint64_t watchdog_usec, watchdog_due;
 };
 
@@ -56,35 +59,60 @@ static bool alive(void *userdata)
 	return true;
 }
 
-/* Watches the present ledger; the directory's events show a new one. */
+/* Watches the ledger that is there now; its directory's watch sees a new one. */
 static void watch_ledger(struct follower *f)
 {
 	char path[64];
 
-	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d/" LEDGER, f->s->dirfd);
-	f->ledger_watch = inotify_add_watch(f->inotify, path, IN_MODIFY);
+	if (f->ledger_watch >= 0)
+		(void)inotify_rm_watch(f->inotify, f->ledger_watch);
+	f->ledger_watch = -1;
+	if (f->s->ledger_dirfd < 0)
+		return;
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d/" LEDGER, f->s->ledger_dirfd);
+	f->ledger_watch = inotify_add_watch(f->inotify, path, IN_MODIFY | IN_DONT_FOLLOW);
 	if (f->ledger_watch < 0 && errno != ENOENT)
 		log_error("the ledger cannot be watched: %s", strerror(errno));
 }
 
-static int watch(struct follower *f)
+static int watch_directory(const struct follower *f, int dirfd)
 {
 	char path[64];
 
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", dirfd);
+	return inotify_add_watch(f->inotify, path, IN_CREATE | IN_MOVED_TO | IN_ONLYDIR);
+}
+
+static void watch_reader(struct follower *f)
+{
+	if (f->ledger_directory >= 0)
+		(void)inotify_rm_watch(f->inotify, f->ledger_directory);
+	f->ledger_directory = -1;
+	if (f->s->ledger_dirfd >= 0) {
+		f->ledger_directory = watch_directory(f, f->s->ledger_dirfd);
+		if (f->ledger_directory < 0)
+			log_error("the ledger's directory cannot be watched: %s", strerror(errno));
+	}
+	watch_ledger(f);
+}
+
+static int watch(struct follower *f)
+{
 	f->inotify = inotify_open();
 	if (f->inotify < 0)
 		return f->inotify;
-	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", f->s->dirfd);
-	if (inotify_add_watch(f->inotify, path, IN_CREATE | IN_MOVED_TO | IN_ONLYDIR) < 0)
+	f->parent = inotify_add_watch(f->inotify, f->s->path,
+				      IN_CREATE | IN_MOVED_TO | IN_ATTRIB | IN_ONLYDIR);
+	if (f->parent < 0 || watch_directory(f, f->s->dirfd) < 0)
 		return -errno;
-	watch_ledger(f);
+	watch_reader(f);
 	return 0;
 }
 
-/* What the events of the state directory and the ledger say. */
+/* What the events of the directories and the ledger say. */
 struct changes {
 	const struct follower *f;
-	bool ledger, new_ledger, request;
+	bool ledger, new_ledger, new_reader, request;
 };
 
 static void note_event(void *userdata, const struct inotify_event *e)
@@ -93,6 +121,10 @@ static void note_event(void *userdata, const struct inotify_event *e)
 	bool overflow = (e->mask & IN_Q_OVERFLOW) != 0;
 
 	c->ledger |= overflow || e->wd == c->f->ledger_watch;
+	if (e->wd == c->f->parent) {
+		c->new_reader |= strcmp(e->len ? e->name : "", state_part_name(STATE_READER)) == 0;
+		return;
+	}
 	c->new_ledger |= overflow || (e->len && strcmp(e->name, LEDGER) == 0);
 	c->request |= e->len && slice_starts_with(slice_of(e->name), REQUEST_PREFIX);
 }
@@ -103,13 +135,15 @@ static bool read_events(struct follower *f)
 	struct changes c = {.f = f};
 
 	(void)inotify_drain(f->inotify, note_event, &c);
-	if (c.new_ledger) {
+	if (c.new_reader || f->s->ledger_dirfd < 0) {
+		(void)state_open_ledger(f->s);
+		tail_forget(f->s);
+		watch_reader(f);
+	} else if (c.new_ledger) {
 		/* The reader may still append to the old file; a run reads both. */
-		if (f->ledger_watch >= 0)
-			(void)inotify_rm_watch(f->inotify, f->ledger_watch);
 		watch_ledger(f);
 	}
-	return c.ledger || c.new_ledger || c.request;
+	return c.ledger || c.new_ledger || c.new_reader || c.request;
 }
 
 static void arm(const struct follower *f, uint64_t due_usec)
@@ -204,9 +238,8 @@ static int wait(struct follower *f)
 		reload(f);
 		any = true;
 	}
-	if (signals_flush()) {
+	if (any && request_fetch_flush(f->s->dirfd)) {
 		mode = SENDER_FLUSH;
-		any = true;
 	}
 	if (any && !signals_stop())
 		(void)run(f, mode);
@@ -216,7 +249,11 @@ static int wait(struct follower *f)
 int loop_run(struct sender *s, const char *config_path)
 {
 	AUTO_CLOSE int inotify = -1, timer = -1;
-	struct follower f = {.s = s, .config_path = config_path};
+	struct follower f = {.s = s,
+			     .config_path = config_path,
+			     .ledger_watch = -1,
+			     .ledger_directory = -1,
+			     .parent = -1};
 	int r;
 
 	r = watch(&f);
@@ -232,7 +269,7 @@ int loop_run(struct sender *s, const char *config_path)
 	watchdog(&f);
 	(void)notify_send("READY=1");
 	if (!signals_stop())
-		(void)run(&f, SENDER_FOLLOW);
+		(void)run(&f, request_fetch_flush(s->dirfd) ? SENDER_FLUSH : SENDER_FOLLOW);
 	while (!signals_stop()) {
 		r = wait(&f);
 		if (r < 0) {

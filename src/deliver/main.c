@@ -17,15 +17,24 @@
 #include "deliver/sender.h"
 #include "deliver/show.h"
 #include "deliver/signals.h"
+#include "deliver/tail.h"
 #include "deliver/wait_for_sender.h"
 #include "store/config_file.h"
-#include "store/file.h"
 #include "store/schedule.h"
+#include "store/state.h"
 
-#define EXIT_USAGE  2
-#define SENDER_LOCK "sender.lock"
+#define EXIT_USAGE 2
 
-enum task { TASK_ONCE, TASK_FLUSH, TASK_FOLLOW, TASK_APPLY, TASK_SHOW, TASK_PRINT, TASK_TEST };
+enum task {
+	TASK_ONCE,
+	TASK_UNLESS_RUNNING,
+	TASK_FLUSH,
+	TASK_FOLLOW,
+	TASK_APPLY,
+	TASK_SHOW,
+	TASK_PRINT,
+	TASK_TEST
+};
 
 struct options {
 	enum task task;
@@ -39,6 +48,7 @@ static const char usage[] =
 	"Sends the alerts that wait in loginbell's ledger.\n"
 	"\n"
 	"      --follow               stay, and send what comes\n"
+	"      --unless-running       send nothing if another sender is running\n"
 	"      --flush                also send what was refused and is not due yet\n"
 	"      --apply                do what \"loginbell queue\" requests\n"
 	"      --show=ID              print the messages that report an alert\n"
@@ -66,6 +76,7 @@ static int parse(int argc, char **argv, struct options *ret)
 	};
 	static const struct option longs[] = {
 		{"follow", no_argument, NULL, OPT_TASK + TASK_FOLLOW},
+		{"unless-running", no_argument, NULL, OPT_TASK + TASK_UNLESS_RUNNING},
 		{"flush", no_argument, NULL, OPT_TASK + TASK_FLUSH},
 		{"apply", no_argument, NULL, OPT_TASK + TASK_APPLY},
 		{"show", required_argument, NULL, OPT_TASK + TASK_SHOW},
@@ -124,25 +135,32 @@ static void on_fault(const struct error *fault, void *userdata)
 	log_error_struct(LOG_ERR, fault);
 }
 
-static int open_state(const struct options *options, int *ret_dirfd)
+static void report(const struct error *err)
 {
-	AUTO_BUFFER struct buffer path = BUFFER_INIT(4096);
-	const char *name = options->state;
-	struct error err;
-	int r;
+	log_error_struct(LOG_ERR, err);
+}
 
-	if (!name) {
-		r = file_state_path(&path);
-		name = r < 0 ? NULL : buffer_cstr(&path);
-		if (!name) {
-			log_error("out of memory");
-			return -ENOMEM;
-		}
+/* Opens the sender's part; *path is that of the whole state directory. */
+static int open_state(const struct options *options, struct buffer *path, int *ret_dirfd)
+{
+	enum state_access access = options->task == TASK_SHOW || options->task == TASK_PRINT
+					   ? STATE_SHOW
+					   : STATE_WRITE;
+	struct error err;
+	int r = options->state ? buffer_append_str(path, options->state)
+			       : state_path(STATE_DELIVER, access, path);
+
+	if (r < 0 || !buffer_cstr(path)) {
+		log_error("out of memory");
+		return -ENOMEM;
 	}
-	r = file_open_state(name, options->task != TASK_SHOW && options->task != TASK_PRINT,
-			    ret_dirfd, &err);
+	r = state_open(path->data, STATE_DELIVER, access, ret_dirfd, &err);
+	if (r == -ENOENT && access == STATE_SHOW) /* the sender was never started */
+		return 0;
 	if (r < 0)
 		log_error_struct(LOG_ERR, &err);
+	else if (access == STATE_WRITE)
+		state_check(path->data, STATE_DELIVER, *ret_dirfd, report);
 	return r;
 }
 
@@ -154,8 +172,11 @@ static int once(struct sender *s, enum task task)
 		return 1;
 	if (task == TASK_APPLY && !s->run.retried)
 		return 0;
-	if (sender_run(s, task == TASK_FLUSH ? SENDER_FLUSH : SENDER_ONCE, &due) < 0)
-		return 1;
+	/* The reader may have written alerts after this run has read the ledger. */
+	do
+		if (sender_run(s, task == TASK_FLUSH ? SENDER_FLUSH : SENDER_ONCE, &due) < 0)
+			return 1;
+	while (!signals_stop() && tail_has_new(s));
 	if (sender_waits(s))
 		return EX_TEMPFAIL;
 	if (due != SCHEDULE_NEVER)
@@ -163,38 +184,42 @@ static int once(struct sender *s, enum task task)
 	return 0;
 }
 
-/* Takes sender.lock. 0; -1: *ret_status is the exit status. */
-static int lock(int dirfd, enum task task, int *ret_fd, int *ret_status)
+/* Locks the state. 0; -1: *ret_status is the exit status. */
+static int lock(const char *path, int dirfd, enum task task, int *ret_fd, int *ret_status)
 {
 	pid_t pid;
 	int r;
 
-	r = file_lock(dirfd, SENDER_LOCK, ret_fd, &pid);
+	r = state_lock(dirfd, STATE_DELIVER, ret_fd, &pid);
 	if (r == 0)
 		return 0;
 	*ret_status = 1;
-	if (r == FILE_E_LOCKED && task == TASK_FOLLOW) {
-		log_error("another sender (pid %d) holds " SENDER_LOCK, (int)pid);
-	} else if (r == FILE_E_LOCKED) {
+	if (r == STATE_E_LOCKED && task == TASK_FOLLOW) {
+		log_error("%s: another sender is running (pid %d)", path, (int)pid);
+	} else if (r == STATE_E_LOCKED && task == TASK_UNLESS_RUNNING) {
+		log_notice("%s: another sender is running (pid %d), which sends", path, (int)pid);
+		*ret_status = 0;
+	} else if (r == STATE_E_LOCKED) {
 		r = task == TASK_APPLY ? admin_wait(dirfd, ret_fd)
-				       : wait_for_sender(dirfd, pid, ret_fd);
+				       : wait_for_sender(path, dirfd, ret_fd);
 		if (*ret_fd >= 0)
 			return 0;
 		*ret_status = r < 0 ? 1 : r;
 	}
 	if (r < 0)
-		log_error(SENDER_LOCK ": %s", strerror(-r));
+		log_error("%s: cannot be locked: %s", path, strerror(-r));
 	return -1;
 }
 
 int main(int argc, char **argv)
 {
 	struct options options = {.task = TASK_ONCE};
-	AUTO_CLOSE int dirfd = -1, lock_fd = -1;
-	struct sender s = {.dirfd = -1};
+	AUTO_BUFFER struct buffer path = BUFFER_INIT(4096);
+	AUTO_CLOSE int dirfd = -1;
+	struct sender s = {.dirfd = -1, .ledger_dirfd = -1};
 	struct config *config = NULL;
 	struct error err = {0};
-	int r, status;
+	int r, status, lock_fd = -1;
 
 	log_init("loginbell-deliver");
 	r = parse(argc, argv, &options);
@@ -217,21 +242,25 @@ int main(int argc, char **argv)
 		return status;
 	}
 	if (options.task == TASK_SHOW || options.task == TASK_PRINT) {
-		if (open_state(&options, &dirfd) == 0)
+		if (open_state(&options, &path, &dirfd) == 0)
 			return options.task == TASK_PRINT
-				       ? show_all(dirfd, config)
-				       : show_messages(dirfd, config, options.id);
+				       ? show_all(path.data, dirfd, config)
+				       : show_messages(path.data, dirfd, config, options.id);
 		(void)config_free(config);
 		return 1;
 	}
-	if (open_state(&options, &dirfd) < 0 || lock(dirfd, options.task, &lock_fd, &status) < 0) {
+	status = 1;
+	if (open_state(&options, &path, &dirfd) < 0 ||
+	    lock(path.data, dirfd, options.task, &lock_fd, &status) < 0) {
 		(void)config_free(config);
-		return lock_fd < 0 && dirfd < 0 ? 1 : status;
+		return status;
 	}
 	status = 1;
+	s.path = path.data;
 	if (sender_open(&s, dirfd, config) == 0)
 		status = options.task == TASK_FOLLOW ? loop_run(&s, options.config)
 						     : once(&s, options.task);
 	state_close(&s);
+	state_unlock(dirfd, STATE_DELIVER, lock_fd);
 	return status;
 }

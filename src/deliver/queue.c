@@ -1,6 +1,6 @@
 /*
  * A queue has at most one frozen message. One that the server refuses for its content is sent again
- * without log lines, then in halves, until the one refused alert is alone and goes into the retry
+ * without log lines, then in halves, until the one refused alert is alone and is held in the retry
  * queue. After two such alerts in a row the server seems to refuse everything, and all alerts of
  * the message go there at once.
  */

@@ -10,7 +10,7 @@
 const struct delivery_held *retry_first(const struct sender *s, const struct destination *d,
 					uint64_t now_usec);
 
-/* Whether @x goes into the same message as @first. */
+/* Whether @x is sent in the same message as @first. */
 bool retry_joins(const struct sender *s, const struct destination *d, const struct delivery_held *x,
 		 const struct delivery_held *first, uint64_t now_usec);
 

@@ -139,7 +139,7 @@ static int select_summaries(struct sender *s, struct destination *d, struct spoo
 	}
 	if (last == 0)
 		return 0;
-	r = ledger_reader_open(s->dirfd, first - 1, &reader, &err);
+	r = ledger_reader_open(s->ledger_dirfd, first - 1, &reader, &err);
 	if (r < 0)
 		return r;
 	while ((r = next(reader, &a)) > 0 && a.seq <= last) {
@@ -176,7 +176,7 @@ int select_new(struct sender *s, struct destination *d, struct spool_message *o,
 
 	*ret_counted = false;
 	o->done_up_to = d->done->queues[o->class].done_up_to;
-	r = ledger_reader_open(s->dirfd, o->done_up_to, &reader, &err);
+	r = ledger_reader_open(s->ledger_dirfd, o->done_up_to, &reader, &err);
 	if (r < 0)
 		return r;
 	while ((r = next(reader, &a)) > 0) {
@@ -250,7 +250,7 @@ int select_held(struct sender *s, struct destination *d, struct spool_message *o
 				ranges[n++] = (struct spool_range){x->first, x->last};
 		}
 		o->class = first->class;
-		r = read_ranges(s->dirfd, o->class, ranges, n, s->config->max_per_mail, ret);
+		r = read_ranges(s->ledger_dirfd, o->class, ranges, n, s->config->max_per_mail, ret);
 		if (r >= 0 && ret->n > 0) {
 			o->one_rcpt = first->rcpt != NULL;
 			r = first->rcpt ? spool_add_rcpt(o, first->rcpt, SPOOL_OPEN) : 0;
@@ -281,7 +281,7 @@ static int summarise_again(const struct sender *s, const struct destination *d,
 	struct alert a;
 	int r;
 
-	r = ledger_reader_open(s->dirfd, p->seq - 1, &reader, &err);
+	r = ledger_reader_open(s->ledger_dirfd, p->seq - 1, &reader, &err);
 	if (r == 0)
 		r = next(reader, &a);
 	if (r > 0 && a.seq == p->seq)
@@ -292,7 +292,7 @@ static int summarise_again(const struct sender *s, const struct destination *d,
 int select_again(const struct sender *s, const struct destination *d, const struct spool_message *o,
 		 struct batch *ret)
 {
-	int r = read_ranges(s->dirfd, o->class, o->ranges, o->n_ranges, SIZE_MAX, ret);
+	int r = read_ranges(s->ledger_dirfd, o->class, o->ranges, o->n_ranges, SIZE_MAX, ret);
 
 	if (r > 0)
 		return -E2BIG;

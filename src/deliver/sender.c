@@ -1,5 +1,5 @@
 /*
- * A run reads the tail of the ledger, then goes over all queues. An idle sender holds no alert and
+ * A run reads the tail of the ledger, then serves all queues. An idle sender holds no alert and
  * no connection.
  */
 #include "deliver/sender.h"
@@ -22,6 +22,7 @@
 #include "deliver/spool_check.h"
 #include "deliver/tail.h"
 #include "store/delivery_file.h"
+#include "store/file.h"
 #include "store/schedule.h"
 
 #define STEPS_MAX 1000 /* of a queue in one run; the rest is for the next run */
@@ -52,7 +53,7 @@ static int load_delivery(struct sender *s, const struct config *config)
 	spool_check_disown(s, config);
 	if (renameat(s->dirfd, DELIVERY_FILE, s->dirfd, DELIVERY_FILE ".damaged") < 0)
 		log_error(DELIVERY_FILE ": %s", strerror(errno));
-	s->restart_seq = ledger_first_seq(s->dirfd);
+	s->restart_seq = ledger_first_seq(s->ledger_dirfd);
 	return 0;
 }
 
@@ -61,10 +62,13 @@ int sender_open(struct sender *s, int dirfd, struct config *config)
 	int r;
 
 	s->dirfd = dirfd;
+	s->ledger_dirfd = -1;
 	r = spool_prepare(dirfd);
 	if (r < 0) /* e.g. on a full disk: messages are sent from memory */
 		log_crit(SPOOL_DIR ": %s", strerror(-r));
-	r = load_delivery(s, config);
+	r = state_open_ledger(s);
+	if (r == 0)
+		r = load_delivery(s, config);
 	if (r == 0)
 		r = state_configure(s, config);
 	if (r < 0)
@@ -80,6 +84,7 @@ int sender_open_readonly(struct sender *s, int dirfd, struct config *config)
 	int r = delivery_load(dirfd, &s->delivery, &err);
 
 	s->dirfd = dirfd;
+	s->ledger_dirfd = -1;
 	if (r == DELIVERY_E_DAMAGED) {
 		log_error_struct(LOG_ERR, &err);
 		r = -EBADMSG;
@@ -87,6 +92,8 @@ int sender_open_readonly(struct sender *s, int dirfd, struct config *config)
 		s->delivery = delivery_new();
 		r = s->delivery ? 0 : -ENOMEM;
 	}
+	if (r == 0)
+		r = state_open_ledger(s);
 	if (r == 0)
 		r = state_configure_readonly(s, config);
 	if (r < 0) {

@@ -4,8 +4,8 @@
 #include "deliver/state.h"
 
 /*
- * Loads the state of @dirfd, whose sender.lock the caller holds. @config is then owned by @s, also
- * after an error. -errno, logged.
+ * Loads the state of @dirfd, the sender's part of s->path, whose lock the caller holds. @config is
+ * then owned by @s, also after an error. -errno, logged.
  */
 int sender_open(struct sender *s, int dirfd, struct config *config);
 /*

@@ -147,26 +147,31 @@ static int show_destination(struct sender *s, struct destination *d, const struc
 	return r;
 }
 
-int show_messages(int dirfd, struct config *config, const char *id)
+/* The exit status. */
+static int end(int r)
 {
-	struct sender s = {.dirfd = -1};
+	if (r >= 0 && fflush(stdout) != 0)
+		r = -errno;
+	if (r < 0)
+		log_error("messages cannot be shown: %s", strerror(-r));
+	return r < 0 ? 1 : 0;
+}
+
+int show_messages(const char *path, int dirfd, struct config *config, const char *id)
+{
+	struct sender s = {.path = path, .dirfd = -1, .ledger_dirfd = -1};
 	struct alert a = {0};
 	int r;
 
 	r = sender_open_readonly(&s, dirfd, config);
 	if (r == 0)
-		r = select_find(dirfd, id, &a);
+		r = select_find(s.ledger_dirfd, id, &a);
 	s.run.mode = SENDER_FLUSH; /* everything is due */
 	s.run.begin_usec = UINT64_MAX;
 	for (size_t i = 0; i < s.n_destinations && r >= 0; i++)
 		r = show_destination(&s, &s.destinations[i], &a);
 	state_close(&s);
-	if (r >= 0 && fflush(stdout) != 0)
-		r = -errno;
-	if (r < 0)
-		log_error("the message that reports alert %s cannot be shown: %s", id,
-			  strerror(-r));
-	return r < 0 ? 1 : 0;
+	return end(r);
 }
 
 /* Prints what one queue would send, message by message, as if each were accepted. */
@@ -185,9 +190,9 @@ static int print_queue(struct job *job)
 	return r;
 }
 
-int show_all(int dirfd, struct config *config)
+int show_all(const char *path, int dirfd, struct config *config)
 {
-	struct sender s = {.dirfd = -1};
+	struct sender s = {.path = path, .dirfd = -1, .ledger_dirfd = -1};
 	int r = sender_open_readonly(&s, dirfd, config);
 
 	/* A pager that is left ends it at once; the reader has the same status then. */
@@ -202,9 +207,5 @@ int show_all(int dirfd, struct config *config)
 			r = print_queue(&job);
 		}
 	state_close(&s);
-	if (r >= 0 && fflush(stdout) != 0)
-		r = -errno;
-	if (r < 0)
-		log_error("the messages cannot be shown: %s", strerror(-r));
-	return r < 0 ? 1 : 0;
+	return end(r);
 }

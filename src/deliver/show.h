@@ -8,10 +8,10 @@
  * reports it: the frozen one, or one made from the ledger now. Nothing on disk changes, no lock is
  * needed. @config is then owned by the callee. The exit status.
  */
-int show_messages(int dirfd, struct config *config, const char *id);
+int show_messages(const char *path, int dirfd, struct config *config, const char *id);
 
 /*
  * Prints the messages that a sender would send now, in a state directory in which nothing was sent
  * yet: those of `scan --dry-run`. As show_messages().
  */
-int show_all(int dirfd, struct config *config);
+int show_all(const char *path, int dirfd, struct config *config);

@@ -16,7 +16,7 @@
 /* A handler has no argument to find its state by. */
 static struct {
 	int pipe[2];
-	volatile sig_atomic_t stop, reload, flush;
+	volatile sig_atomic_t stop, reload;
 } state = {.pipe = {-1, -1}};
 
 static void on_signal(int number)
@@ -27,8 +27,6 @@ static void on_signal(int number)
 		_exit(EX_TEMPFAIL);
 	if (number == SIGHUP)
 		state.reload = 1;
-	else if (number == SIGUSR1)
-		state.flush = 1;
 	else if (!state.stop) {
 		state.stop = 1;
 		(void)alarm(SIGNALS_LAST_SEC);
@@ -41,7 +39,7 @@ static void on_signal(int number)
 
 int signals_init(void)
 {
-	static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGALRM};
+	static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGALRM};
 	struct sigaction sa = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
 
 	if (pipe2(state.pipe, O_CLOEXEC | O_NONBLOCK) < 0)
@@ -75,20 +73,10 @@ bool signals_stop(void)
 	return state.stop;
 }
 
-static bool fetch(volatile sig_atomic_t *flag)
-{
-	bool was = *flag;
-
-	*flag = 0;
-	return was;
-}
-
 bool signals_reload(void)
 {
-	return fetch(&state.reload);
-}
+	bool was = state.reload;
 
-bool signals_flush(void)
-{
-	return fetch(&state.flush);
+	state.reload = 0;
+	return was;
 }

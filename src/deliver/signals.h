@@ -8,13 +8,12 @@
 
 #define SIGNALS_LAST_SEC 10 /* from SIGTERM to the end, whatever blocks */
 
-/* -errno. Call it once, before the first lock: SIGUSR1 must not end the process. */
+/* -errno. Call it once, before the first lock. */
 int signals_init(void);
 /* Readable after a signal, until signals_drain(). */
 int signals_fd(void);
 void signals_drain(void);
 /* SIGTERM or SIGINT came: SIGALRM ends the process after SIGNALS_LAST_SEC. */
 bool signals_stop(void);
-/* Whether SIGHUP, or SIGUSR1, came since the last call. */
+/* Whether SIGHUP came since the last call. */
 bool signals_reload(void);
-bool signals_flush(void);

@@ -1,8 +1,8 @@
 /*
  * The child is made for the first message. Over a socket pair it receives each message whole, asks
- * once before the first byte of it goes to the server, and answers with the result. It has nothing
- * else of the sender's: no lock, no state. If it dies in between, the message is in doubt if it had
- * asked, and deferred otherwise; if the sender dies, the child is killed.
+ * once before the first byte of it is sent to the server, and answers with the result. It has
+ * nothing else of the sender's: no lock, no state. If it dies in between, the message is in doubt
+ * if it had asked, and deferred otherwise; if the sender dies, the child is killed.
  */
 #include "deliver/smtp_child.h"
 

@@ -18,7 +18,7 @@ struct smtp_child *smtp_child_free(struct smtp_child *c);
 
 /*
  * As smtp_send(). The callbacks of @mail are called in this process: alive() about once a second,
- * before_data() before the first byte of the message goes to the server.
+ * before_data() before the first byte of the message is sent to the server.
  */
 void smtp_child_send(struct smtp_child *c, const struct transport_mail *mail,
 		     struct transport_result *ret);

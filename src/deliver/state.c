@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "store/delivery_file.h"
+#include "store/state.h"
 
 /* Adding and removing moves the list that they point into. */
 static void find_done(struct sender *s, struct destination *list, size_t n)
@@ -165,7 +166,25 @@ void state_close(struct sender *s)
 	(void)ledger_reader_free(s->tail.reader);
 	(void)delivery_free(s->delivery);
 	(void)config_free(s->config);
-	*s = (struct sender){.dirfd = -1};
+	if (s->ledger_dirfd >= 0)
+		(void)close(s->ledger_dirfd);
+	*s = (struct sender){.dirfd = -1, .ledger_dirfd = -1};
+}
+
+int state_open_ledger(struct sender *s)
+{
+	struct error err;
+	int r;
+
+	if (s->ledger_dirfd >= 0)
+		(void)close(s->ledger_dirfd);
+	s->ledger_dirfd = -1;
+	r = state_open(s->path, STATE_READER, STATE_SHOW, &s->ledger_dirfd, &err);
+	if (r == -ENOENT) /* the reader was never started */
+		return 0;
+	if (r < 0)
+		log_error_struct(LOG_ERR, &err);
+	return r;
 }
 
 struct view_queue state_queue(const struct sender *s, const struct destination *d,

@@ -54,7 +54,9 @@ struct sender_run {
 };
 
 struct sender {
-	int dirfd;
+	const char *path;      /* of the state directory; not owned */
+	int dirfd;	       /* of the sender's part; not owned */
+	int ledger_dirfd;      /* of the reader's part; -1: missing */
 	struct config *config; /* owned */
 	struct delivery *delivery;
 	bool changed; /* it is not saved yet */
@@ -77,6 +79,9 @@ int state_configure(struct sender *s, struct config *config);
 /* The same for a look at the state: nothing on disk changes, nothing is forgotten. */
 int state_configure_readonly(struct sender *s, struct config *config);
 void state_close(struct sender *s);
+
+/* Opens the reader's part of the state directory, again if it is open. -errno, logged. */
+int state_open_ledger(struct sender *s);
 
 /* Saves the file "delivery". A failure is logged; s->changed stays set. */
 void state_save(struct sender *s);

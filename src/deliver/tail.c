@@ -86,7 +86,7 @@ static int open_reader(struct sender *s)
 	int r;
 
 	tail_forget(s);
-	r = ledger_reader_open(s->dirfd, 0, &s->tail.reader, &err);
+	r = ledger_reader_open(s->ledger_dirfd, 0, &s->tail.reader, &err);
 	if (r < 0)
 		log_error_struct(LOG_ERR, &err);
 	return r;
@@ -125,4 +125,11 @@ int tail_read(struct sender *s)
 	if (first)
 		check_progress(s);
 	return 0;
+}
+
+bool tail_has_new(struct sender *s)
+{
+	uint64_t before = s->tail.last_seq;
+
+	return tail_read(s) == 0 && s->tail.last_seq > before;
 }

@@ -10,5 +10,8 @@
  */
 int tail_read(struct sender *s);
 
+/* As tail_read(); whether alerts were appended meanwhile. */
+bool tail_has_new(struct sender *s);
+
 /* The next tail_read() begins at the start of the ledger. */
 void tail_forget(struct sender *s);

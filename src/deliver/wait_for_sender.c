@@ -1,12 +1,11 @@
 /*
- * The file "delivery" tells how far the other is: it is replaced whenever that changes. That it
- * gives up its lock makes no event, so that is looked at every quarter of a second.
+ * The file "delivery" says how far the other sender is: it is replaced whenever that changes. No
+ * event says that it released its lock, so that is tried every quarter of a second.
  */
 #include "deliver/wait_for_sender.h"
 
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -19,21 +18,25 @@
 #include "deliver/signals.h"
 #include "store/delivery.h"
 #include "store/delivery_file.h"
-#include "store/file.h"
 #include "store/ledger/reader.h"
+#include "store/request.h"
+#include "store/state.h"
 
 #define LIMIT_USEC (30 * UINT64_C(1000000))
 #define TICK_MSEC  250
 
-static int last_of_ledger(int dirfd, uint64_t *ret_seq, char ret_id[LEDGER_ID_MAX])
+static int last_of_ledger(const char *path, uint64_t *ret_seq, char ret_id[LEDGER_ID_MAX])
 {
+	AUTO_CLOSE int dirfd = -1;
 	struct ledger_reader *reader;
 	struct error err;
 	struct alert a;
 	int r;
 
 	*ret_seq = 0;
-	r = ledger_reader_open(dirfd, 0, &reader, &err);
+	r = state_open(path, STATE_READER, STATE_SHOW, &dirfd, &err);
+	if (r == 0 || r == -ENOENT)
+		r = ledger_reader_open(dirfd, 0, &reader, &err);
 	if (r < 0) {
 		log_error_struct(LOG_ERR, &err);
 		return r;
@@ -45,7 +48,7 @@ static int last_of_ledger(int dirfd, uint64_t *ret_seq, char ret_id[LEDGER_ID_MA
 	return r;
 }
 
-/* 0: all is mailed; 1: not yet; EX_TEMPFAIL: it was tried, and is put off. */
+/* 0: all is sent; 1: not yet; EX_TEMPFAIL: it was tried, and is deferred. */
 static int look(int dirfd, uint64_t last, const char *id, bool asked)
 {
 	AUTO_DELIVERY struct delivery *d = NULL;
@@ -66,7 +69,7 @@ static int look(int dirfd, uint64_t last, const char *id, bool asked)
 		for (size_t k = 0; k < dest->n_held; k++)
 			deferred |= dest->held[k].state != DELIVERY_GIVEN_UP;
 	}
-	/* What it says from before it was asked is no answer. */
+	/* What it says from before the request is no answer. */
 	if (deferred && asked)
 		return EX_TEMPFAIL;
 	return waits || deferred ? 1 : 0;
@@ -78,16 +81,17 @@ static bool same_file(const struct stat *a, const struct stat *b)
 	       a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
-int wait_for_sender(int dirfd, pid_t pid, int *ret_lock)
+int wait_for_sender(const char *state, int dirfd, int *ret_lock)
 {
 	AUTO_CLOSE int inotify = -1;
 	char path[64], id[LEDGER_ID_MAX];
 	struct stat before = {0}, now = {0};
 	uint64_t start = clock_steady(), last;
 	bool asked;
+	pid_t pid;
 	int r;
 
-	r = last_of_ledger(dirfd, &last, id);
+	r = last_of_ledger(state, &last, id);
 	if (r < 0)
 		return r;
 	inotify = inotify_open();
@@ -100,11 +104,11 @@ int wait_for_sender(int dirfd, pid_t pid, int *ret_lock)
 	r = look(dirfd, last, id, false);
 	if (r <= 0)
 		return r;
-	asked = pid > 0 && kill(pid, SIGUSR1) == 0;
+	asked = request_make_flush(dirfd) == 0;
 	for (;;) {
 		struct pollfd fd = {.fd = inotify, .events = POLLIN};
 
-		r = file_lock(dirfd, "sender.lock", ret_lock, &pid);
+		r = state_lock(dirfd, STATE_DELIVER, ret_lock, &pid);
 		if (r == 0)
 			return WAIT_FOR_SENDER_E_FREE;
 		if (r < 0)

@@ -1,15 +1,13 @@
-/* Sending once while another sender holds the state: that one does it, and is waited for. */
+/* Sending once while another sender holds the lock: that one sends, and this process waits. */
 #pragma once
 
-#include <sys/types.h>
-
 enum wait_for_sender_e {
-	WAIT_FOR_SENDER_E_FREE = 1, /* the lock is ours now: *ret_lock */
+	WAIT_FOR_SENDER_E_FREE = 1,
 };
 
 /*
- * Asks the holder @pid (0: not known) to send now, and waits until it has mailed all that the
- * ledger holds now: 0; that it could not: EX_TEMPFAIL; that it went away: WAIT_FOR_SENDER_E_FREE.
- * After 30 s EX_TEMPFAIL. -errno.
+ * Requests that the sender which holds the lock of @dirfd, the sender's part of @state, sends now,
+ * and waits until all that the ledger holds now is sent: 0; it could not be sent: EX_TEMPFAIL; that
+ * sender ended: WAIT_FOR_SENDER_E_FREE, and *ret_lock is locked. After 30 s EX_TEMPFAIL. -errno.
  */
-int wait_for_sender(int dirfd, pid_t pid, int *ret_lock);
+int wait_for_sender(const char *state, int dirfd, int *ret_lock);

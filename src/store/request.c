@@ -17,6 +17,7 @@
 #define ANSWER_PREFIX  "answer."
 #define NAME_SIZE      64
 #define ANSWER_MAX_AGE USEC_PER_HOUR
+#define FLUSH	       REQUEST_PREFIX "flush"
 #define MAGIC	       "LOGINBELL_ANSWER=1"
 #define ANSWER_MAX     (4 * REQUEST_TEXT_MAX + 256) /* escaped */
 
@@ -60,10 +61,22 @@ int request_make(int dirfd, const struct request *q)
 	if (unlinkat(dirfd, name, 0) < 0 && errno != ENOENT)
 		return -errno;
 	name_of(REQUEST_PREFIX, q, name);
-	fd = openat(dirfd, name, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
+	fd = file_open(dirfd, name, O_WRONLY | O_CREAT | O_EXCL, 0640);
 	if (fd < 0)
-		return -errno;
+		return fd == -EEXIST ? 0 : fd;
 	return fsync(fd) < 0 || fsync(dirfd) < 0 ? -errno : 0;
+}
+
+int request_make_flush(int dirfd)
+{
+	AUTO_CLOSE int fd = file_open(dirfd, FLUSH, O_WRONLY | O_CREAT | O_EXCL, 0640);
+
+	return fd < 0 && fd != -EEXIST ? fd : 0;
+}
+
+bool request_fetch_flush(int dirfd)
+{
+	return unlinkat(dirfd, FLUSH, 0) == 0;
 }
 
 bool request_waits(int dirfd, const struct request *q)

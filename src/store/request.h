@@ -38,6 +38,13 @@ int request_make(int dirfd, const struct request *q);
 bool request_waits(int dirfd, const struct request *q);
 
 /*
+ * Requests that everything is sent now, also what was refused and is not due; whether that was
+ * requested, and removes the request. -errno.
+ */
+int request_make_flush(int dirfd);
+bool request_fetch_flush(int dirfd);
+
+/*
  * All that wait, to be freed by the caller; answers that nobody read for an hour are removed.
  * -errno.
  */

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "store/file.h"
 
 int reserve_keep(int dirfd)
 {
@@ -20,9 +21,9 @@ int reserve_keep(int dirfd)
 	if (fstatat(dirfd, RESERVE_NAME, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
 	    (uint64_t)st.st_blocks * 512 >= RESERVE_SIZE)
 		return 0;
-	fd = openat(dirfd, RESERVE_NAME, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
+	fd = file_open(dirfd, RESERVE_NAME, O_WRONLY | O_CREAT, 0640);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	/* Not posix_fallocate(3), which writes where the file system cannot allocate. */
 	if (fallocate(fd, 0, 0, RESERVE_SIZE) < 0) {
 		int r = -errno;

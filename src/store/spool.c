@@ -409,11 +409,11 @@ int spool_load(int dirfd, const char *name, struct spool_message **ret, struct e
 
 int spool_set_doubt(int dirfd, const char *name, bool in_doubt)
 {
-	AUTO_CLOSE int fd = openat(dirfd, name, O_WRONLY | O_CLOEXEC);
+	AUTO_CLOSE int fd = file_open(dirfd, name, O_WRONLY, 0);
 	int r;
 
 	if (fd < 0)
-		return -errno;
+		return fd;
 	r = io_pwrite_all(fd, in_doubt ? "1" : "0", 1, DOUBT_OFFSET);
 	if (r == 0 && fdatasync(fd) < 0)
 		r = -errno;

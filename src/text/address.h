@@ -10,7 +10,7 @@
 
 #include "base/slice.h"
 
-#define ADDRESS_TEXT_MAX 64 /* holds any text made here, with its NUL */
+#define ADDRESS_TEXT_MAX 64 /* bytes of the longest text made here, with its NUL */
 
 struct address {
 	uint8_t bytes[16]; /* network byte order */
@@ -30,7 +30,7 @@ int address_parse(struct slice s, struct address *ret);
 
 /*
  * Takes "ADDRESS" or "ADDRESS/PREFIX"; a prefix of an IPv4 address counts from 0 to 32. Bits set
- * behind the prefix are an error (-EDOM), since the line then does not say what its author thinks;
+ * after the prefix are an error (-EDOM), since the author meant another network;
  * a prefix out of range is -ERANGE, everything else -EINVAL.
  */
 int network_parse(struct slice s, struct network *ret);
@@ -42,6 +42,6 @@ struct address network_last(const struct network *n);
 /* As memcmp(3). */
 int address_compare(const struct address *a, const struct address *b);
 
-/* Canonical text: RFC 5952, IPv4 as dotted quad, no prefix behind a single address. Gives @ret. */
+/* Canonical text: RFC 5952, IPv4 as dotted quad, a single address without prefix. Returns @ret. */
 char *address_format(const struct address *a, char ret[ADDRESS_TEXT_MAX]);
 char *network_format(const struct network *n, char ret[ADDRESS_TEXT_MAX]);

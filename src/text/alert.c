@@ -1,9 +1,9 @@
 /*
- * One table has the key, the form and the offset of every field. Writing and reading both use it, so
- * that they cannot disagree. KIND and SEQ come first: a search for a number reads no further.
+ * One table has the key, the form and the offset of every field. Writing and reading both use it,
+ * so that they cannot disagree. KIND and SEQ come first: a search for a number reads no further.
  *
- * Unescaping never makes text longer. Room for the whole block is reserved once, so that slices into
- * it stay valid while more is appended.
+ * Unescaping never makes text longer. Room for the whole block is reserved once, so that slices
+ * into it stay valid while more is appended.
  */
 #include "text/alert.h"
 

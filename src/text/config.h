@@ -1,6 +1,6 @@
 /*
- * loginbell.conf(5): systemd.syntax(7) in text, a struct of settings out. Reading the files is
- * store/config_file's.
+ * The settings of loginbell.conf(5). config_parser makes them from text, store/config_file reads
+ * the files.
  */
 #pragma once
 
@@ -21,14 +21,14 @@ struct config_list {
 	size_t n;
 };
 
-/* Where a mail goes out: one value of Server=, with its TLS and AUTH settings resolved. */
+/* A mail server: one value of Server=, with its TLS and AUTH settings. */
 struct config_server {
 	/*
-	 * "smtp://HOST[:PORT]", "smtps://HOST[:PORT]", "sendmail:/PATH": scheme and host in lower
-	 * case, IPv6 in brackets, the scheme's own port (25, 465) left out.
+	 * "smtp://HOST[:PORT]", "smtps://HOST[:PORT]", "sendmail:/PATH", as config_value_url()
+	 * normalizes them.
 	 */
 	char *url;
-	enum config_tls tls; /* never AUTO once resolved */
+	enum config_tls tls; /* never CONFIG_TLS_AUTO */
 	enum config_tls_version tls_minimum;
 	char *ca_file, *pinned_key, *client_cert, *client_key;
 	char *user, *password_file, *auth;
@@ -39,7 +39,7 @@ struct config_destination {
 	struct config_list to;
 	struct config_server *servers;
 	size_t n_servers;
-	char *from, *envelope_from; /* NULL From: loginbell@FQDN, by the caller */
+	char *from, *envelope_from; /* NULL: see compose_from() */
 	char *ehlo_name;	    /* NULL: host name */
 	uint64_t timeout_usec;
 	char *subject;	 /* template; NULL: built in */
@@ -54,10 +54,10 @@ struct config {
 	struct config_list programs; /* default: sshd sshd-session dropbear */
 	struct config_list methods;  /* empty: all */
 	char *pattern;		     /* NULL: none */
-	char *pattern_file;	     /* where it stands, for messages */
+	char *pattern_file;	     /* its place, for messages */
 	unsigned pattern_line;
 	struct config_list whitelist_files;
-	bool whitelist_is_default;		 /* then none of them need exist */
+	bool whitelist_is_default;		 /* then the files need not exist */
 	struct config_destination *destinations; /* at least one */
 	size_t n_destinations;
 	unsigned events; /* 1 << enum alert_kind */

@@ -1,6 +1,6 @@
 /*
- * The one list of all keys: where each stands, what checks its values, and what makes a number of
- * them. The names that loginbell.conf(5) must describe are made from the same list.
+ * The one list of all keys: the section of each, the check of its values, and their conversion to
+ * numbers. The test of loginbell.conf(5) uses the same list.
  */
 #include "text/config_keys.h"
 
@@ -58,7 +58,7 @@ static int number_tls_version(struct slice s, uint64_t *ret, struct error *err)
 	return r < 0 ? r : 0;
 }
 
-/* SASL mechanisms that libcurl knows and that a password is enough for. */
+/* SASL mechanisms that libcurl knows and for which a password is enough. */
 static int check_auth(struct slice s, struct error *err)
 {
 	static const char *const words[] = {
@@ -120,7 +120,7 @@ static int number_per_mail(struct slice s, uint64_t *ret, struct error *err)
 
 /* clang-format off */
 
-/* Section, key, its id, ONE value or a LIST, what checks a value, what makes a number of it. */
+/* Section, key, its id, ONE value or a LIST, check of a value, conversion to a number. */
 #define KEYS(X) \
 	X(SOURCE,    "Source",    "Kind",           KIND,            ONE,  NULL,             number_kind) \
 	X(SOURCE,    "Source",    "Directory",      DIRECTORY,       ONE,  check_path,       NULL) \

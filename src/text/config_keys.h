@@ -56,7 +56,7 @@ struct config_key_info {
 	enum config_section_kind section;
 	const char *section_name;
 	const char *name;
-	enum config_key id; /* the same for a key of [Mail] and of [Server "URL"] */
+	enum config_key id; /* the same in [Mail] and [Server "URL"] */
 	enum config_form form;
 	int (*check)(struct slice s,
 		     struct error *err); /* of one value, as in config_value.h; NULL */

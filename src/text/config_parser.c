@@ -1,8 +1,7 @@
 /*
- * Where the values go. Every value is checked on the line where it stands, so that its fault can be
- * named by that line; it is then kept as text in its section, with a number beside it where it
- * stands for one. The keys are config_keys.c's; what only the whole shows, and all defaults, are
- * config_resolve.c's: an empty value, which resets, and a key that was never there are the same.
+ * Every value is checked when its line is read, so that a fault names its line. It is then kept as
+ * text in its section, with its number if it means one. Defaults, and checks of the whole, are in
+ * config_resolve.c: an empty value, which resets, and a missing key are the same there.
  */
 #include "text/config_parser.h"
 
@@ -41,7 +40,7 @@ struct config_parser *config_parser_free(struct config_parser *p)
 	return NULL;
 }
 
-/* A destination's name goes into file names of the state directory. */
+/* A destination's name becomes part of file names in the state directory. */
 static bool is_destination_name(struct slice s)
 {
 	if (s.n == 0 || s.n > NAME_LENGTH_MAX || s.p[0] == '.' || s.p[0] == '-')
@@ -56,8 +55,8 @@ static bool is_destination_name(struct slice s)
 }
 
 /*
- * Checks a section's name and gives it in the form in which it is kept. 0 and *ret (NULL: the
- * section has none); -EINVAL after a fault; -ENOMEM.
+ * Checks and normalizes a section's name. 0 and *ret (NULL: the section has none); -EINVAL after a
+ * fault; -ENOMEM.
  */
 static int section_name(struct config_sections *all, const char *file,
 			const struct config_syntax_item *item, enum config_section_kind kind,
@@ -78,7 +77,7 @@ static int section_name(struct config_sections *all, const char *file,
 	if (kind == CONFIG_SECTION_SERVER) {
 		if (!item->name.p) {
 			config_section_fault(all, file, item->line,
-					     "[Server] wants a URL: [Server \"smtp://HOST\"]");
+					     "[Server] needs a URL: [Server \"smtp://HOST\"]");
 			return -EINVAL;
 		}
 		r = config_value_url(item->name, &url, &scheme, NULL, &why);
@@ -104,7 +103,7 @@ static int section_name(struct config_sections *all, const char *file,
 	return item->name.p && !*ret ? -ENOMEM : 0;
 }
 
-/* *ret is NULL where the section's keys are to be skipped: after a fault. */
+/* *ret is NULL after a fault: the keys of the section are skipped. */
 static int begin_section(struct config_sections *all, const char *file,
 			 const struct config_syntax_item *item, struct config_section **ret)
 {
@@ -269,7 +268,7 @@ static int read_text(struct config_sections *all, struct slice text, const char 
 			r = assign(all, file, &item, section);
 		} else if (!skip) {
 			config_section_fault(all, file, item.line,
-					     "%.*s= stands before the first [Section]",
+					     "%.*s= is before the first [Section]",
 					     CONFIG_VALUE_SHOWN(item.key));
 		}
 		if (r < 0)

@@ -1,9 +1,8 @@
 /*
- * From sections to a configuration. A key is looked up along a chain of sections, the nearest
- * first: [Server "URL"], [Mail "NAME"], [Mail]; then comes the default. User=, PasswordFile= and
- * Auth= are looked up together, and so are ClientCert= and ClientKey=: the nearest section that
- * sets one of them gives all, so that a password never goes to a server for which another account
- * was written down.
+ * A key is looked up in [Server "URL"], [Mail "NAME"] and [Mail], in this order; then comes the
+ * default. User=, PasswordFile= and Auth= come from one section, the nearest that sets one of them,
+ * so that no password is sent to a server for which another account is configured. So do
+ * ClientCert= and ClientKey=.
  */
 #include "text/config_resolve.h"
 
@@ -47,7 +46,7 @@ static uint64_t number(const struct config_value *v, uint64_t otherwise)
 	return v ? v->number : otherwise;
 }
 
-/* A copy of the value's one text; *ret stays NULL where @v is. */
+/* A copy of the value's one text; *ret stays NULL if @v is NULL. */
 static int copy_text(const struct config_value *v, char **ret)
 {
 	if (!v)
@@ -82,7 +81,7 @@ static int copy_texts(chain c, const struct text_key *keys, size_t n)
 	return r;
 }
 
-/* What Tls= comes to for one server, and whether that can be. */
+/* The effective Tls= of one server, and whether that is allowed. */
 static void resolve_tls(struct config_sections *all, enum config_scheme scheme, bool loopback,
 			const struct config_value *tls, const struct config_value *user,
 			struct config_server *ret)
@@ -93,7 +92,7 @@ static void resolve_tls(struct config_sections *all, enum config_scheme scheme, 
 		ret->tls = CONFIG_TLS_REQUIRED;
 		if (said == CONFIG_TLS_NONE)
 			config_section_fault(all, tls->file, tls->line,
-					     "Tls=: \"none\" cannot be with %s", ret->url);
+					     "Tls=: \"none\" is not possible with %s", ret->url);
 		return;
 	}
 	ret->tls = said;
@@ -101,8 +100,8 @@ static void resolve_tls(struct config_sections *all, enum config_scheme scheme, 
 		ret->tls = user || !loopback ? CONFIG_TLS_REQUIRED : CONFIG_TLS_OPPORTUNISTIC;
 	if (user && ret->tls != CONFIG_TLS_REQUIRED)
 		config_section_fault(all, user->file, user->line,
-				     "User=: with Tls=%s the password could go to %s in clear; "
-				     "Tls=required is wanted",
+				     "User=: with Tls=%s the password could be sent to %s in "
+				     "the clear; set Tls=required",
 				     said == CONFIG_TLS_NONE ? "none" : "opportunistic", ret->url);
 }
 
@@ -161,7 +160,7 @@ static int resolve_server(struct config_sections *all, const struct config_secti
 	return r;
 }
 
-/* @mail: its own section, NULL where [Mail] stands nowhere; @parent: [Mail] for a named one. */
+/* @mail: its own section, NULL if there is no [Mail]; @parent: [Mail] for a named one. */
 static int resolve_destination(struct config_sections *all, const struct config_section *mail,
 			       const struct config_section *parent, const struct config *config,
 			       struct config_destination *ret)
@@ -184,7 +183,7 @@ static int resolve_destination(struct config_sections *all, const struct config_
 		return -ENOMEM;
 	ret->timeout_usec = number(find(c, CONFIG_KEY_TIMEOUT), 5 * USEC_PER_MIN);
 	ret->events = (unsigned)number(find(c, CONFIG_KEY_EVENTS), config->events);
-	/* Who named kinds for a further destination may not want it there. */
+	/* Events= of a further destination lists all that it gets. */
 	if (config->heartbeat && !(parent && value_in(mail, CONFIG_KEY_EVENTS)))
 		ret->events |= 1U << ALERT_HEARTBEAT;
 	r = copy_texts(c, texts, ARRAY_SIZE(texts));
@@ -265,7 +264,7 @@ static int resolve_rest(const struct config_sections *all, struct config *c)
 	return r;
 }
 
-/* Keys of one section that mean nothing without another one. */
+/* Keys that mean nothing without another one in the same section. */
 static void check_groups(struct config_sections *all)
 {
 	static const struct {
@@ -273,10 +272,10 @@ static void check_groups(struct config_sections *all)
 		const char *text;
 	} rules[] = {
 		{CONFIG_KEY_PASSWORD_FILE, CONFIG_KEY_USER,
-		 "PasswordFile= wants a User= beside it"},
-		{CONFIG_KEY_AUTH, CONFIG_KEY_USER, "Auth= wants a User= beside it"},
+		 "PasswordFile= needs User= in the same section"},
+		{CONFIG_KEY_AUTH, CONFIG_KEY_USER, "Auth= needs User= in the same section"},
 		{CONFIG_KEY_CLIENT_KEY, CONFIG_KEY_CLIENT_CERT,
-		 "ClientKey= wants a ClientCert= beside it"},
+		 "ClientKey= needs ClientCert= in the same section"},
 	};
 
 	for (size_t i = 0; i < all->n; i++)

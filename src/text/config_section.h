@@ -12,14 +12,14 @@
 struct config_value {
 	struct config_list list; /* one item for a key that is no list */
 	uint64_t number;  /* of keys that are a number, a time span or a choice; events: bits */
-	const char *file; /* of the last assignment; lives as long as the parser */
+	const char *file; /* of the last assignment */
 	unsigned line;
 };
 
 struct config_section {
 	enum config_section_kind kind;
-	char *name; /* of [Mail "NAME"], the URL in its one form of [Server "URL"]; else NULL */
-	const char *file; /* where it stands first */
+	char *name;	  /* of [Mail "NAME"], the normalized URL of [Server "URL"]; else NULL */
+	const char *file; /* of its first head */
 	unsigned line;
 	bool used; /* a [Server "URL"] that a destination names */
 	struct config_value values[CONFIG_KEY_COUNT];

@@ -1,10 +1,9 @@
 /*
- * systemd.syntax(7), as systemd's conf-parser reads it: lines are joined before they are looked
- * at, comment lines between joined ones vanish, and a line continues when it ends in an odd number
- * of backslashes (each pair is one escaped backslash, which stays as written). A file that ends
- * within a continuation ends the line too. Different from systemd: a fault is named by the line on
- * which the assignment begins, and text that is not UTF-8 or holds control characters is a fault
- * of its line.
+ * As systemd's conf-parser: lines are joined first, comment lines between joined ones are dropped,
+ * and a line continues if it ends in an odd number of backslashes; each pair is an escaped
+ * backslash and stays as written. The end of the file ends a continued line. Unlike there, a fault
+ * names the first line of the assignment, and text that is not UTF-8 or contains control characters
+ * is a fault.
  */
 #include "text/config_syntax.h"
 
@@ -36,7 +35,7 @@ void config_syntax_done(struct config_syntax *s)
 	buffer_done(&s->joined);
 }
 
-/* Takes a line, without its end ("\n" or "\r\n"). False at the end of the text. */
+/* False at the end of the text. */
 static bool read_line(struct config_syntax *s, struct slice *ret)
 {
 	if (s->rest.n == 0)
@@ -125,7 +124,7 @@ static bool check_text(struct slice s, const char *file, unsigned line, struct e
 		size_t n = utf8_length(s);
 
 		if (n == 0) {
-			error_set(err, file, line, 0, "this is not UTF-8 (byte 0x%02x)", c);
+			error_set(err, file, line, 0, "not valid UTF-8 (byte 0x%02x)", c);
 			return false;
 		}
 		if ((c < 0x20 && c != '\t') || c == 0x7f) {
@@ -146,7 +145,8 @@ static int parse_section(struct slice s, const char *file, struct config_syntax_
 
 	if (s.p[s.n - 1] != ']') {
 		error_set(err, file, item->line, 0,
-			  "a section's line ends with \"]\" (comments take a line of their own)");
+			  "expected \"]\" at the end of the line (a comment needs a line of its "
+			  "own)");
 		return CONFIG_SYNTAX_E_SECTION;
 	}
 	s = (struct slice){s.p + 1, s.n - 2};
@@ -177,7 +177,7 @@ static int parse_assignment(struct slice s, const char *file, struct config_synt
 	if (!equals || equals == s.p) {
 		error_set(err, file, item->line, 0,
 			  equals ? "there is no key before the \"=\""
-				 : "this is neither [Section], nor Key=value, nor a comment");
+				 : "expected [Section], Key=value or a comment");
 		return CONFIG_SYNTAX_E_LINE;
 	}
 	item->kind = CONFIG_SYNTAX_ASSIGNMENT;

@@ -1,4 +1,4 @@
-/* The line reader of systemd.syntax(7): sections and assignments, one after another. */
+/* Reads the lines of systemd.syntax(7): section heads and assignments. */
 #pragma once
 
 #include "base/buffer.h"
@@ -8,7 +8,7 @@
 struct config_syntax {
 	struct slice rest;
 	unsigned line;	      /* of the line read last, from 1 */
-	struct buffer joined; /* the line as it is handed out, backslashes undone */
+	struct buffer joined; /* the line without its continuations */
 };
 
 enum config_syntax_kind { CONFIG_SYNTAX_SECTION, CONFIG_SYNTAX_ASSIGNMENT };
@@ -16,16 +16,16 @@ enum config_syntax_kind { CONFIG_SYNTAX_SECTION, CONFIG_SYNTAX_ASSIGNMENT };
 /* All slices live until the next call. */
 struct config_syntax_item {
 	enum config_syntax_kind kind;
-	unsigned line;	      /* where it begins */
+	unsigned line;	      /* its first one */
 	struct slice section; /* "Mail" of [Mail] and of [Mail "NAME"] */
 	struct slice name;    /* "NAME"; absent for [Mail] */
 	struct slice key;     /* not empty */
-	struct slice value;   /* maybe empty; lines joined, white space around it gone */
+	struct slice value;   /* trimmed, perhaps empty */
 };
 
 enum config_syntax_e {
-	CONFIG_SYNTAX_E_LINE = 2,    /* *err says what is wrong; reading may go on */
-	CONFIG_SYNTAX_E_SECTION = 3, /* the same, in a section's head: its keys belong nowhere */
+	CONFIG_SYNTAX_E_LINE = 2,    /* *err has the reason; the next call continues */
+	CONFIG_SYNTAX_E_SECTION = 3, /* the same in a section head, so its keys belong to none */
 };
 
 /* @text must live as long as @s. It may be up to UINT_MAX bytes. */
@@ -39,5 +39,5 @@ void config_syntax_done(struct config_syntax *s);
 int config_syntax_next(struct config_syntax *s, const char *file, struct config_syntax_item *ret,
 		       struct error *err);
 
-/* White space at both ends gone. */
+/* @s without white space at both ends. */
 struct slice config_syntax_trim(struct slice s);

@@ -1,8 +1,7 @@
 /*
- * What a value may look like is decided here and nowhere later: a recipient goes into the SMTP
- * dialogue and onto sendmail's command line as it is, a host into a URL. So each form is a list of
- * what is allowed, and everything else is an error. Nothing is taken apart twice: what a check let
- * pass, the sender uses as text.
+ * These are the only checks of values: a recipient becomes part of the SMTP dialogue and of
+ * sendmail's command line unchanged, a host part of a URL. So each form lists what is allowed, and
+ * everything else is an error.
  */
 #include "text/config_value.h"
 
@@ -20,7 +19,7 @@
 #define HOST_MAX       253 /* RFC 1035, section 2.3.4, as text */
 #define LABEL_MAX      63
 
-/* Sets err->text and gives -EINVAL. */
+/* Sets err->text; -EINVAL. */
 #define REFUSE(err, ...) (error_set((err), NULL, 0, 0, __VA_ARGS__), -EINVAL)
 
 int config_value_next_word(struct slice *rest, struct slice *ret, struct error *err)
@@ -82,13 +81,13 @@ static bool is_host_name(struct slice s)
 			return false;
 		}
 	}
-	/* No top-level domain is a number (RFC 3696, section 2): that was to be an address. */
+	/* No top-level domain is a number (RFC 3696, section 2): it is a wrong address. */
 	for (size_t i = last_label; i < s.n; i++)
 		numeric = numeric && ascii_is_digit(s.p[i]);
 	return !numeric;
 }
 
-/* Takes all of @s as an address of @family into @ret (16 bytes). */
+/* Parses all of @s as an address of @family. */
 static bool is_ip(int family, struct slice s, unsigned char ret[16])
 {
 	char text[INET6_ADDRSTRLEN];
@@ -129,9 +128,9 @@ static bool is_atext(char c)
 static const char *local_part_fault(struct slice s)
 {
 	if (s.n == 0)
-		return "nothing stands before the \"@\"";
+		return "there is nothing before the \"@\"";
 	if (s.n > LOCAL_PART_MAX)
-		return "more than 64 characters stand before the \"@\"";
+		return "there are more than 64 characters before the \"@\"";
 	if (s.p[0] == '-')
 		return "a \"-\" at the beginning would be an option of sendmail";
 	for (size_t i = 0; i < s.n; i++) {
@@ -140,13 +139,12 @@ static const char *local_part_fault(struct slice s)
 		if ((unsigned char)c >= 0x80)
 			return "only ASCII is allowed";
 		if (c == '<' || c == '>' || c == '(' || c == '"' || ascii_is_blank(c))
-			return "the address alone is wanted, without a name, \"<\", quotes or "
-			       "spaces";
+			return "write the address alone, without a name, \"<\", quotes or spaces";
 		if (c == ',')
 			return "addresses are separated by spaces";
 		if (c == '.') {
 			if (i == 0 || i + 1 == s.n || s.p[i + 1] == '.')
-				return "a \".\" stands at an end, or twice";
+				return "a \".\" is at an end, or doubled";
 		} else if (!is_atext(c))
 			return "a character is not allowed before the \"@\"";
 	}
@@ -162,7 +160,7 @@ static const char *domain_fault(struct slice s)
 			return "only ASCII is allowed (a domain as xn--…)";
 	if (s.n > 0 && s.p[s.n - 1] == ',')
 		return "addresses are separated by spaces";
-	return "what stands behind the \"@\" is not a host name";
+	return "the part after the \"@\" is not a host name";
 }
 
 int config_value_check_address(struct slice s, struct error *err)
@@ -312,7 +310,7 @@ static const char *split_authority(struct slice s, struct authority *ret)
 	const char *end;
 
 	if (memchr(s.p, '@', s.n))
-		return "user and password belong into User= and PasswordFile=";
+		return "write user and password into User= and PasswordFile=";
 	if (memchr(s.p, '/', s.n) || memchr(s.p, '?', s.n) || memchr(s.p, '#', s.n))
 		return "nothing may follow the host and its port";
 	ret->ip6 = s.n > 0 && s.p[0] == '[';
@@ -334,11 +332,11 @@ static const char *split_authority(struct slice s, struct authority *ret)
 	if (end)
 		ret->port = slice_from(s, ret->host.n + 1);
 	if (end && memchr(ret->port.p, ':', ret->port.n))
-		return "an IPv6 address stands in \"[\" and \"]\"";
+		return "an IPv6 address must be in \"[\" and \"]\"";
 	return NULL;
 }
 
-/* Appends the host in its one form. */
+/* Appends the normalized host. */
 static int append_host(const struct authority *a, struct buffer *ret, bool *ret_loopback)
 {
 	static const unsigned char loopback6[16] = {[15] = 1};
@@ -415,7 +413,7 @@ int config_value_url(struct slice s, struct buffer *ret, enum config_scheme *ret
 		return r;
 	if (scheme == CONFIG_SCHEME_SENDMAIL) {
 		if (rest.n == 0 || rest.p[0] != '/')
-			fault = "an absolute path is wanted";
+			fault = "expected an absolute path";
 		else
 			r = buffer_append_slice(&text, rest);
 	} else {

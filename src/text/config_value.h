@@ -1,7 +1,7 @@
 /*
- * The forms that values of loginbell.conf(5) have: addresses, URLs, durations, words. Each check
- * takes one value, not empty, valid UTF-8 without control characters other than tabs, and gives 0,
- * or -EINVAL with err->text saying why (its place is left unset).
+ * The forms of values of loginbell.conf(5): addresses, URLs, durations, words. A value is not
+ * empty, and valid UTF-8 without control characters other than tabs. Each check returns 0, or
+ * -EINVAL with the reason in err->text; the caller adds the place.
  */
 #pragma once
 
@@ -13,19 +13,19 @@
 #include "base/slice.h"
 #include "text/alert.h"
 
-/* For "%.*s" in messages: a value that is not too long to read. */
+/* For "%.*s" in messages: at most 100 bytes of a value. */
 #define CONFIG_VALUE_SHOWN(s) ((s).n > 100 ? 100 : (int)(s).n), (s).p
 
 /*
- * Takes the first word of *rest, as systemd.syntax(7) splits lists: separated by white space; a
- * whole word may stand in '…' or "…", without escapes. 1; 0 where there is none; -EINVAL with
- * err->text for an unclosed quote, a quote in the middle, and a comment behind the values.
+ * Cuts the first word off *rest, as systemd.syntax(7) splits lists: separated by white space; a
+ * whole word may be in '…' or "…", without escapes. 1; 0 if there is none; -EINVAL with err->text
+ * for an unclosed quote, a quote in the middle, and a comment after the values.
  */
 int config_value_next_word(struct slice *rest, struct slice *ret, struct error *err);
 
 /* An addr-spec in ASCII (RFC 5321, section 4.1.2, Dot-string only), or a local part alone. */
 int config_value_check_address(struct slice s, struct error *err);
-/* A host name (RFC 1123; underscores are let pass), or an address literal as "[192.0.2.1]". */
+/* A host name (RFC 1123, and underscores), or an address literal as "[192.0.2.1]". */
 int config_value_check_ehlo_name(struct slice s, struct error *err);
 int config_value_check_path(struct slice s, struct error *err);
 /* As CURLOPT_PINNEDPUBLICKEY(3): a file, or "sha256//BASE64[;sha256//BASE64…]". */
@@ -36,7 +36,7 @@ int config_value_check_method(struct slice s, struct error *err);
 int config_value_check_event(struct slice s, enum alert_kind *ret, struct error *err);
 int config_value_check_subject(struct slice s, struct error *err);
 
-/* The place of @s among @words (NULL-terminated); -EINVAL with err->text naming them all. */
+/* The index of @s in @words (NULL-terminated); -EINVAL, and err->text names them all. */
 int config_value_choice(struct slice s, const char *const *words, struct error *err);
 
 /* A time span from @min to @max microseconds; "infinity" is UINT64_MAX. */
@@ -49,7 +49,7 @@ enum config_scheme { CONFIG_SCHEME_SMTP, CONFIG_SCHEME_SMTPS, CONFIG_SCHEME_SEND
 
 /*
  * A mail server's URL: "smtp://HOST[:PORT]", "smtps://HOST[:PORT]", "sendmail:/PATH". Appends it to
- * @ret (may be NULL) in the one form that all its spellings share: lower case, addresses as
+ * @ret (may be NULL) in one form for all spellings: lower case, addresses as
  * inet_ntop(3) writes them, without the scheme's own port (25, 465). *ret_loopback (may be NULL):
  * the host is "localhost", in 127.0.0.0/8, or ::1. 0; -EINVAL with err->text; -ENOMEM.
  */

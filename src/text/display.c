@@ -1,7 +1,7 @@
 /*
  * One decoder (Unicode 15, table 3-7: shortest forms only, no surrogates) splits text into
- * characters and ill-formed runs, and one sorted table has the unsafe characters. The writers differ
- * only in their replacements. Runs of safe characters are copied as a whole.
+ * characters and ill-formed runs, and one sorted table has the unsafe characters. The writers
+ * differ only in their replacements. Runs of safe characters are copied as a whole.
  */
 #include "text/display.h"
 

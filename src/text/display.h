@@ -15,9 +15,9 @@
 #define DISPLAY_INVALID UINT32_MAX
 
 /*
- * Decodes the first character of @s (s.n ≥ 1): returns its length in bytes and sets *ret to its code
- * point. For an ill-formed run, which is one U+FFFD (Unicode, section 3.9, maximal subparts), it
- * returns the length of the run and sets *ret to DISPLAY_INVALID.
+ * Decodes the first character of @s (s.n ≥ 1): returns its length in bytes and sets *ret to its
+ * code point. For an ill-formed run, which is one U+FFFD (Unicode, section 3.9, maximal subparts),
+ * it returns the length of the run and sets *ret to DISPLAY_INVALID.
  */
 size_t display_decode(struct slice s, uint32_t *ret);
 

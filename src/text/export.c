@@ -1,6 +1,6 @@
 /*
- * An alert becomes a row of named values, in the order of the JSON keys. The two writers differ only
- * in how they write a name and a value.
+ * An alert becomes a row of named values, in the order of the JSON keys. The two writers differ
+ * only in how they write a name and a value.
  */
 #include "text/export.h"
 

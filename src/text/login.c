@@ -40,7 +40,7 @@ const char *const login_methods[] = {
 	NULL,
 };
 
-/* An address and a port, as either server writes where a login came from. */
+/* Address and port of the client, as either server writes them. */
 struct origin {
 	size_t begin, end; /* in the message: the blank before "from", the end of the port */
 	struct slice addr;
@@ -113,12 +113,12 @@ static bool all(struct slice s, bool (*is)(char))
 	return s.n > 0;
 }
 
-/* Where @words begin in @s at or after @from; SIZE_MAX where they do not. */
+/* The offset of @words in @s at or after @from; SIZE_MAX if there is none. */
 static size_t find(struct slice s, size_t from, const char *words)
 {
 	size_t n = strlen(words);
 
-	/* memmem(3) makes a table first, which takes longer than to search a message. */
+	/* memmem(3) builds a table first, which is slower than searching one message. */
 	for (size_t at = from; at < s.n && s.n - at >= n; at++) {
 		const char *p = memchr(s.p + at, words[0], s.n - at - n + 1);
 
@@ -143,7 +143,7 @@ static bool skip_name(struct slice *s)
 }
 
 /*
- * The length of what LogVerbose= puts before a message, with the ": " behind it; 0 without it:
+ * The length of the prefix that LogVerbose= writes, with its ": "; 0 without it:
  * "auth.c:auth_log():292: " (8.5), "… (pid=1): " (8.7), "… (bin=/usr/sbin/sshd, pid=1): " (10).
  */
 static size_t verbose_prefix(struct slice m)
@@ -213,7 +213,7 @@ static bool is_fingerprint(struct slice s)
 	return true;
 }
 
-/* Reads an address and gives whether it is one. */
+/* False if @addr is not an address. */
 static bool read_addr(struct slice addr, struct origin *ret)
 {
 	ret->addr = addr;
@@ -286,8 +286,8 @@ static bool dropbear_origin(struct slice m, size_t at, struct origin *ret)
 typedef bool origin_reader(struct slice m, size_t at, struct origin *ret);
 
 /*
- * The first origin that begins at or after @from, and whether there is another anywhere in the
- * message. False where there is none.
+ * The first origin that begins at or after @from, and whether the message has another one anywhere.
+ * False if there is none.
  */
 static bool find_origin(struct slice m, size_t from, origin_reader *read, struct origin *ret,
 			bool *ret_other)
@@ -312,9 +312,8 @@ static bool find_origin(struct slice m, size_t from, origin_reader *read, struct
 }
 
 /*
- * Whether the true origin may stand behind the place where sshd cut the message: a user name that
- * looks like one may be the last thing that is seen. @s begins with the user name. Escapes count
- * as the one byte that they stand for, since that is how sshd limits the name.
+ * Whether sshd may have cut off the real origin, after a user name that looks like one. @s begins
+ * with the user name. An escape counts as one byte, since sshd limits the name before escaping.
  */
 static bool origin_may_be_cut_off(struct slice s)
 {
@@ -335,7 +334,7 @@ static void add_foreign(struct login *l, struct slice s)
 		l->foreign[l->n_foreign++] = s;
 }
 
-/* What stands behind a fingerprint: nothing, or INFO. */
+/* The rest after a fingerprint: nothing, or INFO. */
 static void read_info(struct login *l, struct slice s)
 {
 	(void)slice_skip(&s, ", ");
@@ -440,7 +439,7 @@ static bool is_key_notice(struct slice s)
 	return slice_starts_with(slice_from(s, token(s, " ").n), " public key ");
 }
 
-/* @m is the message, @s what stands behind "Accepted ". */
+/* @m is the message, @s its part after "Accepted ". */
 static enum login_reading read_openssh(struct slice m, struct slice s, struct login *ret)
 {
 	struct login l = {.vis_escaped = true, .cut = m.n >= LOGIN_CUT_LENGTH};
@@ -496,7 +495,7 @@ static bool read_dropbear_key(struct login *l, struct slice *s)
 
 /*
  * Beginnings of messages in which sshd and Dropbear quote what a client called itself before it
- * had authenticated: there Dropbear's words are a stranger's, and no login.
+ * had authenticated: there Dropbear's words are not the server's.
  */
 static bool quotes_a_stranger(struct slice m)
 {
@@ -598,7 +597,7 @@ static bool is_octal(char c)
 	return c >= '0' && c <= '7';
 }
 
-/* The byte that the escape at the beginning of @s stands for, and its length; 0: no escape. */
+/* The byte of the escape at the beginning of @s, and the length of the escape; 0: no escape. */
 static size_t read_escape(struct slice s, char *ret)
 {
 	static const char letters[] = "\\nrbavtf", bytes[] = "\\\n\r\b\a\v\t\f";

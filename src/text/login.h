@@ -1,6 +1,6 @@
 /*
- * Parses messages of sshd and Dropbear that report a successful login. Nothing is copied: the slices
- * point into the message.
+ * Parses messages of sshd and Dropbear that report a successful login. Nothing is copied: the
+ * slices point into the message.
  *
  * Sources: OpenSSH auth.c auth_log() and auth2-pubkey.c format_method_key(), log.c (LogVerbose,
  * strnvis); Dropbear svr-authpasswd.c, svr-authpam.c, svr-authpubkey.c.
@@ -31,14 +31,14 @@ struct login {
 	struct slice method;
 	struct slice user; /* as written: escaped by vis(3) for OpenSSH; see login_unescape() */
 	struct slice addr; /* as written, with a zone; "UNKNOWN" */
-	struct address address;	  /* set where addr_known */
-	bool addr_known;	  /* false: "UNKNOWN" */
-	uint32_t port;		  /* 0 to 65535 */
-	struct slice extra;	  /* OpenSSH: everything after "ssh2: "; absent without it */
-	struct slice key_type;	  /* "ED25519", "RSA-CERT", "ssh-ed25519" (Dropbear) */
-	struct slice fingerprint; /* "SHA256:…" or MD5 hex */
-	struct slice cert_id;	  /* as written, escaped; chosen by the certificate's issuer */
-	struct slice cert_serial; /* digits */
+	struct address address;	     /* set where addr_known */
+	bool addr_known;	     /* false: "UNKNOWN" */
+	uint32_t port;		     /* 0 to 65535 */
+	struct slice extra;	     /* OpenSSH: everything after "ssh2: "; absent without it */
+	struct slice key_type;	     /* "ED25519", "RSA-CERT", "ssh-ed25519" (Dropbear) */
+	struct slice fingerprint;    /* "SHA256:…" or MD5 hex */
+	struct slice cert_id;	     /* as written, escaped; chosen by the certificate's issuer */
+	struct slice cert_serial;    /* digits */
 	struct slice ca_fingerprint; /* "SHA256:…" */
 	bool vis_escaped;	     /* OpenSSH: fields may hold vis(3) escapes */
 	/*
@@ -60,15 +60,16 @@ struct login {
 };
 
 /*
- * A fast test of every record: false if login_parse() would return LOGIN_NONE for sure. Compares the
- * first bytes, and searches for Dropbear's words ("auth succeeded", or "Auth succeeded" with a
+ * A fast test of every record: false if login_parse() would return LOGIN_NONE for sure. Compares
+ * the first bytes, and searches for Dropbear's words ("auth succeeded", or "Auth succeeded" with a
  * blank password).
  */
 bool login_candidate(struct slice message);
 
 /*
- * Parses a message without its syslog header; any bytes are allowed. @ret is set for LOGIN_ACCEPTED,
- * with p == NULL in absent fields, and zeroed otherwise. Linear time, no allocation.
+ * Parses a message without its syslog header; any bytes are allowed. @ret is set for
+ * LOGIN_ACCEPTED, with p == NULL in absent fields, and zeroed otherwise. Linear time, no
+ * allocation.
  *
  * LOGIN_NONE also if Dropbear's words are a quotation of a client that has not authenticated:
  * "Failed …", "Invalid user …", "… [preauth]".

@@ -1,11 +1,11 @@
 /*
- * Two networks nest or are disjoint. So one sweep in order of their first address (the wider one
- * first) with a stack of the open ones gives disjoint intervals, each with the smallest number of
- * all networks that are open there. Only where an interval begins is kept; it ends where the next
- * begins. No more than 129 networks are open at a time, one a prefix.
+ * Two networks nest or are disjoint. So one sweep in order of first addresses, wider networks
+ * first, with a stack of the open ones, yields disjoint intervals, each with the smallest number of
+ * its open networks. Only the begin of an interval is stored; it ends at the next begin. At most
+ * 129 networks are open at once, one per prefix length.
  *
- * Addresses are numbers of two halves here. Those of IPv4 differ in their last 32 bits only, and
- * are kept once more as such: a hundred thousand of them fit into a processor's cache.
+ * The IPv4 part, in which addresses differ in 32 bits only, is stored a second time as such: a
+ * hundred thousand networks then fit in a processor's cache.
  */
 #include "text/netset.h"
 
@@ -76,7 +76,7 @@ static bool is_ipv4(struct point p)
 	return p.high == 0 && p.low >> 32 == 0xffff;
 }
 
-/* The bits behind the prefix. */
+/* The bits after the prefix. */
 static struct point tail_of(unsigned prefix)
 {
 	if (prefix < 64)
@@ -115,7 +115,7 @@ static int compare_members(const void *pa, const void *pb)
 	return (a->number > b->number) - (a->number < b->number);
 }
 
-/* From @at on, @number holds. Neighbours with one number are one interval. */
+/* @number is that of the addresses from @at on. Neighbours with one number become one interval. */
 static void begin(struct netset *s, struct point at, uint32_t number)
 {
 	if (s->n > 0 && compare_points(s->starts[s->n - 1], at) == 0)
@@ -192,7 +192,7 @@ int netset_build(struct netset *s)
 	s->n_members = s->cap_members = 0;
 	if (n == 0)
 		return 0;
-	/* A network begins an interval, and what is around it goes on behind it. */
+	/* A network begins an interval, and the one around it begins another after it. */
 	s->starts = calloc(n, 2 * sizeof(*s->starts));
 	s->numbers = calloc(n, 2 * sizeof(*s->numbers));
 	if (!s->starts || !s->numbers)
@@ -202,7 +202,7 @@ int netset_build(struct netset *s)
 	return copy_ipv4(s);
 }
 
-/* Both give how many begin at or below @at, without a branch that depends on what is found. */
+/* How many begin at or below @at, without branches that depend on the data. */
 static size_t count_ipv4(const struct netset *s, uint32_t at)
 {
 	size_t low = 0, n = s->n_ipv4;

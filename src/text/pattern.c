@@ -1,7 +1,7 @@
 /*
- * The limits hold for each place of the text where a match may begin, so the caller bounds the
- * text. Working memory is shared, since the interpreter keeps what it once needed. What
- * just-in-time code cannot do (its stack is 32 KiB) the interpreter tries within the limits.
+ * PCRE2 applies its limits to each position at which a match may begin, so the caller must bound
+ * the text. Working memory is shared, since the interpreter never shrinks it. If the stack of
+ * just-in-time code (32 KiB) is too small, the interpreter tries within the limits.
  */
 #define PCRE2_CODE_UNIT_WIDTH 8
 

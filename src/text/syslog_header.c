@@ -1,6 +1,7 @@
 /*
- * A header is a time (syslog_time), then words that are the same for all but RFC 5424:
- * "[PRIORITY] [HOST] [PRIORITY] PROGRAM[[PID]]: MESSAGE". Parsing consumes a slice from its left.
+ * A header is a time (syslog_time), then in all forms but RFC 5424
+ * "[PRIORITY] [HOST] [PRIORITY] PROGRAM[[PID]]: MESSAGE". Parsers remove from the left of a slice
+ * what they read.
  */
 #include "text/syslog_header.h"
 
@@ -118,7 +119,7 @@ static bool read_words(struct slice s, struct syslog_header *h)
 	return true;
 }
 
-/* An RFC 5424 word, where "-" stands for none. */
+/* An RFC 5424 word; "-" means none. */
 static struct slice read_value(struct slice *s)
 {
 	struct slice word = slice_cut_word(s);
@@ -150,7 +151,7 @@ static bool skip_structured_data(struct slice *s)
 	return true;
 }
 
-/* All behind "<PRI>1 ". */
+/* Everything after "<PRI>1 ". */
 static bool read_rfc5424(struct slice s, struct syslog_clock *clock, struct syslog_header *h)
 {
 	uint64_t v;
@@ -188,7 +189,7 @@ static void skip_priority(struct slice *s)
 		*s = rest;
 }
 
-/* socklog: "[TIME ]auth.info: ", and behind it the record as it came, with a time of its own. */
+/* socklog: "[TIME ]auth.info: ", then the record as it came, with a time of its own. */
 static void skip_socklog(struct slice *s)
 {
 	struct slice rest = *s, word = slice_cut_word(&rest);

@@ -9,11 +9,11 @@
 #include "text/syslog_time.h"
 
 struct syslog_header {
-	uint64_t realtime_usec; /* 0: the line carries no time that can be read */
-	struct slice host;	/* absent where the form has none */
+	uint64_t realtime_usec; /* 0: the line has no readable time */
+	struct slice host;	/* absent if the form has none */
 	struct slice program;	/* "sshd" */
-	struct slice pid;	/* digits; absent where the line has none */
-	struct slice message;	/* all behind the header */
+	struct slice pid;	/* digits; absent if the line has none */
+	struct slice message;	/* everything after the header */
 };
 
 enum syslog_header_e {
@@ -21,7 +21,7 @@ enum syslog_header_e {
 };
 
 /*
- * Reads the header of @line (without its newline; a CR at the end is not taken into the message).
+ * Reads the header of @line (without its newline; a CR at the end is not part of the message).
  * Forms: RFC 3164 ("Nov  3 04:05:06 host prog[pid]: "), RFC 3339 time instead
  * ("2026-11-23T04:05:06.123456+01:00 host prog[pid]: "), RFC 5424 ("<38>1 … - [sd] "), busybox
  * ("Nov  3 04:05:06 host auth.info prog[pid]: ", also without the host), OpenWrt ("Mon Nov  3

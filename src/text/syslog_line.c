@@ -1,10 +1,10 @@
 /*
- * A line's header names the program, or the unit, which may run sshd under any name: then the
- * message alone decides. Where the header has no known form, the program's tag right before
- * something that reads like a login tells as much ("… sshd[12]: Accepted …"), and a line that
- * begins with a login is one without any header. Syslog daemons join what is repeated: rsyslogd
- * writes "message repeated 2 times: [ … ]", others "last message repeated 2 times" in the next
- * line.
+ * A header names the program, or the unit, which may run sshd under any name: then the message
+ * alone decides. If the header has no known form, the program's tag directly before a login is
+ * enough
+ * ("… sshd[12]: Accepted …"), and a line that begins with a login has no header. Syslog daemons
+ * join what is repeated: rsyslogd writes "message repeated 2 times: [ … ]", others "last message
+ * repeated 2 times" in the next line.
  */
 #include "text/syslog_line.h"
 
@@ -37,7 +37,7 @@ static bool is_program(const char *const *programs, struct slice name)
 	return false;
 }
 
-/* Takes "[12]: " or ": " off the begin of @s, as it follows a program's name. */
+/* Skips "[12]: " or ": ", which follows a program's name. */
 static bool skip_tag_end(struct slice *s, struct slice *ret_pid)
 {
 	size_t i = 0, from;
@@ -93,7 +93,7 @@ static bool guess(struct slice line, const char *const *programs, struct syslog_
 	return false;
 }
 
-/* Takes "12 times", "1 time" or "twice" off the begin of @s. */
+/* Reads "12 times", "1 time" or "twice". */
 static bool read_times(struct slice *s, uint64_t *ret)
 {
 	struct slice rest = *s;
@@ -114,7 +114,7 @@ static bool read_times(struct slice *s, uint64_t *ret)
 	return true;
 }
 
-/* Takes the message out of rsyslogd's "message repeated 2 times: [ … ]". */
+/* Extracts the message from rsyslogd's "message repeated 2 times: [ … ]". */
 static void unwrap(struct slice *message, uint64_t *ret_repeated)
 {
 	struct slice s = *message;
@@ -129,7 +129,7 @@ static void unwrap(struct slice *message, uint64_t *ret_repeated)
 	*ret_repeated = n;
 }
 
-/* Takes all up to @words and these; false where they are not in @s. */
+/* Skips everything up to @words, and these; false if they are not in @s. */
 static bool skip_up_to(struct slice *s, const char *words)
 {
 	size_t n = strlen(words);

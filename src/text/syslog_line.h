@@ -6,8 +6,8 @@
 #include "text/syslog_header.h"
 
 struct syslog_line {
-	struct syslog_header header; /* its message may be a login; all else may be absent */
-	uint64_t repeated;	     /* how many messages the line stands for; 0: one */
+	struct syslog_header header; /* its message may be a login; everything else may be absent */
+	uint64_t repeated;	     /* how many messages the line reports; 0: one */
 };
 
 enum syslog_line_e {
@@ -23,5 +23,5 @@ enum syslog_line_e {
 int syslog_line_read(struct slice line, const char *const *programs, struct syslog_clock *clock,
 		     struct syslog_line *ret);
 
-/* Whether a line only says that the one before it came again; *ret: how often. */
+/* Whether a line only says that the one before it was repeated; *ret: how often. */
 bool syslog_line_repeats(struct slice line, uint64_t *ret);

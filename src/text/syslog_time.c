@@ -1,9 +1,9 @@
 /*
  * The first bytes decide which form the time has.
  *
- * Local times are turned into UTC by asking localtime_r(3) for the offsets a day before and after:
- * mktime(3) would look at /etc/localtime anew for each line where TZ is not set, and leaves open
- * which of two hours it takes when clocks are set back. Here it is the earlier one.
+ * The offset of a local time comes from localtime_r(3) a day before and after. mktime(3) would stat
+ * /etc/localtime for each line if TZ is unset, and does not define which of two hours it returns
+ * when clocks are set back. Here it is the earlier one.
  */
 #include "text/syslog_time.h"
 
@@ -23,7 +23,7 @@ struct civil {
 	unsigned hour, minute, second, usec;
 };
 
-/* Takes exactly @n digits, at most 9, of a number that is at most @max. */
+/* Reads exactly @n digits, at most 9, of a number up to @max. */
 static bool read_digits(struct slice *s, size_t n, unsigned max, unsigned *ret)
 {
 	unsigned v = 0;
@@ -160,8 +160,8 @@ static bool offset_of_day(int64_t day, struct syslog_clock *clock, long *ret)
 }
 
 /*
- * Seconds since the epoch of a local time; where @zone is not absent, only if the local zone then
- * had that name. 0 if not.
+ * Seconds since the epoch of a local time. With @zone, only if the local zone then had that name,
+ * else 0.
  */
 static int64_t local_seconds(const struct civil *c, struct slice zone, struct syslog_clock *clock)
 {
@@ -178,7 +178,7 @@ static int64_t local_seconds(const struct civil *c, struct slice zone, struct sy
 		if (local_offset(t, name) == offsets[i] && (!zone.p || slice_eq_str(zone, name)))
 			return t;
 	}
-	/* An hour that was left out when clocks were set forward. */
+	/* An hour that the clock skipped. */
 	return zone.p ? 0 : as_utc - offsets[0];
 }
 
@@ -273,8 +273,8 @@ static bool read_full(struct slice *s, struct syslog_clock *clock, uint64_t *ret
 }
 
 /*
- * The time of a header without a year: the latest that is not more than a day from now, since a
- * clock may be a little ahead, but no log tells of the future.
+ * The time of a header without a year: the latest that is at most a day from now, since clocks may
+ * be a little ahead.
  */
 static uint64_t infer_year(struct civil *c, struct syslog_clock *clock)
 {
@@ -361,8 +361,8 @@ static bool read_year_first(struct slice *s, struct syslog_clock *clock, uint64_
 }
 
 /*
- * "Dez 01 04:05:06 ", "12月 01 04:05:06 ": journalctl names months as the locale does. Which one
- * it was nobody says, so the time is not known; what follows is.
+ * "Dez 01 04:05:06 ", "12月 01 04:05:06 ": journalctl names months as the locale does. The time
+ * is unknown then, but the rest of the line is not.
  */
 static bool skip_foreign_month(struct slice *s)
 {
@@ -399,7 +399,7 @@ static bool read_known(struct slice *s, struct syslog_clock *clock, uint64_t *re
 	if (!read_month_day_clock(s, &c) || !slice_skip(s, " "))
 		return false;
 	year = *s;
-	/* OpenWrt's logd writes ctime(3): a year behind the time, and no host. */
+	/* OpenWrt's logd writes ctime(3): a year after the time, and no host. */
 	if (read_digits(&year, 4, 9999, &number) && slice_skip(&year, " ")) {
 		c.year = number;
 		*s = year;

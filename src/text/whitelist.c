@@ -1,14 +1,13 @@
 /*
  * Rules are numbered in the order of files and lines. All plain addresses and networks are one
- * netset, which gives the smallest number among them; the other rules are tried in order as long
- * as their number is smaller. So a hundred thousand addresses cost one look-up.
+ * netset, which finds the smallest number among them; the other rules are tried in order while
+ * their number is smaller. So a hundred thousand addresses cost one look-up.
  *
- * Nothing in doubt allows: an ambiguous login is not asked about at all, a message that was cut
- * has no end that could be trusted, and an expression that reaches a limit has not matched.
+ * Nothing doubtful is allowed: no rule is tried on an ambiguous login, fields at the end of a cut
+ * message do not match, nor does an expression that reaches a limit.
  *
- * An expression searches a copy of the message in which each part that somebody else wrote is one
- * NUL byte: the text before and behind it must not join to something that nobody wrote, and "."
- * still goes over it.
+ * Expressions search a copy of the message in which each part that sshd did not write is one NUL
+ * byte: the text around it must not join to something that nobody wrote, and "." matches it.
  */
 #include "text/whitelist.h"
 
@@ -82,7 +81,7 @@ struct whitelist *whitelist_free(struct whitelist *w)
 	return NULL;
 }
 
-/* @array, which holds @n of @size bytes, with room for one more; NULL when out of memory. */
+/* @array of @n items of @size bytes, with room for one more; NULL when out of memory. */
 static void *grow(void *array, size_t n, size_t *cap, size_t size)
 {
 	size_t more = *cap ? 2 * *cap : 16;
@@ -96,7 +95,7 @@ static void *grow(void *array, size_t n, size_t *cap, size_t size)
 	return p;
 }
 
-/* Takes what @rule holds on 0. */
+/* On 0, owns the content of @rule. */
 static int add_rule(struct whitelist *w, struct rule *rule, uint32_t line)
 {
 	uint32_t number = (uint32_t)w->n_places;
@@ -198,21 +197,21 @@ size_t whitelist_size(const struct whitelist *w)
 	return w->n_places;
 }
 
-/* A login on its way past the rules; what costs something is made when a rule first asks. */
+/* The login being judged; copies are made when a rule first needs them. */
 struct judged {
 	struct whitelist *w;
 	const struct whitelist_query *q;
-	struct slice searched, user, cert_id; /* p == NULL: not yet made */
+	struct slice searched, user, cert_id; /* p == NULL: not made yet */
 };
 
 enum answer {
 	ANSWER_NO,
 	ANSWER_YES,
 	ANSWER_LIMIT,
-	ANSWER_CUT, /* what it asks for stood where the message was cut */
+	ANSWER_CUT, /* it needs a field at the end of a cut message */
 };
 
-/* The field without sshd's escapes. What is too long to be a name is none. */
+/* The field without sshd's escapes; absent if it is too long for a name. */
 static struct slice unescaped(const struct judged *j, struct slice s, struct buffer *b)
 {
 	if (!j->q->login->vis_escaped || !s.p || !memchr(s.p, '\\', s.n))
@@ -254,7 +253,7 @@ static bool host_holds(struct slice wanted, struct slice host)
 
 static bool expired(const struct rule *rule, uint64_t now_usec)
 {
-	return rule->given & 1U << RULE_UNTIL && now_usec > rule->until_usec;
+	return rule->keys & 1U << RULE_UNTIL && now_usec > rule->until_usec;
 }
 
 static bool field_holds(struct judged *j, const struct rule *rule, enum rule_key key)
@@ -288,17 +287,17 @@ static bool field_holds(struct judged *j, const struct rule *rule, enum rule_key
 static enum answer fields_hold(struct judged *j, const struct rule *rule)
 {
 	const unsigned at_end = 1U << RULE_CA | 1U << RULE_CERT_ID;
-	unsigned asked = rule->given;
+	unsigned asked = rule->keys;
 
 	if (j->q->login->cut)
 		asked &= ~at_end;
 	for (enum rule_key key = 0; key < RULE_KEYS; key++)
 		if (asked & 1U << key && !field_holds(j, rule, key))
 			return ANSWER_NO;
-	return asked == rule->given ? ANSWER_YES : ANSWER_CUT;
+	return asked == rule->keys ? ANSWER_YES : ANSWER_CUT;
 }
 
-/* The message without the parts that somebody else wrote; -E2BIG. */
+/* The message without the parts that sshd did not write; -E2BIG. */
 static int make_searched(struct judged *j)
 {
 	const struct login *login = j->q->login;
@@ -348,7 +347,7 @@ static void allow(const struct whitelist *w, uint32_t number, struct verdict *re
 		.allowed = true, .file = w->files[place->file], .line = place->line};
 }
 
-/* The first refusal is kept: it is the one to mend. */
+/* Only the first refusal is kept. */
 static void refuse(const struct whitelist *w, uint32_t number, enum whitelist_refusal refusal,
 		   struct verdict *ret)
 {

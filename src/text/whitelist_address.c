@@ -1,10 +1,9 @@
 /*
- * Lines of a whitelist that are addresses, or were meant to be. As an expression an address is
- * dangerous: "10.1.*" is found in "port 10713", "[2001:db8::1]" is one byte out of a set. So all
- * that is made of the stuff of addresses and nothing else, in any notation that other programs
- * have for them (lists, ranges, globs, netmasks, brackets, ports), is refused where it is not one
- * address, one network or one dotted prefix. Who means an expression writes one that is none of
- * these: with a backslash, "*" and "|" are taken as the author's knowledge of expressions.
+ * As an expression an address is dangerous: "10.1.*" matches in "port 10713", "[2001:db8::1]" is
+ * one byte of a set. So a line that consists of nothing but address-like text, in any notation of
+ * other programs (lists, ranges, globs, netmasks, brackets, ports), is an error unless it is one
+ * address, one network or one dotted prefix. A backslash shows that the author means an expression:
+ * then "*" and "|" are allowed.
  */
 #include "text/whitelist_address.h"
 
@@ -54,7 +53,7 @@ static int parse(struct slice s, struct network *ret)
 	return network_parse(s, ret);
 }
 
-/* The network that an address with bits behind its prefix lies in. */
+/* The network of an address that has bits after its prefix. */
 static void right_network(struct slice s, char ret[ADDRESS_TEXT_MAX])
 {
 	const char *slash = memchr(s.p, '/', s.n);
@@ -72,7 +71,7 @@ static void right_network(struct slice s, char ret[ADDRESS_TEXT_MAX])
 	(void)network_format(&n, ret);
 }
 
-/* Says what parse() found wrong with @plain, which stands at @raw in the line. */
+/* The reason of parse() against @plain, which is @raw in the line. */
 static int fault(int r, struct slice plain, struct slice raw, const char *line, struct error *err)
 {
 	const char *slash = raw.n > 0 ? memchr(raw.p, '/', raw.n) : NULL;
@@ -86,17 +85,17 @@ static int fault(int r, struct slice plain, struct slice raw, const char *line, 
 	} else if (r == -EDOM && slash) {
 		right_network(plain, right);
 		error_set(err, NULL, 0, column,
-			  "%.*s has bits set behind its prefix: the network is %s", (int)plain.n,
+			  "%.*s has bits set after its prefix: the network is %s", (int)plain.n,
 			  plain.p, right);
 	} else
 		error_set(err, NULL, 0, column,
-			  "this looks like an address and is none: write one address, or "
+			  "not a valid address: write one address, or "
 			  "NETWORK/PREFIX, or a prefix that ends in a dot (192.0.2.)");
 	return WHITELIST_ADDRESS_E_SYNTAX;
 }
 
 enum likeness {
-	UNLIKE,	 /* something else stands in it */
+	UNLIKE,	 /* it contains something else */
 	NEUTRAL, /* punctuation only */
 	LIKE,
 };
@@ -112,7 +111,7 @@ static bool is_md5(struct slice s)
 	return true;
 }
 
-/* "1.2.3.": three numbers, whatever comes then. */
+/* "1.2.3.": three numbers, then anything. */
 static bool begins_dotted(struct slice s)
 {
 	unsigned dots = 0;
@@ -126,7 +125,7 @@ static bool begins_dotted(struct slice s)
 	return dots == 3 && ascii_is_digit(s.p[0]);
 }
 
-/* Takes off what other notations put around an address: quotes, brackets, "!", an anchor. */
+/* Without what other notations put around an address: quotes, brackets, "!", an anchor. */
 static struct slice unwrap(struct slice s, bool escaped)
 {
 	while (s.n > 0 && is_one_of(s.p[0], escaped ? "[" : "\"'<([!=~^"))
@@ -226,7 +225,7 @@ int whitelist_address_line(struct slice line, struct network *ret, struct error 
 		text[n++] = s.p[i];
 	}
 	plain = (struct slice){text, n};
-	/* "10.1.$" as an expression ends there: it cannot be meant as a network. */
+	/* "10.1.$" ends there as an expression, so it is not meant as a network. */
 	if (n < sizeof(text) && !(ends && text[n - 1] == '.'))
 		r = parse(plain, ret);
 	if (r == 0)

@@ -1,8 +1,7 @@
 /*
- * Expressions that allow more than their author sees. That nothing in an expression names a user,
- * an address or a key is found by trying it on logins that have only sshd's own words in common.
- * An address in an expression is found by its numbers and dots: as text, 192.0.2.7 also stands in
- * 192.0.2.70, and 92.0.2.7 in 192.0.2.7.
+ * Expressions that allow more than their author sees. One that names no user, address or key
+ * matches logins that have only sshd's own words in common. An address is recognised by its numbers
+ * and dots: as text, 192.0.2.7 is also part of 192.0.2.70, and 92.0.2.7 of 192.0.2.7.
  */
 #include "text/whitelist_caution.h"
 
@@ -38,7 +37,7 @@ struct dotted {
 	bool ends;	  /* with a digit */
 };
 
-/* How far from @s.p on numbers with dots between them go. */
+/* The length of numbers with dots between them at the beginning of @s. */
 static size_t skip_dotted(struct slice s, struct dotted *ret)
 {
 	struct dotted d = {0};
@@ -67,7 +66,7 @@ static size_t skip_dotted(struct slice s, struct dotted *ret)
 	return at;
 }
 
-/* Three numbers are of an address, or two with a dot behind them: "9.2" could be a version. */
+/* Three numbers, or two and a dot, are part of an address; "9.2" could be a version. */
 static unsigned address_cautions(struct slice text)
 {
 	unsigned cautions = 0;
@@ -131,10 +130,10 @@ const char *whitelist_caution_text(enum whitelist_caution caution)
 {
 	switch (caution) {
 	case WHITELIST_CAUTION_WIDE:
-		return "this network holds a good part of all addresses";
+		return "this network contains a large part of all addresses";
 	case WHITELIST_CAUTION_ANYBODY:
 		return "this rule names no user, address or key: it allows everybody's "
-		       "logins where the rest holds";
+		       "logins if the rest of it matches";
 	case WHITELIST_CAUTION_EMPTY:
 		return "this expression matches the empty text: it allows every login";
 	case WHITELIST_CAUTION_EVERY_LOGIN:
@@ -150,7 +149,7 @@ const char *whitelist_caution_text(enum whitelist_caution caution)
 		return "\" #\" is part of the expression: a comment can follow an address "
 		       "or an allow rule only";
 	case WHITELIST_CAUTION_IDLE:
-		return "earlier rules hold all of these addresses: this one never decides";
+		return "earlier rules contain all of these addresses: this one never decides";
 	}
 	return "";
 }

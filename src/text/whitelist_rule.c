@@ -1,8 +1,7 @@
 /*
- * What kind of line it is: the first of blank, `allow`, address, and expression that fits. A line
- * with KEY=VALUE in it and no `allow` is a rule whose author forgot or misspelt it, not an
- * expression. The slices of an `allow` rule point into a copy of its line; a quoted value is the
- * text between its quotes, without escapes, so DOMAIN\user needs none.
+ * A line is the first of blank, `allow`, address, and expression that fits. A line with KEY=VALUE
+ * but without `allow` is a rule whose author forgot or misspelt it, not an expression. The slices
+ * of an `allow` rule point into a copy of its line. A quoted value has no escapes, for DOMAIN\user.
  */
 #include "text/whitelist_rule.h"
 
@@ -76,7 +75,7 @@ static int read_value(struct fields *f, bool list, struct slice *ret)
 	return 0;
 }
 
-/* Goes on to the next value of a list. */
+/* Whether the list has another value. */
 static bool skip_comma(struct fields *f)
 {
 	if (f->at.n == 0 || f->at.p[0] != ',')
@@ -141,8 +140,8 @@ static bool fingerprint_valid(struct slice s)
 }
 
 /*
- * A day alone lasts to its end. Only what names a day is taken: "tomorrow" would move with every
- * reading of the file.
+ * A day alone lasts to its end. The text must name a day: "tomorrow" would move each time the file
+ * is read.
  */
 static int until_parse(struct slice s, uint64_t *ret)
 {
@@ -154,7 +153,7 @@ static int until_parse(struct slice s, uint64_t *ret)
 		return timetext_parse(s, 0, ret);
 	if (s.n < day || s.p[4] != '-' || s.n + end > sizeof(text))
 		return -EINVAL;
-	/* A time follows the day, or nothing, or the zone. */
+	/* The day is followed by a time, by nothing, or by a zone. */
 	if (s.n > day + 1 && strchr(" Tt", s.p[day]) && ascii_is_digit(s.p[day + 1]))
 		return timetext_parse(s, 0, ret);
 	memcpy(text, s.p, day);
@@ -187,7 +186,7 @@ static int read_single(struct fields *f, enum rule_key key, struct rule *rule)
 	case RULE_UNTIL:
 		if (until_parse(s, &rule->until_usec) < 0)
 			return FAULT(f, s.p,
-				     "a date is wanted: 2027-01-31 (to the end of that day), or "
+				     "expected a date: 2027-01-31 (to the end of that day), or "
 				     "\"2027-01-31 12:00\"");
 		break;
 	default:
@@ -206,16 +205,16 @@ static int read_field(struct fields *f, struct rule *rule)
 	while (n < s.n && !ascii_is_blank(s.p[n]) && s.p[n] != '=')
 		n++;
 	if (n == s.n || s.p[n] != '=')
-		return FAULT(f, s.p, "KEY=VALUE is wanted behind allow");
+		return FAULT(f, s.p, "expected KEY=VALUE after allow");
 	key = find_key((struct slice){s.p, n});
 	if (key < 0)
 		return FAULT(f, s.p,
 			     "unknown key \"%.*s\": user, from, method, key, ca, cert-id, host and "
 			     "until are known",
 			     (int)n, s.p);
-	if (rule->given & 1U << key)
-		return FAULT(f, s.p, "%s= stands twice", key_names[key]);
-	rule->given |= 1U << key;
+	if (rule->keys & 1U << key)
+		return FAULT(f, s.p, "%s= is repeated", key_names[key]);
+	rule->keys |= 1U << key;
 	f->at = slice_from(s, n + 1);
 	if (key == RULE_USER)
 		return read_users(f, rule);
@@ -238,7 +237,7 @@ static int fields_parse(struct slice line, size_t allow, struct rule *rule, stru
 	f.begin = rule->text;
 	f.at = slice_from((struct slice){rule->text, line.n}, allow);
 	if (f.at.n > 0 && !ascii_is_blank(f.at.p[0]))
-		return FAULT(&f, f.at.p, "a space is wanted behind allow");
+		return FAULT(&f, f.at.p, "expected a space after allow");
 	for (;;) {
 		int r;
 
@@ -249,15 +248,15 @@ static int fields_parse(struct slice line, size_t allow, struct rule *rule, stru
 		if (r != 0)
 			return r;
 	}
-	if (rule->given == 0)
+	if (rule->keys == 0)
 		return FAULT(&f, f.begin + allow,
-			     "allow with nothing behind it would allow everybody");
-	if (!(rule->given & naming))
+			     "allow with nothing after it would allow everybody");
+	if (!(rule->keys & naming))
 		rule->cautions |= WHITELIST_CAUTION_ANYBODY;
 	return 0;
 }
 
-/* Where `allow` ends, if the line begins with it; else 0. */
+/* The offset of the end of `allow`, if the line begins with it; else 0. */
 static size_t allow_length(struct slice line)
 {
 	static const char word[] = "allow";
@@ -273,7 +272,7 @@ static size_t allow_length(struct slice line)
 	return s.n == 0 || !is_word(s.p[0]) ? indent + strlen(word) : 0;
 }
 
-/* Where KEY=VALUE stands: any word at the begin of the line, a known key anywhere. */
+/* The first KEY=VALUE: any word at the beginning of the line, a known key anywhere. */
 static const char *find_field(struct slice line)
 {
 	struct slice s = slice_trim(line);
@@ -305,7 +304,7 @@ static int expression_parse(struct slice line, struct pattern_memory *memory, st
 	rule->kind = RULE_EXPRESSION;
 	if (field) {
 		error_set(err, NULL, 0, (unsigned)(field - line.p) + 1,
-			  "this looks like KEY=VALUE: such a rule begins with allow");
+			  "this looks like KEY=VALUE: such a rule must begin with allow");
 		return RULE_E_SYNTAX;
 	}
 	r = pattern_new(line, &rule->pattern, err);

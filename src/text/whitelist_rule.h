@@ -14,7 +14,7 @@
 #include "text/whitelist_caution.h"
 
 enum rule_e {
-	RULE_E_SYNTAX = 1, /* *err has column and reason; file and line are the caller's */
+	RULE_E_SYNTAX = 1, /* *err has column and reason; the caller adds file and line */
 };
 
 enum rule_kind {
@@ -42,16 +42,16 @@ struct rule {
 	struct network network;	       /* RULE_NETWORK */
 	struct pattern *pattern;       /* RULE_EXPRESSION */
 	char *text;		       /* a copy of the line, which the slices below point into */
-	unsigned given;		       /* 1 << enum rule_key */
+	unsigned keys;		       /* 1 << enum rule_key */
 	struct slice *users;	       /* RULE_USER */
-	size_t n_users;		       /* at least one where given */
+	size_t n_users;		       /* at least one with RULE_USER */
 	struct netset *from;	       /* RULE_FROM, built */
 	struct slice value[RULE_KEYS]; /* all but RULE_USER, RULE_FROM, RULE_UNTIL */
-	uint64_t until_usec;	       /* RULE_UNTIL: the last instant at which the rule holds */
+	uint64_t until_usec;	       /* RULE_UNTIL: the last instant of the rule */
 };
 
 /*
- * Reads one line without its line end. On 0, rule_done() frees what *ret holds. RULE_E_SYNTAX;
+ * Reads one line without its line end. On 0, *ret needs rule_done(). RULE_E_SYNTAX;
  * -ENOMEM.
  */
 int rule_parse(struct slice line, struct pattern_memory *memory, struct rule *ret,

@@ -33,13 +33,16 @@ class State:
     def __init__(self, directory):
         self.directory = directory
         self.path = os.path.join(directory, "state")
-        os.mkdir(self.path)
+        os.makedirs(os.path.join(self.path, "reader"), 0o750)
+        os.makedirs(os.path.join(self.path, "deliver"), 0o750)
         self.seq = 0
         self.id = hashlib.md5(directory.encode()).hexdigest()
         self.config_path = os.path.join(directory, "loginbell.conf")
 
     def file(self, name):
-        return os.path.join(self.path, name)
+        """Where a file of the state is: that of the reader, or of the sender."""
+        part = "reader" if re.match(r"(ledger|position|seen|rules|reserve|reader)\b", name) else "deliver"
+        return os.path.join(self.path, part, name)
 
     def read(self, name):
         with open(self.file(name), "rb") as f:
@@ -210,8 +213,7 @@ def ready(state, sender):
     """Waits until a follower has taken the lock and handled what was there."""
     def locked():
         with contextlib.suppress(FileNotFoundError):
-            with open(state.file("sender.lock")) as f:
-                return f.read().strip() == str(sender.pid)
+            return state.read("sender.pid").startswith(b"PID=%d\n" % sender.pid)
     wait_for(locked, "the sender's lock")
     return True
 

@@ -12,6 +12,7 @@ Whatever is awaited is awaited as an event (READY=1, a mail, the end of a proces
 that a slow machine keeps too.
 """
 
+import contextlib
 import email
 import email.policy
 import grp
@@ -172,6 +173,34 @@ class Process:
                 self.notify_socket.close()
 
 
+class Watch(Process):
+    """`watch`: a supervisor, with the reader and the sender as its children."""
+
+    @property
+    def pid(self):
+        """That of the reader."""
+        return await_true(lambda: self._child("loginbell"), "the reader")
+
+    def _child(self, name):
+        parent = self.process.pid
+        with open(f"/proc/{parent}/task/{parent}/children", encoding="ascii") as file:
+            for child in file.read().split():
+                with contextlib.suppress(FileNotFoundError), \
+                        open(f"/proc/{child}/comm", encoding="ascii") as comm:
+                    if comm.read().strip() == name[:15]:
+                        return int(child)
+        return None
+
+    def stop(self, number=signal.SIGTERM):
+        """As Process.stop(); SIGKILL hits the reader first, which gets no signal before it."""
+        if number == signal.SIGKILL and self.process.poll() is None:
+            self.send(signal.SIGSTOP)
+            reader = self._child("loginbell")
+            if reader:
+                os.kill(reader, signal.SIGKILL)
+        return super().stop(number)
+
+
 class Mailbox:
     """An SMTP server of aiosmtpd, and the mails that it took."""
 
@@ -289,6 +318,8 @@ class Host:
     def __init__(self):
         self.bin = f"{WORK}/bin"
         self.state = f"{WORK}/state"
+        self.reader = f"{self.state}/reader"  # its part of the state, and the sender's
+        self.deliver = f"{self.state}/deliver"
         self.whitelist = f"{WORK}/whitelist"
         self.config = f"{WORK}/loginbell.conf"
         self.journald = self.sshd = None
@@ -485,7 +516,7 @@ RepeatInterval=0
         return [self.program, command, "--config", self.config, *state, *map(str, arguments)]
 
     def watch(self, *arguments, name="watch"):
-        return Process(name, self.arguments("watch", "-v", *arguments), notify=True)
+        return Watch(name, self.arguments("watch", "-v", *arguments), notify=True)
 
     def command(self, name, *arguments, **options):
         """Runs a loginbell command with the configuration to its end."""
@@ -501,7 +532,7 @@ RepeatInterval=0
         """What stands in the ledger, as text."""
         text = ""
         for name in ("ledger.1", "ledger"):
-            path = f"{self.state}/{name}"
+            path = f"{self.reader}/{name}"
             if os.path.exists(path):
                 with open(path, encoding="utf-8", errors="replace") as file:
                     text += file.read()

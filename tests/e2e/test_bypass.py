@@ -176,7 +176,7 @@ def any_bytes_come_through_ledger_mail_table_and_JSON(host):
         check_mail(mail)
         expect_in("3 SSH logins", mail["Subject"], bad[:40])
         count += 3
-    ledger = open(f"{host.state}/ledger", "rb").read()
+    ledger = open(f"{host.reader}/ledger", "rb").read()
     expect(not re.search(rb"[\x00-\x09\x0b-\x1f\x7f]", ledger), "controls in the ledger")
     expect(all(re.match(rb"[A-Z_]+=", line) for line in ledger.split(b"\n") if line), "its lines")
     expect_equal(len(re.findall(rb"^KIND=login$", ledger, re.M)), count)

@@ -84,7 +84,7 @@ class Container:
         return run(*self.command(name, *arguments, group=group), env={"HOME": "/home"}, **options)
 
     def watch(self, *arguments):
-        return harness.Process("watch", self.command("watch", "-v", *arguments), notify=True,
+        return harness.Watch("watch", self.command("watch", "-v", *arguments), notify=True,
                                env={"HOME": "/home", "PATH": os.environ["PATH"]})
 
 
@@ -122,7 +122,7 @@ def as_member(host, command, *arguments):
 def any_user_in_group_systemd_journal_watches_and_mails(host):
     configure(host, alice())
     run(*as_member(host, "check"))
-    watch = harness.Process("watch", as_member(host, "watch", "-v"), notify=True)
+    watch = harness.Watch("watch", as_member(host, "watch", "-v"), notify=True)
     host.login("root", ELSEWHERE)
     mailed(host, "root", ELSEWHERE)
     expect_equal(watch.stop(), 0, watch.log())

@@ -190,7 +190,7 @@ def a_fault_of_the_disk_at_any_system_call_loses_and_repeats_nothing(host):
                 done = subprocess.run(
                     ["strace", "-qq", "-o", trace, "-e", f"trace={call}", "-P", host.state,
                      *(a for n in ("ledger", "position", "position.tmp", "reserve", "reader.lock")
-                       for a in ("-P", f"{host.state}/{n}")),
+                       for a in ("-P", f"{host.reader}/{n}")),
                      "-e", f"inject={call}:{error}:when={when}",
                      *host.arguments("scan", "--no-deliver", f"--directory={JOURNAL}")],
                     stdin=subprocess.DEVNULL, capture_output=True, timeout=DEADLINE,

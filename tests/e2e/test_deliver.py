@@ -243,7 +243,7 @@ def one_refused_recipient_holds_up_nobody(state):
         before = len(server.mails)
         with state.follow() as sender:
             ready(state, sender)
-            os.kill(sender.pid, signal.SIGUSR1)
+            open(state.file("request.flush"), "w").close()
             wait_for(lambda: len(server.mails) > before, "digest")
             sender.stop()
         equal([(m.rcpts, users(m)) for m in server.mails[before:]],

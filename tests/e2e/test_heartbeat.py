@@ -18,14 +18,14 @@ ALIVE = re.compile(rf"\[{HOSTNAME}\] still watching: (.*)")
 
 def kept(host):
     """What is stored with the position: BEGIN DUE LOGINS ALLOWED FORGED GAPS."""
-    with open(f"{host.state}/position", encoding="ascii") as file:
+    with open(f"{host.reader}/position", encoding="ascii") as file:
         m = re.search(r"^HEARTBEAT=(.*)$", file.read(), re.M)
     return [int(n) for n in m[1].split()] if m else None
 
 
 def set_due(host, seconds):
     """As if the day had begun so long ago that it ends in some seconds."""
-    path = f"{host.state}/position"
+    path = f"{host.reader}/position"
     numbers = kept(host)
     numbers[1] = time.time_ns() // 1000 + int(seconds * 1000000)
     with open(path, encoding="ascii") as file:
@@ -87,13 +87,13 @@ def a_heartbeat_that_a_kill_kept_out_of_the_position_does_not_come_twice(host):
     fresh(host)
     expect_equal(host.watch().stop(), 0)
     set_due(host, -1)
-    shutil.copy2(f"{host.state}/position", f"{WORK}/position")
+    shutil.copy2(f"{host.reader}/position", f"{WORK}/position")
     watch = host.watch()
     host.mailbox.wait_for(is_alive, "the heartbeat")
     watch.stop(signal.SIGKILL)
     with open(f"{WORK}/position", encoding="ascii") as file:
         text = file.read()
-    with open(f"{host.state}/position", "w", encoding="ascii") as file:
+    with open(f"{host.reader}/position", "w", encoding="ascii") as file:
         file.write(text)
     expect_equal(host.watch().stop(), 0)
     expect_equal(len(alive(host)), 1)

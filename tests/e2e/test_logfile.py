@@ -126,7 +126,7 @@ def what_was_compressed_while_watch_was_killed_is_mailed_once(host):
 
 
 def position(host):
-    with open(f"{host.state}/position", encoding="utf-8") as file:
+    with open(f"{host.reader}/position", encoding="utf-8") as file:
         return file.read()
 
 
@@ -223,7 +223,7 @@ def scan_of_standard_input_mails_what_it_finds_and_keeps_no_position(host):
         host.command("scan", "--log-file=-", input=line)
         expect_equal(len(scene.subjects()), 1)
         expect_in("SSH login: eve from 203.0.113.80", scene.subjects()[0])
-        expect(not os.path.exists(f"{host.state}/position"), "a position was kept")
+        expect(not os.path.exists(f"{host.reader}/position"), "a position was kept")
 
 
 @case

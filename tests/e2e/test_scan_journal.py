@@ -391,7 +391,7 @@ def the_first_scan_begins_at_the_end_says_so_and_records_it(host):
     done = scan(host)
     expect(re.search(r"\bend\b", done.stdout + done.stderr), done.stdout + done.stderr)
     expect_equal(host.mailbox.mails, [])
-    expect(os.path.getsize(f"{host.state}/position") > 0, "no position")
+    expect(os.path.getsize(f"{host.reader}/position") > 0, "no position")
     make_journal(f"{JOURNAL}/system.journal", login(2, "new"))
     scan(host)
     expect_equal(mailed_users(host), ["new"])
@@ -470,7 +470,7 @@ def gaps(host):
 def after_a_broken_position_reading_goes_on_behind_the_last_alert_and_it_is_told(host):
     fresh(host, login(0, "old"))
     scan(host)
-    path = f"{host.state}/position"
+    path = f"{host.reader}/position"
     with open(path, "rb") as file:
         good = file.read()
     told = []
@@ -501,11 +501,11 @@ def after_a_broken_position_reading_goes_on_behind_the_last_alert_and_it_is_told
 def a_position_that_was_removed_is_told_and_nothing_is_lost(host):
     fresh(host, login(0, "old"))
     scan(host)
-    os.unlink(f"{host.state}/position")
+    os.unlink(f"{host.reader}/position")
     make_journal(f"{JOURNAL}/system.journal", login(1, "first"))
     scan(host)  # without an alert in the ledger: by the time of its beginning
     expect_in("first", mailed_users(host))
-    os.unlink(f"{host.state}/position")
+    os.unlink(f"{host.reader}/position")
     make_journal(f"{JOURNAL}/system.journal", login(90, "second"))
     host.mailbox.mails.clear()
     scan(host)
@@ -518,7 +518,7 @@ def a_position_that_was_removed_is_told_and_nothing_is_lost(host):
 def a_ledger_that_was_removed_is_told(host):
     fresh(host, login(0, "old"))
     scan(host)
-    os.unlink(f"{host.state}/ledger")
+    os.unlink(f"{host.reader}/ledger")
     make_journal(f"{JOURNAL}/system.journal", login(1, "new"))
     scan(host)
     expect_equal(mailed_users(host), ["new"])
@@ -531,7 +531,7 @@ def damaged_alerts_in_the_ledger_are_told_once(host):
     scan(host)
     make_journal(f"{JOURNAL}/system.journal", login(1, "a"), login(2, "b"))
     scan(host)
-    path = f"{host.state}/ledger"
+    path = f"{host.reader}/ledger"
     with open(path, "rb") as file:
         ledger = file.read()
     at = ledger.index(b"USER=a")
@@ -639,7 +639,7 @@ def status_names_the_processes_that_run(host):
 def status_of_a_damaged_state_says_what_is_damaged(host):
     fresh(host, login(0, "old"))
     scan(host)
-    with open(f"{host.state}/position", "w", encoding="ascii") as file:
+    with open(f"{host.reader}/position", "w", encoding="ascii") as file:
         file.write("x")
     expect_in("the position is damaged", status(host).stdout)
     shutil.rmtree(host.state)

@@ -37,7 +37,7 @@ class SmallDisk:
 
     def fill(self):
         """Leaves no byte."""
-        with open(f"{self.host.state}/ballast", "ab", buffering=0) as file:
+        with open(f"{self.host.reader}/ballast", "ab", buffering=0) as file:
             for block in (65536, 4096, 1):
                 try:
                     while file.write(b"x" * block):
@@ -46,7 +46,7 @@ class SmallDisk:
                     pass
 
     def free(self):
-        os.unlink(f"{self.host.state}/ballast")
+        os.unlink(f"{self.host.reader}/ballast")
 
     def login(self, user):
         """Gives the port that it came from."""
@@ -64,7 +64,7 @@ class SmallDisk:
 def on_a_full_disk_alerts_use_the_reserve_then_the_position_waits_for_room(host):
     with SmallDisk(host) as disk:
         disk.mailed(disk.login("root"))
-        await_true(lambda: os.path.exists(f"{host.state}/reserve"), "the reserve")
+        await_true(lambda: os.path.exists(f"{host.reader}/reserve"), "the reserve")
         disk.fill()
         port = disk.login("alice")
         disk.mailed(port)

@@ -129,7 +129,7 @@ def a_pipe_of_tail_is_watched_to_its_end(host):
         harness.write(AUTH_LOG, line(1))
         tail = subprocess.Popen(["tail", "-n", "+1", "-F", AUTH_LOG], stdout=subprocess.PIPE,
                                 stderr=subprocess.DEVNULL)
-        scene.watch = harness.Process("watch", host.arguments("watch", "-v", "--log-file=-"),
+        scene.watch = harness.Watch("watch", host.arguments("watch", "-v", "--log-file=-"),
                                       notify=True, stdin=tail.stdout)
         with open(AUTH_LOG, "a", encoding="utf-8") as file:
             file.write(line(2))
@@ -139,7 +139,7 @@ def a_pipe_of_tail_is_watched_to_its_end(host):
         expect_equal(scene.watch.wait(), 0, scene.watch.log())
         expect_in("standard input has ended", scene.watch.log())
         scene.expect_told(["1", "2"])
-        expect(not os.path.exists(f"{host.state}/position"), "a position was kept")
+        expect(not os.path.exists(f"{host.reader}/position"), "a position was kept")
 
 
 @case

@@ -2,8 +2,8 @@
  * A daemon writes to the old file until it reopens its log, and of several writers one may be
  * slower than the others. So files that were left are watched for a minute, and what comes there is
  * read. A line without its end counts only after a second: write(2) across a page is not atomic.
- * Only the four newest are read again; an older one that is written is a gap. The beginnings of more
- * files are kept, so that none is read again under another name or as a copy.
+ * Only the four newest are read again; an older one that is written is a gap. The beginnings of
+ * more files are kept, so that none is read again under another name or as a copy.
  *
  * A late file that was truncated is read again as well: a copy may have the rest, and something may
  * have been written since. If it is empty, and all that was seen of it was read, nothing is
@@ -20,7 +20,6 @@
 /* Whether a file that was written holds anything to read. */
 static bool is_worth(struct segments *s, struct segment *file)
 {
-	static const struct file_head none;
 	struct file_head head;
 
 	if (file->head.n >= FILE_COPY_MIN || file->seen_offset > 0)
@@ -28,7 +27,7 @@ static bool is_worth(struct segments *s, struct segment *file)
 	/* It was too short to be recognised as a copy. */
 	if (file_head_read(file->fd, &head) < 0 || head.n < FILE_COPY_MIN)
 		return false;
-	file->head = none;
+	file->head.n = 0;
 	if (segments_know(s, NULL, &head) || segments_queued_begin(s, &head)) {
 		segments_close_late(s, file);
 		return false;

@@ -69,11 +69,10 @@ static bool is_compressed(const struct file_id *id, const struct open_file *file
 static bool matches(DIR *d, const struct dirent *e, const char *base, const struct file_id *id,
 		    bool compressed, struct open_file *file)
 {
-	bool rotation = names_is_rotation(e->d_name, base);
-
 	if (compressed)
 		return names_unpack(d, e->d_name, base, file) && is_compressed(id, file);
-	return is_plain(id, file, rotation || strcmp(e->d_name, base) == 0);
+	return is_plain(id, file,
+			names_is_rotation(e->d_name, base) || strcmp(e->d_name, base) == 0);
 }
 
 /* The file with the same inode, else the longest. Sets *ret_changed if one may have been missed. */

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "store/file.h"
 #include "store/ledger/format.h"
 #include "store/ledger/reader.h"
 
@@ -67,13 +68,15 @@ static void drop(struct candidate *c)
 
 static int look_at(int dirfd, const char *name, struct candidate *ret)
 {
-	AUTO_CLOSE int fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	AUTO_CLOSE int fd = dirfd < 0 ? -ENOENT : file_open(dirfd, name, O_RDONLY, 0);
 	struct ledger_header header = {0};
 	struct ledger_scan scan;
 	struct slice body;
 	int found, r = 0;
 
-	if (fd < 0 || fstat(fd, &ret->st) < 0)
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &ret->st) < 0)
 		return -errno;
 	ledger_scan_init(&scan, fd);
 	found = ledger_scan_next(&scan, &body);
@@ -178,8 +181,8 @@ int ledger_reader_open(int dirfd, uint64_t after_seq, struct ledger_reader **ret
 	r->storage.max = ALERT_BLOCK_MAX;
 	r->after_seq = after_seq;
 	ledger_scan_init(&r->scan, -1);
-	r->dirfd = fcntl(dirfd, F_DUPFD_CLOEXEC, 0);
-	k = r->dirfd < 0 ? -errno : open_next(r, false);
+	r->dirfd = dirfd < 0 ? -1 : fcntl(dirfd, F_DUPFD_CLOEXEC, 0);
+	k = dirfd >= 0 && r->dirfd < 0 ? -errno : open_next(r, false);
 	if (k == -EPROTONOSUPPORT)
 		error_set(err, LEDGER_NAME, 0, 0, "written by a later version of loginbell");
 	else if (k < 0)

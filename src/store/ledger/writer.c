@@ -182,12 +182,12 @@ static int read_content(struct ledger_writer *w, struct ledger_scan *scan, struc
 
 static int read_old(struct ledger_writer *w, struct content *c)
 {
-	AUTO_CLOSE int fd = openat(w->dirfd, LEDGER_OLD_NAME, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	AUTO_CLOSE int fd = file_open(w->dirfd, LEDGER_OLD_NAME, O_RDONLY, 0);
 	struct ledger_scan scan;
 	int r;
 
 	if (fd < 0)
-		return errno == ENOENT ? 0 : -errno;
+		return fd == -ENOENT ? 0 : fd;
 	ledger_scan_init(&scan, fd);
 	r = read_content(w, &scan, &w->known_old, c);
 	ledger_scan_done(&scan);
@@ -262,9 +262,9 @@ static int begin(struct ledger_writer *w)
 		r = file_replace(w->dirfd, LEDGER_NAME, buffer_slice(&text));
 	if (r < 0)
 		return r;
-	fd = openat(w->dirfd, LEDGER_NAME, O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW);
+	fd = file_open(w->dirfd, LEDGER_NAME, O_RDWR | O_APPEND, 0);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	if (w->fd >= 0)
 		(void)close(w->fd);
 	w->fd = fd;
@@ -278,9 +278,9 @@ static int open_content(struct ledger_writer *w, struct content *c, struct ledge
 	struct ledger_scan scan;
 	int r;
 
-	w->fd = openat(w->dirfd, LEDGER_NAME, O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW);
+	w->fd = file_open(w->dirfd, LEDGER_NAME, O_RDWR | O_APPEND, 0);
 	if (w->fd < 0)
-		return -errno;
+		return w->fd;
 	ledger_scan_init(&scan, w->fd);
 	r = read_content(w, &scan, &w->known, c);
 	if (r == 0)
@@ -511,12 +511,12 @@ int ledger_append(struct ledger_writer *w, struct alert *a)
  * on Linux pwrite(2) appends to such a one too. */
 static int write_again(struct ledger_writer *w)
 {
-	AUTO_CLOSE int fd = openat(w->dirfd, LEDGER_NAME, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	AUTO_CLOSE int fd = file_open(w->dirfd, LEDGER_NAME, O_RDWR, 0);
 	AUTO_FREE char *bytes = malloc(LEDGER_WINDOW);
 	uint64_t at = w->synced;
 
 	if (fd < 0)
-		return -errno;
+		return fd;
 	if (!bytes)
 		return -ENOMEM;
 	while (at < w->size) {

@@ -1,4 +1,4 @@
-/* An alert is copied by its text form, so that nothing here knows its fields. */
+/* An alert is copied by way of its text form, so that no field can be forgotten here. */
 #include "text/message/batch.h"
 
 #include <errno.h>

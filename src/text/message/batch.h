@@ -1,4 +1,4 @@
-/* Copies of alerts out of the ledger, for one mail. */
+/* Copies of alerts of the ledger, for one message. */
 #pragma once
 
 #include <stddef.h>
@@ -6,7 +6,7 @@
 #include "base/buffer.h"
 #include "text/alert.h"
 
-#define BATCH_BYTES_MAX (16U << 20) /* of one mail's alerts; more than MESSAGE_MAX can show */
+#define BATCH_BYTES_MAX (16U << 20) /* of one message's alerts: more than MESSAGE_MAX can show */
 
 struct batch {
 	struct alert *alerts;
@@ -17,7 +17,7 @@ struct batch {
 void batch_done(struct batch *b);
 #define AUTO_BATCH CLEANUP(batch_done)
 
-/* Copies @a. 1; 0 where the batch is full; -ENOMEM. */
+/* Copies @a. 1; 0: the batch is full; -ENOMEM. */
 int batch_add(struct batch *b, const struct alert *a);
-/* Forgets all behind the first @n. */
+/* Removes all after the first @n. */
 void batch_truncate(struct batch *b, size_t n);

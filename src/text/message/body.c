@@ -1,6 +1,6 @@
 /*
- * One alert is described in full; several begin with a summary, for who only reads the first
- * screen. Templates speak of logins; whatever else there is to tell is told in our own words.
+ * One alert is described in full. Several begin with a summary, for those who read only the first
+ * screen. Templates are for logins; other alerts have the built-in text.
  */
 #include "text/message/body.h"
 
@@ -14,12 +14,12 @@
 #define HOST_SHOWN    40   /* of a host in a subject */
 #define NAME_SHOWN    80   /* of a value in a digest's summary */
 #define TOP_LISTED    10   /* users, addresses and hosts that a digest begins with */
-#define LINE_SHOWN    1000 /* of a log line in a template, behind the first alerts */
+#define LINE_SHOWN    1000 /* of a log line in a template, after the first alerts */
 
 /*
- * Alerts are described in full, or by the template, while the text is shorter. With what one may
- * take (describe.c), with threefold growth by encoding, and with a thousand lines of a list,
- * MESSAGE_MAX is not reached.
+ * Alerts are described in full, or by the template, while the text is shorter than this. Then even
+ * with one more alert (describe.c), threefold growth by encoding and a list of a thousand lines it
+ * stays below MESSAGE_MAX.
  */
 #define FULL_TEXT_MAX 262144
 
@@ -96,12 +96,12 @@ static void write_title(struct writer *w, const struct summary *s)
 		write_totals(w, s);
 }
 
-/* What a template's variables take their values from. */
+/* The source of a template's variables. */
 struct expansion {
 	const struct alert *alert;
 	const struct message_options *options;
 	uint64_t count;
-	size_t shown; /* about so many bytes of a value, at most */
+	size_t shown; /* bytes of a value, about */
 };
 
 static void write_variable(struct writer *w, enum template_variable variable,
@@ -257,7 +257,7 @@ static void write_digest(struct writer *w, const struct summary *s)
 			      s->hosts.n > 1 ? DESCRIBE_SEVERAL_HOSTS : DESCRIBE_ONE_HOST);
 }
 
-/* Writes lines that an administrator wrote, made safe but for their tabs, each ended with LF. */
+/* Writes lines of an administrator, safe except for tabs, each ended with LF. */
 static void write_lines(struct writer *w, struct slice text)
 {
 	while (text.n > 0) {

@@ -1,4 +1,4 @@
-/* A mail's subject and text, as prose in UTF-8 that is safe to show. Private to text/message. */
+/* A message's subject and text: UTF-8, safe to show. Private to text/message. */
 #pragma once
 
 #include "text/message/summary.h"

@@ -1,7 +1,7 @@
 /*
- * A mail is made in two steps: its subject and text as UTF-8 prose (describe, tally, template),
- * then its outer form (mime), which alone knows of line lengths and encodings. Everything from a
- * log is made safe in the first step, and cannot leave its header or line in the second.
+ * First come subject and text as UTF-8 (body, describe, template), then the outer form (mime),
+ * which alone knows line lengths and encodings. Text from a log is made safe in the first step, and
+ * cannot leave its header or line in the second.
  */
 #include "text/message/compose.h"
 
@@ -19,10 +19,10 @@
 
 #define DOMAIN_MAX 255 /* RFC 1035, section 2.3.4 */
 
-/* A line holds " <", 32 digits, "@", this much of the domain, and ">". */
+/* A line has room for " <", 32 digits, "@", so much of the domain, and ">". */
 #define ID_DOMAIN_MAX 40
 
-/* This host's name, which a resolver may have given, as a domain; the labels that fit @max. */
+/* The host's name as a domain, whatever a resolver said: as many labels as fit @max. */
 static void domain_of(const struct message_options *options, size_t max, char ret[DOMAIN_MAX + 1])
 {
 	const char *name = *options->fqdn ? options->fqdn : options->host;
@@ -76,7 +76,8 @@ static void message_id(const struct alert *alerts, size_t n, const struct messag
 	format_id(h, options, ret);
 }
 
-/* A mail that never was: what clients thread the mails of one host, or of one user there, under. */
+/* The message that never existed, under which clients show those of one host, or of a user there.
+ */
 static void thread_id(const struct summary *s, char ret[MESSAGE_ID_MAX])
 {
 	struct hash128 h = hash_add_slice(hash_fnv_init(), SLICE_LITERAL("thread"));
@@ -137,7 +138,7 @@ static int append_filter(struct buffer *ret, const char *name, struct slice valu
 	return w.error < 0 ? w.error : mime_append_header(ret, name, buffer_slice(&text));
 }
 
-/* For rules of mail clients: what is the same of all that the mail tells. */
+/* For filters of mail clients: what all alerts have in common. */
 static int append_filters(struct buffer *ret, const struct summary *s)
 {
 	static const struct {

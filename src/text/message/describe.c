@@ -1,7 +1,7 @@
 /*
- * Lines are short and begin with what they are about: they are read on a phone. Whatever came from
- * a log goes through writer_shown(); what a forged or unreadable record claims is only ever shown
- * as the record itself, never as a fact.
+ * Lines are short and begin with their subject, for phones. All text from a log passes
+ * writer_shown(). What a forged or unreadable record claims is shown as the record itself, never as
+ * a fact.
  */
 #include "text/message/describe.h"
 
@@ -11,7 +11,7 @@
 #include "base/timetext.h"
 #include "text/message/permit.h"
 
-/* Bytes that are shown of a value. A title is one line of a list of mails. */
+/* Bytes that are shown of a value. A title is one line in a mail client's list. */
 #define TITLE_SHOWN   40
 #define ADDRESS_SHOWN 64
 #define FIELD_SHOWN   49152
@@ -29,7 +29,7 @@ bool describe_is_summary(const struct alert *a)
 	return a->kind == ALERT_LOGIN && a->count > 0 && a->from_usec > 0;
 }
 
-/* A syslog daemon joined equal messages; the first of them stands in the log by itself. */
+/* A syslog daemon joined equal messages, but the first of them has a line of its own. */
 static bool is_repetition(const struct alert *a)
 {
 	return a->kind == ALERT_LOGIN && a->count > 1 && !describe_is_summary(a);
@@ -47,7 +47,7 @@ uint64_t describe_time(const struct alert *a)
 
 uint64_t describe_delay(const struct alert *a, uint64_t now_usec)
 {
-	/* A summary is due when its time is over, not when the logins were. */
+	/* A summary is due at the end of its interval, not at the logins. */
 	uint64_t since = describe_is_summary(a) ? a->noted_usec : describe_time(a);
 
 	if (since == 0 || now_usec < since || now_usec - since < MESSAGE_DELAYED_USEC)
@@ -65,7 +65,7 @@ bool describe_shows_fields(const struct alert *a, const struct message_options *
 	return describe_is_known_login(a) && !(a->ambiguous && options->style == MESSAGE_NO_LOGS);
 }
 
-/* "2026-11-23 05:05", or its end "05:05" where the day is that of @day_usec. */
+/* "2026-11-23 05:05", or "05:05" on the day of @day_usec. */
 static void write_minute(struct writer *w, uint64_t usec, uint64_t day_usec)
 {
 	char text[TIMETEXT_MAX];
@@ -250,7 +250,7 @@ static void write_how(struct writer *w, const struct alert *a,
 	write_field(w, "certificate authority", a->ca_fingerprint);
 }
 
-/* Where it stands and what wrote it: "source: journal, sshd[4711]". */
+/* "source: journal, sshd[4711]" */
 static void write_source(struct writer *w, const struct alert *a)
 {
 	writer_str(w, "source: ");

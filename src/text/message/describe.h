@@ -7,25 +7,25 @@
 #include "text/message/options.h"
 #include "text/message/writer.h"
 
-/* What was told of how many logins or records: never 0. */
+/* How many logins or records it reports: never 0. */
 uint64_t describe_events(const struct alert *a);
 
-/* Whether it sums up what came in an interval, of a kind that was told of before. */
+/* Whether it is the summary of an interval's repeats. */
 bool describe_is_summary(const struct alert *a);
 
-/* Whether it tells of a login that could be read: only then its fields are facts. */
+/* Whether it reports a readable login: only then its fields are facts. */
 bool describe_is_known_login(const struct alert *a);
 
-/* When it happened, as far as that is known; 0: not at all. */
+/* When it happened, or was recorded; 0: unknown. */
 uint64_t describe_time(const struct alert *a);
 
-/* How late it is told; 0 where that is no delay. */
+/* How late it is reported; 0: not late. */
 uint64_t describe_delay(const struct alert *a, uint64_t now_usec);
 
 /* Where it happened. */
 struct slice describe_host(const struct alert *a, const struct message_options *options);
 
-/* Whether its user, address and the like are facts that may stand in a mail of this style. */
+/* Whether user, address and the like are facts that a message of this style may contain. */
 bool describe_shows_fields(const struct alert *a, const struct message_options *options);
 
 /* "SSH login: root from 203.0.113.9", with long values shortened. */
@@ -37,5 +37,5 @@ enum describe_hosts { DESCRIBE_ONE_HOST, DESCRIBE_SEVERAL_HOSTS };
 void describe_line(struct writer *w, const struct alert *a, const struct message_options *options,
 		   enum describe_hosts hosts);
 
-/* All that is known of it, in lines "name: value". */
+/* Everything that is known of it, in lines "name: value". */
 void describe_full(struct writer *w, const struct alert *a, const struct message_options *options);

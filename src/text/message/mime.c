@@ -1,7 +1,6 @@
 /*
- * A header's value is either words that folding leaves alone, or, as a whole, encoded words: never
- * a mix, since white space between the two kinds has rules of its own. A character is never split
- * between words, nor, in the body, between lines.
+ * A header's value is either plain or, as a whole, encoded words: white space between the two kinds
+ * has rules of its own. Characters are not split between encoded words or lines of the body.
  */
 #include "text/message/mime.h"
 
@@ -197,8 +196,8 @@ int mime_append_header(struct buffer *ret, const char *name, struct slice value)
 }
 
 /*
- * What others than us might change at the beginning of a line: mbox writers "From ", and whoever
- * sends without stuffing a '.'.
+ * The beginnings of lines that others change: mbox writers "From ", and senders that do not stuff
+ * dots ".".
  */
 static bool is_risky_start(struct slice s)
 {
@@ -235,7 +234,7 @@ static bool is_quoted_literal(struct slice line, size_t at, bool starts_line)
 	return c > 0x20 && c < 0x7f && c != '=';
 }
 
-/* RFC 2045, section 6.7. A soft break costs the '=' that the last character of a line needs not. */
+/* RFC 2045, section 6.7. Only the last part of a line needs no room for a '=' at its end. */
 static int append_quoted_line(struct buffer *ret, struct slice line)
 {
 	size_t used = 0;

@@ -1,6 +1,6 @@
 /*
- * The mail's outer form: header folding (RFC 5322), encoded words (RFC 2047), and the encodings of
- * a text body (RFC 2045). Private to text/message.
+ * The outer form of a message: header folding (RFC 5322), encoded words (RFC 2047), encodings of a
+ * text body (RFC 2045).
  */
 #pragma once
 
@@ -8,12 +8,12 @@
 #include "base/slice.h"
 
 #define MIME_LINE_MAX 76 /* bytes, without CRLF: RFC 2045, section 6.7, and RFC 2047, section 2 */
-#define MIME_NAME_MAX 32 /* of a header's name, so that an encoded word fits behind it */
+#define MIME_NAME_MAX 32 /* of a header's name, so that an encoded word fits after it */
 
 /*
- * Appends an unstructured header. @value is valid UTF-8 without controls, as display_append() makes
- * it. What is not ASCII, could be taken for an encoded word, or would not survive folding goes as
- * encoded words; a parser gives back exactly @value. -ENOMEM, -E2BIG.
+ * Appends an unstructured header. @value is from display_append(). It becomes encoded words if it
+ * is not ASCII, could be read as an encoded word, or would not survive folding, so that a parser
+ * reads exactly @value. -ENOMEM, -E2BIG.
  */
 int mime_append_header(struct buffer *ret, const char *name, struct slice value);
 
@@ -25,7 +25,7 @@ int mime_append_tokens(struct buffer *ret, const char *name, struct slice value)
 
 /*
  * Appends MIME-Version and the Content- headers, the empty line, and @text (UTF-8, LF lines) as
- * 7bit where that does, else as quoted-printable. No line of it begins with a '.' or with "From ".
+ * 7bit if possible, else as quoted-printable. No line of the body begins with '.' or "From ".
  * -ENOMEM, -E2BIG.
  */
 int mime_append_body(struct buffer *ret, struct slice text);

@@ -1,8 +1,8 @@
 /*
- * A rule names the user and the address, and what proves the user: the certificate by its authority
- * and ID (its key may change with every issue), else the key, else the method. A value that the
- * mail cannot show as it is, or that whitelist(5) cannot say, is left out where the rest is narrow
- * enough, and else there is no rule.
+ * A rule names user, address and credential: a certificate by its authority and ID (its key may
+ * change with every issue), else the key, else the method. Values that a message cannot show
+ * unchanged, or that have no form in whitelist(5), are left out if the rest is narrow enough; else
+ * there is no rule.
  */
 #include "text/message/permit.h"
 
@@ -81,7 +81,7 @@ void permit_write(struct writer *w, const struct alert *a, struct slice local_ho
 	writer_str(w, "allow");
 	write_field(w, "user", a->user);
 	write_field(w, "from", without_zone(a->addr));
-	/* A cut message may have lost its end: no rule allows it by what stands there. */
+	/* No rule allows a cut message by fields that are read from its end. */
 	if (!a->cut && is_fingerprint(a->ca_fingerprint)) {
 		write_field(w, "ca", a->ca_fingerprint);
 		if (is_sayable(a->cert_id))

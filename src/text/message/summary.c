@@ -1,4 +1,4 @@
-/* Every question about all alerts together is one tally over a field of each. */
+/* Users, addresses, hosts and uids are each one tally over a field of all alerts. */
 #include "text/message/summary.h"
 
 #include "text/message/describe.h"

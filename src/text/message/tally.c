@@ -1,4 +1,4 @@
-/* Sorted by value, so that equal ones meet and join; then sorted by count. */
+/* Sorted by value to join equal ones, then by count. */
 #include "text/message/tally.h"
 
 #include <errno.h>

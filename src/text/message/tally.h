@@ -1,11 +1,11 @@
-/* How often each value of a field occurs among the logins of a mail. Private to text/message. */
+/* How often each value of a field occurs among alerts. Private to text/message. */
 #pragma once
 
 #include "text/alert.h"
 
 struct tally_item {
 	struct slice value;
-	uint64_t count; /* logins, those that a summary stands for included */
+	uint64_t count; /* sum of weights */
 };
 
 struct tally {
@@ -16,8 +16,8 @@ struct tally {
 typedef struct slice (*tally_field)(const struct alert *a, const void *userdata);
 
 /*
- * Counts the values of @field, absent ones left out, over @n alerts, each with the weight that
- * @weight gives. *ret lives no longer than the alerts; tally_done(). -ENOMEM.
+ * Counts the values of @field over @n alerts, each with its @weight. Absent values are left out.
+ * The alerts must outlive *ret, which needs tally_done(). -ENOMEM.
  */
 int tally_make(const struct alert *alerts, size_t n, tally_field field, const void *userdata,
 	       uint64_t (*weight)(const struct alert *a), struct tally *ret);

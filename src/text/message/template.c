@@ -1,7 +1,6 @@
 /*
- * One scanner cuts a template into pieces, each a run of text or a variable; checking and expanding
- * both walk over the pieces, so that they cannot disagree on what a template says. What
- * template_check() refuses, template_expand() takes as text.
+ * One scanner cuts a template into pieces, each text or a variable. Checking and expanding both use
+ * it, so that they cannot disagree. template_expand() copies what template_check() rejects.
  */
 #include "text/message/template.h"
 
@@ -10,8 +9,8 @@ enum piece_kind { PIECE_TEXT, PIECE_VARIABLE, PIECE_UNKNOWN };
 struct piece {
 	enum piece_kind kind;
 	enum template_variable variable; /* of PIECE_VARIABLE */
-	struct slice text; /* what it adds, or of PIECE_UNKNOWN what is written there */
-	size_t length;	   /* what it takes of the template */
+	struct slice text;		 /* its expansion; of PIECE_UNKNOWN as written */
+	size_t length;			 /* in the template */
 };
 
 static const char *const names[TEMPLATE_VARIABLES] = {

@@ -25,15 +25,15 @@ enum template_e {
 	TEMPLATE_E_UNKNOWN = 1, /* *err names the variable, line and column */
 };
 
-/* Checks a template: 0 or TEMPLATE_E_UNKNOWN. @file and @line say where it begins, for *err. */
+/* Checks a template: 0 or TEMPLATE_E_UNKNOWN. @file and @line are its place, for *err. */
 int template_check(struct slice text, const char *file, unsigned line, struct error *err);
 
 /* Whether @text contains the variable. */
 bool template_uses(struct slice text, enum template_variable variable);
 
 /*
- * Appends @text with each variable replaced by its value (absent: nothing). The values are
- * appended as they are: the caller makes them safe. -ENOMEM, -E2BIG.
+ * Appends @text with each variable replaced by its value (absent: nothing), which the caller has
+ * made safe. -ENOMEM, -E2BIG.
  */
 int template_expand(struct slice text, const struct slice values[TEMPLATE_VARIABLES],
 		    struct buffer *ret);

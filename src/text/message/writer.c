@@ -1,4 +1,4 @@
-/* What is shown is made safe character by character, so that a cut never falls into an escape. */
+/* Text is made safe character by character, so that it is never cut within an escape. */
 #include "text/message/writer.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
 /*
- * Prose into a buffer: the first error sticks, and what follows does nothing, so that a text of
- * many small parts is checked once, at its end.
+ * Text of many small parts in a buffer: after the first error the functions do nothing, so that it
+ * is checked once, at the end.
  */
 #pragma once
 
@@ -17,7 +17,7 @@ struct writer {
 void writer_str(struct writer *w, const char *s);
 void writer_format(struct writer *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Writes @s by display_append(); beyond about @limit bytes of what that gives, "..." stands. */
+/* Writes @s by display_append(), cut with "..." after about @limit bytes. */
 void writer_shown(struct writer *w, struct slice s, size_t limit);
 
 /* Writes "1 user", "2 users": @singular, with an "s" for any other number than 1. */

@@ -321,7 +321,7 @@ static void file_does_not_go_on_in_the_section_of_the_one_before(void **state)
 
 	(void)state;
 	assert_null(parse_two(SLICE_LITERAL("[Mail]\n"), "To=a\n", &f));
-	assert_string_equal(f.text, "b.conf:1: To= stands before the first [Section]\n");
+	assert_string_equal(f.text, "b.conf:1: To= is before the first [Section]\n");
 }
 
 static void list_values_may_be_quoted(void **state)
@@ -345,14 +345,15 @@ static void list_values_may_be_quoted(void **state)
 static void what_is_no_line_of_the_syntax_is_refused(void **state)
 {
 	(void)state;
-	refused("To=a\n", "a.conf:1: To= stands before the first [Section]\n");
+	refused("To=a\n", "a.conf:1: To= is before the first [Section]\n");
 	refused("[Mail]\nTo\n=a\n",
-		"a.conf:2: this is neither [Section], nor Key=value, nor a comment\n"
+		"a.conf:2: expected [Section], Key=value or a comment\n"
 		"a.conf:3: there is no key before the \"=\"\n");
 	refused("[Mail] # x\nTo=-\n",
-		"a.conf:1: a section's line ends with \"]\" (comments take a line of their own)\n");
+		"a.conf:1: expected \"]\" at the end of the line (a comment needs a line of its "
+		"own)\n");
 	refused("[\n",
-		"a.conf:1: a section's line ends with \"]\" (comments take a line of their "
+		"a.conf:1: expected \"]\" at the end of the line (a comment needs a line of its "
 		"own)\n");
 	refused("[]\n", "a.conf:1: unknown section []\n");
 	refused("[Mail \"a]\n", "a.conf:1: a section with a name is written [Section \"NAME\"]\n");
@@ -372,13 +373,13 @@ static void text_that_is_not_clean_is_refused(void **state)
 	refused("[Mail]\nSubject=a\xc3(\nSubject=a\x01"
 		"b\nSubject=\xed\xa0\x80\nSubject=\xc0\xaf\n"
 		"Subject=\xf4\x90\x80\x80\nSubject=\xf0\x8f\xbf\xbf\nSubject=\xe2\x82\nTo=a\rb\n",
-		"a.conf:2: this is not UTF-8 (byte 0xc3)\n"
+		"a.conf:2: not valid UTF-8 (byte 0xc3)\n"
 		"a.conf:3: control character 0x01\n"
-		"a.conf:4: this is not UTF-8 (byte 0xed)\n"
-		"a.conf:5: this is not UTF-8 (byte 0xc0)\n"
-		"a.conf:6: this is not UTF-8 (byte 0xf4)\n"
-		"a.conf:7: this is not UTF-8 (byte 0xf0)\n"
-		"a.conf:8: this is not UTF-8 (byte 0xe2)\n"
+		"a.conf:4: not valid UTF-8 (byte 0xed)\n"
+		"a.conf:5: not valid UTF-8 (byte 0xc0)\n"
+		"a.conf:6: not valid UTF-8 (byte 0xf4)\n"
+		"a.conf:7: not valid UTF-8 (byte 0xf0)\n"
+		"a.conf:8: not valid UTF-8 (byte 0xe2)\n"
 		"a.conf:9: control character 0x0d\n");
 	assert_null(parse_two(SLICE_LITERAL("[Mail]\nTo=a\0b\n"), NULL, &f));
 	assert_string_equal(f.text, "a.conf:2: control character 0x00\n");
@@ -399,7 +400,7 @@ static void unknown_sections_and_keys_are_refused_once_each(void **state)
 		"a.conf:11: unknown key tls= in [Alert]; there is Tls= in [Mail]\n"
 		"a.conf:13: unknown key To= in [Server]; there is To= in [Mail]\n");
 	refused("[Source \"x\"]\nFoo=1\n", "a.conf:1: [Source] has no name\n");
-	refused("[Server]\nFoo=1\n", "a.conf:1: [Server] wants a URL: [Server \"smtp://HOST\"]\n");
+	refused("[Server]\nFoo=1\n", "a.conf:1: [Server] needs a URL: [Server \"smtp://HOST\"]\n");
 }
 
 static void what_is_not_implemented_is_refused_as_such(void **state)
@@ -638,10 +639,10 @@ static void wrong_urls_are_refused_with_the_reason(void **state)
 		"host and its port\n"
 		"a.conf:3: Server=: \"smtp://a?x\" is not a server's URL: nothing may follow the "
 		"host and its port\n"
-		"a.conf:3: Server=: \"smtp://u:p@a\" is not a server's URL: user and password "
-		"belong into User= and PasswordFile=\n"
-		"a.conf:3: Server=: \"smtp://::1\" is not a server's URL: an IPv6 address stands "
-		"in \"[\" and \"]\"\n"
+		"a.conf:3: Server=: \"smtp://u:p@a\" is not a server's URL: write user and "
+		"password into User= and PasswordFile=\n"
+		"a.conf:3: Server=: \"smtp://::1\" is not a server's URL: an IPv6 address must "
+		"be in \"[\" and \"]\"\n"
 		"a.conf:3: Server=: \"smtp://[::1\" is not a server's URL: the \"]\" is missing\n"
 		"a.conf:3: Server=: \"smtp://[::1]x\" is not a server's URL: only a port may "
 		"follow the \"]\"\n"
@@ -653,10 +654,11 @@ static void wrong_urls_are_refused_with_the_reason(void **state)
 		"name nor an address\n"
 		"a.conf:3: Server=: \"smtp://a%2f\" is not a server's URL: the host is neither a "
 		"name nor an address\n"
-		"a.conf:3: Server=: \"sendmail:\" is not a server's URL: an absolute path is "
-		"wanted\n"
-		"a.conf:3: Server=: \"sendmail:sendmail\" is not a server's URL: an absolute path "
-		"is wanted\n"
+		"a.conf:3: Server=: \"sendmail:\" is not a server's URL: expected an absolute "
+		"path\n"
+		"a.conf:3: Server=: \"sendmail:sendmail\" is not a server's URL: expected an "
+		"absolute "
+		"path\n"
 		"a.conf:3: Server=: \"smtp:a\" is none of smtp://HOST[:PORT], "
 		"smtps://HOST[:PORT], sendmail:/PATH\n"
 		"a.conf:3: Server=: \"smtps://[]:1\" is not a server's URL: the host is neither a "
@@ -812,20 +814,24 @@ static void credentials_in_clear_are_refused(void **state)
 {
 	(void)state;
 	refused("[Mail]\nTls=none\nUser=u\n",
-		"a.conf:3: User=: with Tls=none the password could go to smtp://localhost in "
-		"clear; Tls=required is wanted\n");
+		"a.conf:3: User=: with Tls=none the password could be sent to smtp://localhost in "
+		"the "
+		"clear; set Tls=required\n");
 	refused("[Mail]\nServer=smtp://a\nTls=opportunistic\n[Server \"smtp://a\"]\nUser=u\n",
-		"a.conf:5: User=: with Tls=opportunistic the password could go to smtp://a in "
-		"clear; Tls=required is wanted\n");
+		"a.conf:5: User=: with Tls=opportunistic the password could be sent to smtp://a in "
+		"the "
+		"clear; set Tls=required\n");
 }
 
 static void keys_that_mean_nothing_alone_are_refused(void **state)
 {
 	(void)state;
-	refused("[Mail]\nPasswordFile=/pw\n", "a.conf:2: PasswordFile= wants a User= beside it\n");
+	refused("[Mail]\nPasswordFile=/pw\n",
+		"a.conf:2: PasswordFile= needs User= in the same section\n");
 	refused("[Mail]\nUser=u\n[Mail \"x\"]\nAuth=PLAIN\n",
-		"a.conf:4: Auth= wants a User= beside it\n");
-	refused("[Mail]\nClientKey=/k\n", "a.conf:2: ClientKey= wants a ClientCert= beside it\n");
+		"a.conf:4: Auth= needs User= in the same section\n");
+	refused("[Mail]\nClientKey=/k\n",
+		"a.conf:2: ClientKey= needs ClientCert= in the same section\n");
 }
 
 static void smtps_is_never_without_tls(void **state)
@@ -836,7 +842,7 @@ static void smtps_is_never_without_tls(void **state)
 	(void)state;
 	assert_int_equal(c->destinations[0].servers[0].tls, CONFIG_TLS_REQUIRED);
 	refused("[Mail]\nServer=smtps://a\nTls=none\n",
-		"a.conf:3: Tls=: \"none\" cannot be with smtps://a\n");
+		"a.conf:3: Tls=: \"none\" is not possible with smtps://a\n");
 }
 
 static void server_section_that_nobody_names_is_refused(void **state)

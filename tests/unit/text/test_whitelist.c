@@ -330,7 +330,7 @@ static void lines_that_look_like_addresses_are_refused(void **state)
 
 		if (r != WHITELIST_E_SYNTAX)
 			fail_msg("not refused: %s", lines[i]);
-		if (!strstr(err.text, "looks like an address"))
+		if (!strstr(err.text, "not a valid address"))
 			fail_msg("%s: %s", lines[i], err.text);
 		assert_int_equal(err.line, 1);
 		assert_in_range(err.column, 1, strlen(lines[i]));
