@@ -91,7 +91,7 @@ static int find(struct state_view *state, const char *id, char ret[REQUEST_ID_MA
 	return status;
 }
 
-/* Opens the sender's part to write there. Logs what is wrong. */
+/* Opens the sender's part to write to it. */
 static int open_written(const struct state_view *s, int *ret_dirfd)
 {
 	struct error err = {0};
@@ -107,7 +107,8 @@ static int flush(struct state_view *s, const struct options *options)
 	AUTO_CLOSE int dirfd = -1;
 	int r = open_written(s, &dirfd);
 
-	return r == STATUS_DONE ? deliver_process_run(SENDER_FLUSH, options, s->path.data, NULL) : r;
+	return r == STATUS_DONE ? deliver_process_run(SENDER_FLUSH, options, s->path.data, NULL)
+				: r;
 }
 
 static int print_answer(int dirfd, const struct request *request, int status)
@@ -184,7 +185,8 @@ static int open_queue(const struct options *options, struct state_view *s)
 		return r != STATUS_DONE ? r : STATUS_FAILED;
 	if (s->dirfd >= 0 && faccessat(s->dirfd, LEDGER_NAME, F_OK, 0) == 0)
 		return STATUS_DONE;
-	log_error("%s/" LEDGER_NAME ": %s", s->path.data, strerror(errno));
+	log_error("%s/%s/" LEDGER_NAME ": %s", s->path.data, state_part_name(STATE_READER),
+		  strerror(s->dirfd >= 0 ? errno : ENOENT));
 	return STATUS_FAILED;
 }
 

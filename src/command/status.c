@@ -1,6 +1,6 @@
 /*
- * How it stands, from the files of the state alone: whoever may read them sees it, whether reader
- * and sender run or not.
+ * From the files of the state alone: whoever may read them sees it, whether reader and sender run
+ * or not.
  */
 #include "command/status.h"
 
@@ -8,12 +8,11 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/cleanup.h"
 #include "base/log.h"
 #include "base/timetext.h"
 #include "command/row.h"
-#include "command/session.h"
 #include "command/state_view.h"
-#include "config.h"
 #include "store/ledger/reader.h"
 #include "store/position.h"
 #include "store/state.h"
@@ -54,9 +53,9 @@ static void print_process(int dirfd, enum state_part part, const char *name)
 
 static int print_position(const struct status *s)
 {
-	struct buffer position AUTO_BUFFER = BUFFER_INIT(POSITION_MAX);
+	AUTO_POSITION struct position position = POSITION_INIT;
 	struct error err = {0};
-	int r = position_load(s->state.dirfd, &position, NULL, &err);
+	int r = position_load(s->state.dirfd, &position, &err);
 
 	printf("%-10s ", "position");
 	if (r == POSITION_E_NONE) {
@@ -67,10 +66,10 @@ static int print_position(const struct status *s)
 		printf("%s\n", err.text);
 		return 0;
 	}
-	if (r < 0 || !buffer_cstr(&position))
-		return r < 0 ? r : -ENOMEM;
+	if (r < 0)
+		return r;
 	printf("all was read until ");
-	print_time(s, session_position_usec(position.data));
+	print_time(s, position.time_usec);
 	printf("\n");
 	return 0;
 }

@@ -121,6 +121,16 @@ int fields_next(struct fields_reader *r, struct slice *key, struct slice *value)
 	return 1;
 }
 
+struct slice fields_find(struct slice text, const char *key)
+{
+	struct slice line;
+
+	while (cut_line(&text, &line))
+		if (slice_skip(&line, key) && slice_skip(&line, "="))
+			return line;
+	return (struct slice){NULL, 0};
+}
+
 int fields_numbers(struct slice *value, size_t n, uint64_t *const ret[])
 {
 	for (size_t i = 0; i < n; i++) {

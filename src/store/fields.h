@@ -61,6 +61,9 @@ void fields_close(struct fields_reader *r);
 /* The next field: 1, and both live until the next call; 0 at the end; -EINVAL; -ENOMEM. */
 int fields_next(struct fields_reader *r, struct slice *key, struct slice *value);
 
+/* The value, with its escapes, of the first line of @text that has this key; absent if none has. */
+struct slice fields_find(struct slice text, const char *key);
+
 /* Whether a line is that of a CRC, which *ret then is. */
 bool fields_is_crc(struct slice line, uint32_t *ret);
 
