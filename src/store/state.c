@@ -142,7 +142,15 @@ static int open_parent(const char *path, enum state_access access, int *ret, str
 			return fault(err, path, "cannot make the state directory", r);
 		*ret = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	}
-	return *ret < 0 ? fault(err, path, "cannot open the state directory", -errno) : 0;
+	r = *ret < 0 ? -errno : 0;
+	if (r == -EACCES && access == STATE_WRITE) {
+		error_set(err, path, 0, 0,
+			  "cannot open the state directory: %s; if it is the service's, as root: "
+			  "chmod 755 %s",
+			  strerror(-r), path);
+		return r;
+	}
+	return r < 0 ? fault(err, path, "cannot open the state directory", r) : 0;
 }
 
 /* 0, and @st is the part's, which the process's user can write to. */

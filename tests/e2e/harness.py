@@ -347,6 +347,11 @@ class Host:
                 pwd.getpwnam(name)
             except KeyError:
                 run("useradd", "--shell", "/bin/sh", "--home-dir", "/", *arguments, name)
+        with contextlib.suppress(KeyError):
+            pwd.getpwnam("loginbell-deliver")
+            run("userdel", "loginbell-deliver")
+        run("useradd", "--system", "--gid", "loginbell", "--no-create-home", "--home-dir", "/",
+            "loginbell-deliver")
         for group in ("systemd-journal", "adm"):
             try:
                 grp.getgrnam(group)

@@ -270,7 +270,7 @@ def a_full_state_directory_delays_alerts_and_loses_none(host):
         scene.again()
         append(line(2))
         scene.mailed("2")
-        fill(host.state)
+        fill(host.reader)
         for number in range(3, 40):
             append(line(number))
         harness.await_true(lambda: "tried again" in scene.watch.log(), "a word of the full disk")
