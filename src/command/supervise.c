@@ -161,6 +161,9 @@ static bool do_due(struct supervisor *s, uint64_t *ret_due)
 		uint64_t due = UINT64_MAX;
 
 		/* The sender sends what the reader recorded last. */
+		if (s->stop && i == SENDER && p->keep && s->was_ready && p->pid == 0 &&
+		    p->kill_due == UINT64_MAX && !running)
+			start(s, i);
 		if (s->stop && p->pid > 0 && p->kill_due == UINT64_MAX && !running) {
 			(void)kill(p->pid, SIGTERM);
 			p->kill_due = now + limits[i];

@@ -315,7 +315,10 @@ static void boot_id(char ret[BOOT_ID_MAX])
 	ret[n] = '\0';
 }
 
-/* The start time of a process, in clock ticks after boot: proc_pid_stat(5), field 22. -errno. */
+/*
+ * The start time of a process, in clock ticks after boot: proc_pid_stat(5), field 22. -ESRCH if it
+ * has ended and its parent does not know yet; -errno.
+ */
 static int start_time(pid_t pid, uint64_t *ret)
 {
 	AUTO_BUFFER struct buffer text = BUFFER_INIT(4096);
@@ -331,6 +334,8 @@ static int start_time(pid_t pid, uint64_t *ret)
 		return -ENOMEM;
 	/* The program's name, field 2, may have blanks and parentheses. */
 	at = strrchr(text.data, ')');
+	if (at && at[1] == ' ' && strchr("ZX", at[2]))
+		return -ESRCH;
 	for (int field = 2; at && field < 22; field++)
 		at = strchr(at + 1, ' ');
 	if (!at)
@@ -382,7 +387,7 @@ enum state_process state_process(int dirfd, enum state_part part, pid_t *ret_pid
 	if (boot[0] && !slice_eq_str(value_of(buffer_slice(&text), "BOOT="), boot))
 		return STATE_STOPPED;
 	r = start_time((pid_t)pid, &now);
-	if (r < 0 && kill((pid_t)pid, 0) < 0 && errno == ESRCH)
+	if (r == -ESRCH || (r < 0 && kill((pid_t)pid, 0) < 0 && errno == ESRCH))
 		return STATE_STOPPED;
 	if (r == 0 && now != start)
 		return STATE_STOPPED;
