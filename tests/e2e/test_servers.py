@@ -24,7 +24,7 @@ STAGES = ("GREETING", "EHLO", "STARTTLS", "HANDSHAKE", "EHLO in TLS", "AUTH", "C
           "RCPT", "DATA", "BODY", ".", "QUIT")
 # What the log calls a stage.
 SAID = {"GREETING": "the greeting|connecting", "EHLO in TLS": "EHLO", "HANDSHAKE": "STARTTLS",
-        "CREDENTIALS": "AUTH", "BODY": "the mail", ".": "the mail"}
+        "CREDENTIALS": "AUTH", "BODY": "the message", ".": "the message"}
 POSITIVE = {"GREETING": "220", "STARTTLS": "220", "CREDENTIALS": "235", "DATA": "354",
             "QUIT": "221"}
 SPOILT = b"550 a\rc\x1b]0;owned\x07 \xe2\x80\xae\xc2\x9bd %s%n \0b\r\n"
