@@ -36,7 +36,7 @@ int shown_open(const struct options *options, struct buffer *path, int *ret_read
 	r = open_part(path->data, STATE_READER, ret_reader, &err);
 	if (r == 0)
 		r = open_part(path->data, STATE_DELIVER, ret_deliver, &err);
-	if (r == 0 && (*ret_reader >= 0 || *ret_deliver >= 0))
+	if (r == 0 && access(path->data, F_OK) == 0)
 		return STATUS_DONE;
 	log_error_struct(LOG_ERR, &err);
 	if (r == 0 && !options->state_directory && !getenv("STATE_DIRECTORY") &&

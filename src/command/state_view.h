@@ -5,8 +5,8 @@
 #include "command/options.h"
 
 /*
- * Opens both parts of the state directory, whose name is in *path; a part that is missing is -1,
- * but not both are. Logs what is wrong and returns the exit status.
+ * Opens both parts of the state directory, whose name is in *path; a part that is missing is -1.
+ * Logs what is wrong and returns the exit status.
  */
 int shown_open(const struct options *options, struct buffer *path, int *ret_reader,
 	       int *ret_deliver);
