@@ -33,7 +33,7 @@ uint64_t schedule_waited(uint64_t last_try_usec, uint64_t next_try_usec, uint64_
 
 struct schedule_queue {
 	const struct delivery_queue *queue;
-	bool frozen;	       /* a mail waits in outgoing/ */
+	bool frozen;	       /* a mail waits in spool/ */
 	bool waiting;	       /* alerts wait behind the mark */
 	bool fresh;	       /* some of them came after the last try */
 	uint64_t summary_usec; /* when the next summary of repeats is due; SCHEDULE_NEVER */

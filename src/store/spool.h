@@ -1,5 +1,5 @@
 /*
- * A mail being sent, frozen: the file "outgoing/NAME.QUEUE", at most one a queue of a destination.
+ * A mail being sent, frozen: the file "spool/NAME.QUEUE", at most one a queue of a destination.
  * The same bytes go out until the mail is accepted, refused or given up, so that a receiver can
  * know a second copy by its Message-ID.
  *
@@ -25,7 +25,7 @@
 #include "store/delivery.h"
 #include "text/message/options.h"
 
-#define SPOOL_DIR      "outgoing"
+#define SPOOL_DIR      "spool"
 #define SPOOL_FILE_MAX (MESSAGE_MAX + (4U << 20))
 #define SPOOL_NAME_MAX 256 /* with the folder and a NUL */
 

@@ -136,7 +136,7 @@ def state_of_the_sender_and_the_password_are_out_of_the_readers_reach(scene):
                        f"cat /run/credentials/{SENDER}.service/loginbell.smtp-password.plain",
                        f"cat /proc/{pid}/environ", f"cat /proc/{pid}/mem",
                        f"cat {SENDER_PART}/sender.lock",
-                       f"touch {SENDER_PART}/request.flush", f"touch {SENDER_PART}/outgoing/mail.login",
+                       f"touch {SENDER_PART}/request.flush", f"touch {SENDER_PART}/spool/mail.login",
                        f"echo >> {SENDER_PART}/delivery", f"rm {SENDER_PART}/delivery",
                        f"mv {SENDER_PART} {STATE}/other", f"mv {READER_PART} {STATE}/other",
                        f"kill -TERM {pid}", "echo >> /etc/loginbell/loginbell.conf"):
