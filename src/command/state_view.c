@@ -38,7 +38,7 @@ static int open_parts(const struct options *options, struct buffer *path, int *r
 	r = open_part(path->data, STATE_READER, ret_reader, &err);
 	if (r == 0)
 		r = open_part(path->data, STATE_DELIVER, ret_deliver, &err);
-	if (r == 0 && (*ret_reader >= 0 || *ret_deliver >= 0))
+	if (r == 0 && access(path->data, F_OK) == 0)
 		return STATUS_DONE;
 	log_error_struct(LOG_ERR, &err);
 	if (r == 0 && !options->state_directory && !getenv("STATE_DIRECTORY") &&

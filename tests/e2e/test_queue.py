@@ -429,6 +429,42 @@ def nothing_is_written_or_waited_for_to_show(state):
 
 
 @test
+def what_is_no_regular_file_in_the_state_hangs_nobody(state):
+    def make(how, path):
+        if how == "fifo":
+            os.mkfifo(path)
+        elif how == "folder":
+            os.mkdir(path)
+        else:
+            os.symlink(how, path)
+
+    with Server(later) as server:
+        state.config(server)
+        state.add(2)
+        state.once(75)
+        names = ("ledger", "position", "reader.pid", "reader.lock", "delivery", "sender.pid",
+                 "sender.lock", "outgoing/mail.login", "outgoing")
+        for how in ("fifo", "folder", "/dev/zero"):
+            for name in names:
+                path = state.file(name)
+                kept = state.path + "/kept"
+                if os.path.lexists(path):
+                    os.rename(path, kept)
+                make(how, path)
+                for command in ([LOGINBELL, "status"], [LOGINBELL, "queue"],
+                                [LOGINBELL, "scan", "--dry-run"], [LOGINBELL_DELIVER]):
+                    subprocess.run([*command, "-c", state.config_path, "--state-directory",
+                                    state.path], capture_output=True, timeout=DEADLINE,
+                                   stdin=subprocess.DEVNULL)
+                if os.path.isdir(path) and not os.path.islink(path):
+                    shutil.rmtree(path)
+                elif os.path.lexists(path):
+                    os.unlink(path)
+                if os.path.lexists(kept):
+                    os.rename(kept, path)
+
+
+@test
 def who_may_not_write_may_look_and_who_may_not_read_is_told(state):
     if os.geteuid() != 0:
         return "SKIP needs root"
