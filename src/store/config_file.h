@@ -7,10 +7,9 @@
 #define CONFIG_FILE_DEFAULT "/etc/loginbell/loginbell.conf"
 
 /*
- * Reads @path, or where it is NULL the default file, which may be missing; then those of PATH.d
- * that end in ".conf", in order of name (strcmp(3); hidden files are none; PATH.d may be missing).
- * 0 and *ret, owned by the caller; CONFIG_E_INVALID with the first fault in *err and each given to
- * @fault (may be NULL); -errno of a file that cannot be read, named in *err.
+ * Reads @path (NULL: the default file, which may be missing), then the files of PATH.d that end in
+ * ".conf", sorted by strcmp(3), without hidden ones (PATH.d may be missing). 0 and *ret, owned by
+ * the caller; CONFIG_E_INVALID with the first fault in *err and each passed to @fault (may be NULL); -errno of a file that cannot be read, named in *err.
  */
 int config_file_load(const char *path, struct config **ret, config_fault fault, void *userdata,
 		     struct error *err);

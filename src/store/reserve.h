@@ -9,7 +9,7 @@
 /* Makes the file, or makes it whole again. -errno; then there is as little of it as before. */
 int reserve_keep(int dirfd);
 
-/* Gives its room back; false where there was none. */
+/* Frees its room; false: there was none. */
 bool reserve_release(int dirfd);
 
 /* Whether an error says that there is no room. */

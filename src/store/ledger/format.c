@@ -22,7 +22,7 @@
 #define MAGIC	       "LOGINBELL_LEDGER="
 #define VERSION	       "1"
 #define FIRST_KEY      "KIND="
-#define SEPARATOR      2  /* "\n\n" behind them */
+#define SEPARATOR      2  /* "\n\n" after the CRC */
 #define SMALLEST_BLOCK 32 /* no alert's block is as short */
 
 int ledger_header_write(const struct ledger_header *h, struct buffer *ret)
@@ -126,7 +126,7 @@ uint64_t ledger_scan_offset(const struct ledger_scan *s)
 	return s->offset + s->at;
 }
 
-/* Reads on behind the window, having dropped what is done with. 1; 0 at the end; -errno. */
+/* Reads more into the window, without the blocks that were returned. 1; 0 at the end; -errno. */
 static int fill(struct ledger_scan *s)
 {
 	struct buffer *w = &s->window;
@@ -153,7 +153,7 @@ static int fill(struct ledger_scan *s)
 	return n > 0;
 }
 
-/* What was read of an unfinished block is forgotten; so is the memory that a long one took. */
+/* Forgets what was read of an unfinished block, and frees the memory of a long one. */
 static void forget(struct ledger_scan *s, uint64_t offset)
 {
 	ledger_scan_seek(s, offset);
@@ -188,8 +188,8 @@ static bool find_crc(struct slice s, struct piece *ret)
 }
 
 /*
- * Finds the end of the piece that @s begins with; false where it cannot be known without reading
- * on. Of a damaged separator two bytes are stepped over, if a block begins right behind.
+ * Finds the end of the piece that @s begins with; false: more has to be read. Of a damaged
+ * separator up to two bytes are skipped, if a block begins right after them.
  */
 static bool find_end(struct slice s, struct piece *ret)
 {

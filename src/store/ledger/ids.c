@@ -35,7 +35,7 @@ static bool is_zero(struct hash128 id)
 	return id.high == 0 && id.low == 0;
 }
 
-/* The slot that holds @id, or the unused one where it belongs. */
+/* The slot that holds @id, or the unused one for it. */
 static struct hash128 *find(struct hash128 *slots, size_t n_slots, struct hash128 id)
 {
 	uint64_t mixed = (id.high ^ (id.low >> 32)) * UINT64_C(0x9e3779b97f4a7c15) ^

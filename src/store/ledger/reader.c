@@ -1,15 +1,14 @@
 /*
- * The reading side: one file is open at a time, the ledger or ledger.1, and numbers that were given
- * already are passed over, so that a file may be begun again whenever that is simpler.
+ * One file is open at a time, the ledger or ledger.1, and numbers that were returned already are
+ * skipped, so that a file may be begun again whenever that is simpler.
  *
- * At a file's end the name "ledger" is looked at. When it is another file, the writer has finished
- * with this one; it may have appended once more before that, so this one is read to its end a
- * last time before the other is opened. Where the other begins behind what has been read, ledger.1
- * is read in between: there may have been two rotations.
+ * At a file's end the reader looks at the name "ledger". If that is another file, the writer has
+ * finished with the open one; it may have appended once more before that, so the open one is read
+ * to its end a last time. If the other begins after what has been read, ledger.1 is read in
+ * between: there may have been two rotations.
  *
- * A number to start after that lies beyond anything the ledger can have given out cannot be of this
- * ledger: it was put back from an older copy. Waiting for its numbers to catch up would silence
- * every alert until then.
+ * If the number to start after is beyond anything the ledger can have used, the ledger was restored
+ * from an older copy. Waiting until its numbers catch up would silence every alert until then.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,7 +22,7 @@
 
 struct ledger_reader {
 	int dirfd;
-	int fd; /* -1 where there is no file yet */
+	int fd; /* -1: there is no file yet */
 	dev_t dev;
 	ino_t ino;
 	struct ledger_scan scan;
@@ -94,7 +93,7 @@ static int look_at(int dirfd, const char *name, struct candidate *ret)
 	return 0;
 }
 
-static void take(struct ledger_reader *r, struct candidate *c)
+static void use(struct ledger_reader *r, struct candidate *c)
 {
 	if (r->fd >= 0)
 		(void)close(r->fd);
@@ -116,7 +115,7 @@ static bool is_open(const struct ledger_reader *r, const struct stat *st)
 }
 
 /* Begins again with the first alert that there is. */
-static int begin_anew(struct ledger_reader *r)
+static int begin_again(struct ledger_reader *r)
 {
 	if (r->fd >= 0)
 		(void)close(r->fd);
@@ -127,8 +126,8 @@ static int begin_anew(struct ledger_reader *r)
 }
 
 /*
- * Opens the file to be read next. 1; 0 where there is none; LEDGER_E_REPLACED; -errno. A reader
- * that is about to be opened (@waited false) takes whatever it finds.
+ * Opens the file to be read next. 1; 0: there is none; LEDGER_E_REPLACED; -errno. A reader that is
+ * just being opened (@waited false) accepts any ledger.
  */
 static int open_next(struct ledger_reader *r, bool waited)
 {
@@ -149,7 +148,7 @@ static int open_next(struct ledger_reader *r, bool waited)
 
 		memcpy(r->id, now.header.id, sizeof(r->id));
 		if (waited && other)
-			return begin_anew(r);
+			return begin_again(r);
 	}
 	if (missing || now.header.first_seq == 0 || now.header.first_seq - 1 > r->after_seq) {
 		k = look_at(r->dirfd, LEDGER_OLD_NAME, &old);
@@ -158,13 +157,13 @@ static int open_next(struct ledger_reader *r, bool waited)
 		if (k == 0 && !is_open(r, &old.st) &&
 		    (missing || now.header.id[0] == '\0' || old.header.id[0] == '\0' ||
 		     strcmp(now.header.id, old.header.id) == 0)) {
-			take(r, &old);
+			use(r, &old);
 			return 1;
 		}
 	}
 	if (missing)
 		return 0;
-	take(r, &now);
+	use(r, &now);
 	return 1;
 }
 
@@ -193,7 +192,7 @@ int ledger_reader_open(int dirfd, uint64_t after_seq, struct ledger_reader **ret
 	return 0;
 }
 
-/* 1 and *ret; 0 where the block is no alert that is wanted; -ENOMEM. */
+/* 1 and *ret; 0: the block is no alert, or one before @after_seq; -ENOMEM. */
 static int read_block(struct ledger_reader *r, struct slice body, struct alert *ret)
 {
 	uint64_t seq;
@@ -222,7 +221,7 @@ static int read_block(struct ledger_reader *r, struct slice body, struct alert *
 	return 1;
 }
 
-/* At the end of the open file: 1 where it is to be read on, 0 to wait, LEDGER_E_REPLACED. */
+/* At the end of the open file: 1: read on; 0: wait; LEDGER_E_REPLACED; -errno. */
 static int at_end(struct ledger_reader *r)
 {
 	struct stat named, open;
@@ -240,7 +239,7 @@ static int at_end(struct ledger_reader *r)
 		ledger_scan_seek(&r->scan, 0);
 		return 1;
 	}
-	return r->after_seq > r->reach.seq ? begin_anew(r) : 0;
+	return r->after_seq > r->reach.seq ? begin_again(r) : 0;
 }
 
 int ledger_reader_next(struct ledger_reader *r, struct alert *ret)

@@ -18,34 +18,34 @@ enum ledger_reader_e {
 
 /*
  * Opens the ledger for reading, at the first alert whose number is above @after_seq; ledger.1 is
- * read first where it may hold such. No lock is needed. 0 also where there is no ledger yet: next()
- * then finds it when it comes. -errno with *err set. A caller whose @after_seq belongs to another
- * id than ledger_reader_id() says opens it again with 0.
+ * read first if it may have such. No lock is needed. 0 also if there is no ledger yet: next() finds
+ * it when it is made. -errno with *err set. If ledger_reader_id() differs from the id that
+ * @after_seq is of, the caller opens it again with 0.
  */
 int ledger_reader_open(int dirfd, uint64_t after_seq, struct ledger_reader **ret,
 		       struct error *err);
 struct ledger_reader *ledger_reader_free(struct ledger_reader *r);
 
 /*
- * The next alert: 1 and *ret, which lives until the next call; 0 where there is none (yet: an
- * unfinished last block is waited for); -errno. A damaged block is skipped and counted. A rotation
- * is noticed at the end of the old file.
+ * The next alert: 1 and *ret, which lives until the next call; 0: there is none yet (an unfinished
+ * last block is waited for); -errno. A damaged block is skipped and counted. A rotation is noticed
+ * at the end of the old file.
  *
- * LEDGER_E_REPLACED, once, without *ret: @after_seq and the numbers given so far say nothing of
- * what follows. The ledger was deleted and made anew (ledger_reader_id() gives the new id), or it
- * ends before @after_seq (it was put back from a backup). The caller resets its mark to 0; the next
- * calls give the ledger's alerts from its first on, some of which may have been seen before.
+ * LEDGER_E_REPLACED, once, without *ret: @after_seq and the numbers returned so far mean nothing
+ * for what follows. The ledger was deleted and made again (ledger_reader_id() is the new id), or it
+ * ends before @after_seq (it was restored from a backup). The next calls return the ledger's alerts
+ * from its first one, some of which may have been returned before.
  */
 int ledger_reader_next(struct ledger_reader *r, struct alert *ret);
 
-/* Makes what was read durable: fdatasync(2) of the file, so that no mail tells of an alert that a
- * power loss takes back. -errno. */
+/* Makes what was read durable, by fdatasync(2) of the file, so that no message reports an alert
+ * that a power loss would undo. -errno. */
 int ledger_reader_sync(struct ledger_reader *r);
 
 /* How many damaged blocks were skipped, those before @after_seq too. */
 uint64_t ledger_reader_damaged(const struct ledger_reader *r);
 
-/* The id of the ledger; "" where there is none yet, or its header is damaged. Lives as long as the
+/* The id of the ledger; "" if there is none yet, or its header is damaged. Lives as long as the
  * reader. */
 const char *ledger_reader_id(const struct ledger_reader *r);
 

@@ -1,20 +1,20 @@
 /*
- * The writing side. Alerts are appended whole; what a failed write left behind is cut off before
- * anything else is written. Sequence numbers only grow: over rotation, over a crash in the middle
- * of one (then there is only ledger.1), over damage (ledger_reach), over the removal of the file.
+ * Alerts are appended whole: what a failed write left is cut off before anything else is written.
+ * Sequence numbers only grow: over a rotation, a crash in the middle of one (then there is only
+ * ledger.1), damage (ledger_reach), and the removal of the file.
  *
- * A new ledger is always a complete file renamed into place, so that nobody sees half a header.
- * Rotation renames the full file away first, makes that durable, and then puts the new one in its
- * place; when that fails the old one is renamed back.
+ * A new ledger is always a complete file that is renamed into place, so that nobody sees half a
+ * header. A rotation renames the full file first, makes that durable, and then puts the new one in
+ * place; if that fails, the old one is renamed back.
  *
- * The ids of the alerts in ledger and ledger.1 are kept in two sets, so that a rotation forgets
- * those that left. Nobody asks for them: a ledger is rotated when the position is past its end.
+ * The ids of the alerts in ledger and ledger.1 are two sets, so that a rotation forgets those that
+ * left. No record of them is read again: a ledger is rotated when the position is past its end.
  *
  * fdatasync(2) reports a failed write once, and the pages then count as clean (fsync(2), "Errors").
- * So after a failure what was not yet durable is read back and written over itself.
+ * So after a failure what was not durable is read and written again.
  *
- * Who removes the ledger, or puts another file in its place, may want to silence what was not
- * mailed yet. The writer still has the file open, and puts it back.
+ * An attacker may remove or replace the ledger to silence what was not sent yet. The writer still
+ * has the file open, and restores it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -34,7 +34,7 @@
 #define CLIP                                                                                       \
 	12288		/* bytes of each text of an alert that is too long: four times this,       \
 			     escaped, fits for all of them */
-#define FORGED_UIDS 256 /* whose times are remembered; the oldest gives way */
+#define FORGED_UIDS 256 /* whose times are remembered; the oldest is replaced */
 
 struct ledger_writer {
 	int dirfd; /* not owned */
@@ -47,12 +47,12 @@ struct ledger_writer {
 	} forged[FORGED_UIDS];
 	size_t n_forged;
 	struct buffer block;
-	uint64_t size;	 /* what it should be; torn bytes behind it are cut off */
+	uint64_t size;	 /* what it should be; torn bytes after it are cut off */
 	uint64_t synced; /* durable up to here */
 	bool dirty;
 	bool torn;
 	bool sync_failed;
-	bool lost; /* alerts were gone; ledger_lost() has not told so yet */
+	bool lost; /* alerts were gone; ledger_lost() has not said so yet */
 };
 
 struct ledger_writer *ledger_writer_free(struct ledger_writer *w)
@@ -194,7 +194,7 @@ static int read_old(struct ledger_writer *w, struct content *c)
 	return r;
 }
 
-/* The block at the file's end, without what is behind its CRC, is ended. */
+/* Ends the block at the file's end, which has its CRC. */
 static int end_block(struct ledger_writer *w, struct content *c)
 {
 	int r = io_write_all(w->fd, "\n\n", 2);
@@ -204,7 +204,7 @@ static int end_block(struct ledger_writer *w, struct content *c)
 	return r;
 }
 
-/* Ends a last block that lacks nothing else, or cuts off what is behind the last whole one. */
+/* Ends a last block that lacks only that, or cuts off what follows the last whole one. */
 static int mend_tail(struct ledger_writer *w, struct ledger_scan *scan, struct content *c,
 		     uint64_t *ret_torn)
 {
@@ -247,7 +247,7 @@ static int random_id(char ret[LEDGER_ID_MAX])
 	return 0;
 }
 
-/* Puts a new ledger without alerts in place, and goes on with it. */
+/* Puts a new ledger without alerts in place, and uses it. */
 static int begin(struct ledger_writer *w)
 {
 	AUTO_BUFFER struct buffer text = BUFFER_INIT(1024);
@@ -394,7 +394,7 @@ static int copy(int from, int to, uint64_t begin, uint64_t end)
 	return 0;
 }
 
-/* The open file no longer has its name: a copy of it gets that. */
+/* The open file lost its name to another one, or to none: a copy of it gets the name. */
 static int put_back(struct ledger_writer *w)
 {
 	static const char temporary[] = LEDGER_NAME FILE_TEMPORARY_SUFFIX;
@@ -434,8 +434,8 @@ static int cut_torn(struct ledger_writer *w)
 }
 
 /*
- * Makes sure that the file is still the one of that name, and as long as it should be. Somebody
- * else's bytes at its end are kept apart by an empty line.
+ * Makes sure that the file still has its name, and is as long as it should be. An empty line
+ * follows what another program appended.
  */
 static int prepare(struct ledger_writer *w)
 {

@@ -1,6 +1,4 @@
-/*
- * The one writer of the ledger: appends alerts, makes them durable, and rotates the file.
- */
+/* The one writer of the ledger: appends alerts, makes them durable, and rotates the file. */
 #pragma once
 
 #include <stdbool.h>
@@ -23,20 +21,22 @@ struct ledger_report {
 	uint64_t torn_bytes;	 /* of an unfinished last block, cut off */
 	uint64_t damaged_blocks; /* in ledger and ledger.1, skipped: their CRC or form is wrong */
 	bool made_new;		 /* there was none */
-	/* The ledger's header could not be read. The file was set aside, as ledger.1 where it holds
-	 * alerts that can be read (they are, from there), else as ledger.damaged; a new one was
-	 * begun, with the same id where that was still to be made out. */
+	/*
+	 * The ledger's header could not be read. The file was renamed: to ledger.1 if it has alerts
+	 * that can be read (they are read from there), else to ledger.damaged. A new one was begun,
+	 * with the same id if that could be recognised.
+	 */
 	bool header_damaged;
 };
 
 /*
- * Opens the ledger for writing, makes it where there is none, cuts off a torn last block, and
- * reads the ids of all alerts in it and in ledger.1, so that a record that is read again is known.
- * A last block that lacks only what ends it is ended instead. Where there is a ledger.1 and no
- * ledger (a rotation was interrupted), it goes on from there. Sequence numbers that damaged blocks
- * behind the last readable one may have had are not given again. One writer at a time: the caller
- * holds reader.lock. @dirfd stays the caller's and open meanwhile. @report is set. -errno with *err
- * set; -EPROTONOSUPPORT: the ledger is of a later version.
+ * Opens the ledger for writing, or makes it, cuts off a torn last block, and reads the ids of all
+ * alerts in it and in ledger.1, so that a record that is read again is recognised. A last block
+ * that lacks only its end is ended instead. If there is a ledger.1 and no ledger (a rotation was
+ * interrupted), the new one continues it. Sequence numbers that damaged blocks after the last
+ * readable one may have had are not used again. One writer at a time: the caller holds the lock.
+ * @dirfd is the caller's and stays open. @report is set. -errno with *err set; -EPROTONOSUPPORT:
+ * the ledger is of a later version.
  */
 int ledger_writer_open(int dirfd, struct ledger_writer **ret, struct ledger_report *report,
 		       struct error *err);
@@ -44,11 +44,11 @@ struct ledger_writer *ledger_writer_free(struct ledger_writer *w);
 
 /*
  * Appends an alert: sets its seq, and writes its block in one write(2). Not durable before
- * ledger_sync(). 0; LEDGER_E_KNOWN; -errno (-ENOSPC, …): then what was written of the block is cut
- * off again (if that fails too, before the next append), and the seq is not used up. -EINVAL: its
- * id is not 32 hex digits. An alert whose block would exceed ALERT_BLOCK_MAX is written with its
- * texts cut (alert_clip()). Where the ledger was removed or replaced meanwhile, it is put back
- * whole; where it was emptied, a new one goes on with its id and number.
+ * ledger_sync(). 0; LEDGER_E_KNOWN; -errno (-ENOSPC, …): what was written of the block is cut off
+ * (if that fails, before the next append), and the seq is not used. -EINVAL: its id is not 32 hex
+ * digits. An alert whose block would exceed ALERT_BLOCK_MAX is written with its texts cut
+ * (alert_clip()). A ledger that was removed or replaced is restored first; for one that was
+ * emptied, a new one continues its id and numbers.
  */
 int ledger_append(struct ledger_writer *w, struct alert *a);
 
