@@ -1,0 +1,253 @@
+/*
+ * Lines "KEY=value": the first names the format, then come the time and the fault, then for each
+ * file its path and its text, escaped to one line; the last is the CRC of all before it.
+ */
+#include "store/last_good.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+
+#include "base/hash.h"
+#include "base/number.h"
+#include "store/file.h"
+#include "text/alert.h"
+
+#define MAGIC	 "loginbell-last-good 1\n"
+#define CRC_KEY	 "CRC="
+#define CRC_LINE (sizeof(CRC_KEY) - 1 + 8 + 1)
+#define FILE_MAX (LAST_GOOD_MAX + 8192) /* with a fault, escaped */
+
+static const char *const keys[] = {[LAST_GOOD_FOR] = "FOR",
+				   [LAST_GOOD_CONFIG] = "CONFIG",
+				   [LAST_GOOD_WHITELIST] = "WHITELIST"};
+static const char *const names[] = {[STATE_READER] = "rules", [STATE_DELIVER] = "config"};
+static const mode_t modes[] = {[STATE_READER] = 0640, [STATE_DELIVER] = 0600};
+
+void last_good_init(struct last_good *g)
+{
+	*g = (struct last_good){.files = BUFFER_INIT(LAST_GOOD_MAX)};
+}
+
+void last_good_done(struct last_good *g)
+{
+	buffer_done(&g->files);
+}
+
+static int add_line(struct buffer *b, const char *key, struct slice value)
+{
+	int r = buffer_printf(b, "%s=", key);
+
+	if (r == 0)
+		r = alert_escape(value, b);
+	return r == 0 ? buffer_append_char(b, '\n') : r;
+}
+
+/* The kinds are added in their order. */
+static void note_end(struct last_good *g, enum last_good_kind kind)
+{
+	if (kind == LAST_GOOD_FOR)
+		g->n_for = g->files.len;
+	if (kind != LAST_GOOD_WHITELIST)
+		g->n_config = g->files.len;
+}
+
+int last_good_add(struct last_good *g, enum last_good_kind kind, const char *path,
+		  struct slice text)
+{
+	int r;
+
+	if (g->too_large)
+		return 0;
+	r = add_line(&g->files, keys[kind], slice_of(path));
+	if (r == 0 && kind != LAST_GOOD_FOR)
+		r = add_line(&g->files, "TEXT", text);
+	if (r == -E2BIG) {
+		g->files.len = g->n_config = g->n_for;
+		g->too_large = true;
+		return 0;
+	}
+	note_end(g, kind);
+	return r;
+}
+
+int last_good_config(const struct last_good *g, struct last_good *ret)
+{
+	last_good_init(ret);
+	ret->n_for = g->n_for;
+	ret->n_config = g->n_config;
+	ret->too_large = g->too_large;
+	return buffer_append(&ret->files, g->files.data, g->n_config);
+}
+
+/* The next line, with its value unescaped in @value. 1; 0 at the end; -EINVAL, -ENOMEM. */
+static int next_line(struct slice *rest, struct slice *key, struct buffer *value)
+{
+	struct slice line = slice_cut_line(rest);
+	const char *equals = line.n > 0 ? memchr(line.p, '=', line.n) : NULL;
+	int r;
+
+	if (line.n == 0)
+		return rest->n > 0 ? -EINVAL : 0;
+	if (!equals)
+		return -EINVAL;
+	*key = (struct slice){line.p, (size_t)(equals - line.p)};
+	buffer_clear(value);
+	r = alert_unescape(slice_from(line, key->n + 1), value);
+	return r < 0 ? r : buffer_cstr(value) ? 1 : -ENOMEM;
+}
+
+int last_good_each(const struct last_good *g, enum last_good_kind kind, last_good_file each,
+		   void *userdata)
+{
+	AUTO_BUFFER struct buffer path = BUFFER_INIT(LAST_GOOD_MAX);
+	AUTO_BUFFER struct buffer text = BUFFER_INIT(LAST_GOOD_MAX);
+	struct slice rest = buffer_slice(&g->files), key;
+	int r;
+
+	while ((r = next_line(&rest, &key, &path)) == 1) {
+		bool wanted = slice_eq_str(key, keys[kind]);
+
+		if (slice_eq_str(key, keys[LAST_GOOD_FOR]))
+			continue;
+		r = next_line(&rest, &key, &text);
+		if (r != 1)
+			return r == 0 ? -EINVAL : r;
+		r = wanted ? each(userdata, path.data, buffer_slice(&text)) : 0;
+		if (r != 0)
+			return r;
+	}
+	return r;
+}
+
+/* Takes the value of the line that begins with @key off @rest, if it is there. */
+static int take_value(struct slice *rest, const char *key, struct buffer *value)
+{
+	struct slice at = *rest, found;
+	int r = next_line(&at, &found, value);
+
+	if (r == 1 && slice_eq_str(found, key))
+		*rest = at;
+	else
+		buffer_clear(value);
+	return r == 1 ? 0 : r;
+}
+
+/* Whether the file is whole; *text is then what is between its first and its last line. */
+static bool is_whole(struct slice *text)
+{
+	size_t n = text->n > CRC_LINE ? text->n - CRC_LINE : 0;
+	struct slice end = slice_from(*text, n);
+	uint64_t crc;
+
+	if (end.n != CRC_LINE || end.p[CRC_LINE - 1] != '\n' || !slice_skip(&end, CRC_KEY) ||
+	    number_parse_hex((struct slice){end.p, 8}, UINT32_MAX, &crc) < 0 ||
+	    crc != hash_crc32(0, text->p, n))
+		return false;
+	text->n = n;
+	return slice_skip(text, MAGIC);
+}
+
+static int parse_files(struct slice text, struct last_good *ret)
+{
+	AUTO_BUFFER struct buffer value = BUFFER_INIT(LAST_GOOD_MAX);
+	struct slice rest = text, key;
+	int r;
+
+	while ((r = next_line(&rest, &key, &value)) == 1) {
+		if (slice_eq_str(key, keys[LAST_GOOD_WHITELIST]))
+			break;
+		ret->n_config = text.n - rest.n;
+		if (slice_eq_str(key, keys[LAST_GOOD_FOR]))
+			ret->n_for = ret->n_config;
+	}
+	return r < 0 ? r : buffer_append_slice(&ret->files, text);
+}
+
+static int parse(struct slice text, struct last_good *ret)
+{
+	AUTO_BUFFER struct buffer since = BUFFER_INIT(64);
+	AUTO_BUFFER struct buffer fault = BUFFER_INIT(sizeof(ret->fault) - 1);
+	AUTO_BUFFER struct buffer large = BUFFER_INIT(64);
+	int r = is_whole(&text) ? take_value(&text, "SINCE", &since) : -EINVAL;
+
+	if (r == 0)
+		r = number_parse_u64(buffer_slice(&since), UINT64_MAX, &ret->since_usec);
+	if (r == 0)
+		r = take_value(&text, "FAULT", &fault);
+	if (r == 0)
+		r = take_value(&text, "TOO_LARGE", &large);
+	if (r < 0)
+		return r;
+	ret->too_large = large.len > 0;
+	(void)snprintf(ret->fault, sizeof(ret->fault), "%.*s", (int)fault.len,
+		       buffer_slice(&fault).p);
+	return parse_files(text, ret);
+}
+
+int last_good_load(int dirfd, enum state_part part, struct last_good *ret)
+{
+	AUTO_BUFFER struct buffer text = BUFFER_INIT(FILE_MAX);
+	int r = file_load(dirfd, names[part], &text);
+
+	last_good_init(ret);
+	if (r == 0)
+		r = parse(buffer_slice(&text), ret);
+	if (r == -ENOENT)
+		return LAST_GOOD_E_NONE;
+	return r == -EINVAL || r == -ERANGE || r == -E2BIG || r == -ELOOP ? LAST_GOOD_E_DAMAGED : r;
+}
+
+int last_good_recover(const char *state, enum state_part part, const struct error *why,
+		      struct last_good *g)
+{
+	AUTO_LAST_GOOD struct last_good copy = {0};
+	AUTO_BUFFER struct buffer path = BUFFER_INIT(PATH_MAX);
+	AUTO_CLOSE int dirfd = -1;
+	struct error err;
+	int r = state ? buffer_append_str(&path, state) : state_path(part, STATE_SHOW, &path);
+
+	if (r == 0)
+		r = buffer_cstr(&path) ? 0 : -ENOMEM;
+	if (r == 0)
+		r = state_open(path.data, part, STATE_SHOW, &dirfd, &err);
+	if (r == 0)
+		r = last_good_load(dirfd, part, &copy);
+	if (r == -ENOENT || (r == 0 && copy.too_large))
+		r = LAST_GOOD_E_NONE;
+	if (r == 0 && !slice_eq((struct slice){copy.files.data, copy.n_for},
+				(struct slice){g->files.data, g->n_for}))
+		r = LAST_GOOD_E_NONE;
+	if (r != 0)
+		return r;
+	error_format(why, copy.fault, sizeof(copy.fault));
+	last_good_done(g);
+	*g = copy;
+	last_good_init(&copy);
+	return 0;
+}
+
+int last_good_save(int dirfd, enum state_part part, struct last_good *g, uint64_t now_usec)
+{
+	AUTO_BUFFER struct buffer text = BUFFER_INIT(FILE_MAX);
+	AUTO_LAST_GOOD struct last_good stored;
+	int r = last_good_load(dirfd, part, &stored);
+	bool same = r == 0 && stored.too_large == g->too_large &&
+		    slice_eq(buffer_slice(&stored.files), buffer_slice(&g->files));
+
+	g->since_usec = same ? stored.since_usec : now_usec;
+	if (same && strcmp(stored.fault, g->fault) == 0)
+		return 0;
+	r = buffer_printf(&text, MAGIC "SINCE=%" PRIu64 "\n", g->since_usec);
+	if (r == 0 && g->fault[0])
+		r = add_line(&text, "FAULT", slice_of(g->fault));
+	if (r == 0 && g->too_large)
+		r = buffer_append_str(&text, "TOO_LARGE=yes\n");
+	if (r == 0)
+		r = buffer_append_slice(&text, buffer_slice(&g->files));
+	if (r == 0)
+		r = buffer_printf(&text, CRC_KEY "%08" PRIx32 "\n",
+				  hash_crc32(0, text.data, text.len));
+	return r < 0 ? r : file_replace_mode(dirfd, names[part], buffer_slice(&text), modes[part]);
+}
