@@ -107,7 +107,7 @@ int queue_open(struct queue *q, const struct options *options)
 			    .deliver_dirfd = -1,
 			    .path = BUFFER_INIT(4096),
 			    .now_usec = clock_now()};
-	r = config_file_load(options->config, &q->config, tell_fault, NULL, &err);
+	r = config_file_load(options->config, NULL, &q->config, tell_fault, NULL, &err);
 	if (r == CONFIG_E_INVALID)
 		return STATUS_WRONG;
 	if (r != 0) {

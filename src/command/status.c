@@ -73,6 +73,20 @@ static void print_process(int dirfd, enum state_part part, const char *name)
 	}
 }
 
+/* What the reader itself wrote, since others may not be able to read its files. */
+static void print_fault(const struct status *s)
+{
+	AUTO_LAST_GOOD struct last_good good = {0};
+
+	if (last_good_load(s->dirfd, STATE_READER, &good) != 0 || !good.fault[0])
+		return;
+	printf("old rules in force: ");
+	print_safe(slice_of(good.fault));
+	printf("\n%-10s in force since ", "rules");
+	print_time(s, good.since_usec);
+	printf("\n");
+}
+
 static int print_position(const struct status *s)
 {
 	struct buffer position AUTO_BUFFER = BUFFER_INIT(POSITION_MAX);
@@ -246,6 +260,7 @@ static int show(struct status *s, const struct options *options)
 
 	if (r != STATUS_DONE)
 		return r;
+	print_fault(s);
 	print_process(s->dirfd, STATE_READER, "reader");
 	print_process(s->deliver_dirfd, STATE_DELIVER, "sender");
 	r = print_position(s);
@@ -264,7 +279,7 @@ static int show(struct status *s, const struct options *options)
 int command_status(const struct options *options)
 {
 	struct session session;
-	int r = session_init(&session, options);
+	int r = session_init(&session, options, SESSION_LAST_GOOD);
 	struct status s = {.config = session.config,
 			   .dirfd = -1,
 			   .deliver_dirfd = -1,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/buffer.h"
+#include "store/last_good.h"
 #include "text/config_parser.h"
 
 #define CONFIG_FILE_DEFAULT "/etc/loginbell/loginbell.conf"
@@ -10,10 +11,15 @@
  * Reads @path, or where it is NULL the default file, which may be missing; then those of PATH.d
  * that end in ".conf", in order of name (strcmp(3); hidden files are none; PATH.d may be missing).
  * 0 and *ret, owned by the caller; CONFIG_E_INVALID with the first fault in *err and each given to
- * @fault (may be NULL); -errno of a file that cannot be read, named in *err.
+ * @fault (may be NULL); -errno of a file that cannot be read, named in *err. The path, and each
+ * file that was read, are added to @copy (may be NULL), also if there are faults.
  */
-int config_file_load(const char *path, struct config **ret, config_fault fault, void *userdata,
-		     struct error *err);
+int config_file_load(const char *path, struct last_good *copy, struct config **ret,
+		     config_fault fault, void *userdata, struct error *err);
+
+/* The configuration of the files in @copy, which *err names by their own paths. The same results.
+ */
+int config_file_load_copy(const struct last_good *copy, struct config **ret, struct error *err);
 
 /*
  * Appends the text of the destination's BodyFile= to @ret; nothing if it has none. -errno of the
