@@ -47,27 +47,25 @@ static int load(struct session *s, struct error *err)
 	return r == -ENOMEM ? STATUS_FAILED : r != 0 ? STATUS_WRONG : STATUS_DONE;
 }
 
-/* From the copy, after the fault @why. STATUS_WRONG: there is no copy. */
+/* From the copy, after the fault @why. STATUS_WRONG: there is none that can be used. */
 static int recover(struct session *s, const struct error *why)
 {
-	char since[TIMETEXT_MAX];
+	char since[TIMETEXT_MAX], fault[sizeof(s->good.fault)];
 	struct error err = {0};
-	int r = last_good_recover(s->options->state_directory, STATE_READER, why, &s->good);
+	int r;
 
+	free_rules(s);
+	r = config_file_recover(s->options->state_directory, STATE_READER, why, &s->good,
+				&s->config, &err);
 	if (r == LAST_GOOD_E_NONE)
 		return STATUS_WRONG;
-	free_rules(s);
-	if (r == LAST_GOOD_E_DAMAGED || r < 0)
-		error_set(&err, NULL, 0, 0, "%s", r < 0 ? strerror(-r) : "damaged");
-	if (r == 0)
-		r = config_file_load_copy(&s->good, &s->config, &err);
 	if (r == 0)
 		r = whitelist_files_load_copy(&s->good, &s->whitelist, &err);
 	if (r == 0)
 		r = judge_new(s->config, s->whitelist, &s->judge, &err);
 	if (r != 0) {
-		log_error("the copy of the last good configuration cannot be used: %s%s%s",
-			  err.file, err.file[0] ? ": " : "", err.text);
+		error_format(&err, fault, sizeof(fault));
+		log_error("the copy of the last good configuration cannot be used: %s", fault);
 		return STATUS_WRONG;
 	}
 	s->reload_due = true;

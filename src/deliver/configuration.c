@@ -19,22 +19,17 @@ static void log_fault(const struct error *fault, void *userdata)
 static int recover(const char *state, const struct error *why, struct last_good *good,
 		   struct config **ret)
 {
-	char since[TIMETEXT_MAX];
+	char since[TIMETEXT_MAX], fault[sizeof(good->fault)];
 	struct error err = {0};
-	int r = last_good_recover(state, STATE_DELIVER, why, good);
+	int r = config_file_recover(state, STATE_DELIVER, why, good, ret, &err);
 
-	if (r == LAST_GOOD_E_NONE)
-		return r;
-	if (r != 0)
-		error_set(&err, NULL, 0, 0, "%s", r < 0 ? strerror(-r) : "damaged");
-	else
-		r = config_file_load_copy(good, ret, &err);
-	if (r != 0)
-		log_error("the copy of the last good configuration cannot be used: %s%s%s",
-			  err.file, err.file[0] ? ": " : "", err.text);
-	else
+	if (r == 0) {
 		log_error("the configuration in force since %s is used instead",
 			  timetext_local(good->since_usec, since));
+	} else if (r != LAST_GOOD_E_NONE) {
+		error_format(&err, fault, sizeof(fault));
+		log_error("the copy of the last good configuration cannot be used: %s", fault);
+	}
 	return r;
 }
 
@@ -48,13 +43,10 @@ int configuration_load(const char *path, const char *state, enum configuration_f
 	r = config_file_load(path, good, ret, log_fault, NULL, &err);
 	if (r < 0)
 		log_error_struct(LOG_ERR, &err);
-	if (r == 0 || r == -ENOMEM)
-		return r;
-	if (on_fault == CONFIGURATION_LAST_GOOD && recover(state, &err, good, ret) == 0)
+	if (r != 0 && r != -ENOMEM && on_fault == CONFIGURATION_LAST_GOOD &&
+	    recover(state, &err, good, ret) == 0)
 		return 0;
-	/* A reload that fails keeps this. */
-	error_format(&err, good->fault, sizeof(good->fault));
-	return r < 0 ? r : -EINVAL;
+	return r > 0 ? -EINVAL : r;
 }
 
 void configuration_save(struct last_good *good, int dirfd)

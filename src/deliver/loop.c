@@ -181,13 +181,12 @@ static void reload(struct follower *f)
 		last_good_done(f->good);
 		*f->good = good;
 		last_good_init(&good);
+		configuration_save(f->good, f->s->dirfd);
 		log_notice("configuration reloaded");
 	} else {
 		log_error("%sthe old configuration stays in force",
 			  r == -ENOMEM ? "out of memory; " : "");
-		memcpy(f->good->fault, good.fault, sizeof(good.fault));
 	}
-	configuration_save(f->good, f->s->dirfd);
 	(void)notify_send("READY=1");
 }
 

@@ -123,12 +123,22 @@ int config_file_load(const char *path, struct last_good *copy, struct config **r
 	return finish(&l, l.parser ? load(&l, file, !path, err) : -ENOMEM, ret, err);
 }
 
-int config_file_load_copy(const struct last_good *copy, struct config **ret, struct error *err)
+int config_file_recover(const char *state, enum state_part part, const struct error *why,
+			struct last_good *copy, struct config **ret, struct error *err)
 {
-	struct loading l = {.parser = config_parser_new()};
-	int r = l.parser ? last_good_each(copy, LAST_GOOD_CONFIG, add_text, &l) : -ENOMEM;
+	struct loading l = {0};
+	int r = last_good_recover(state, part, why, copy);
 
-	return finish(&l, r, ret, err);
+	if (r == LAST_GOOD_E_NONE)
+		return r;
+	if (r != 0) {
+		error_set(err, NULL, 0, 0, "%s", r < 0 ? strerror(-r) : "damaged");
+		return -EIO;
+	}
+	l.parser = config_parser_new();
+	r = l.parser ? last_good_each(copy, LAST_GOOD_CONFIG, add_text, &l) : -ENOMEM;
+	r = finish(&l, r, ret, err);
+	return r > 0 ? -EINVAL : r;
 }
 
 int config_file_read_body(const struct config_destination *destination, struct buffer *ret,

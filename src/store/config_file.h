@@ -17,9 +17,12 @@
 int config_file_load(const char *path, struct last_good *copy, struct config **ret,
 		     config_fault fault, void *userdata, struct error *err);
 
-/* The configuration of the files in @copy, which *err names by their own paths. The same results.
+/*
+ * After the fault @why: as last_good_recover(), and loads the configuration of that copy, whose
+ * files *err names by their own paths. 0; LAST_GOOD_E_NONE; -errno, and *err says why.
  */
-int config_file_load_copy(const struct last_good *copy, struct config **ret, struct error *err);
+int config_file_recover(const char *state, enum state_part part, const struct error *why,
+			struct last_good *copy, struct config **ret, struct error *err);
 
 /*
  * Appends the text of the destination's BodyFile= to @ret; nothing if it has none. -errno of the

@@ -44,15 +44,6 @@ static int add_line(struct buffer *b, const char *key, struct slice value)
 	return r == 0 ? buffer_append_char(b, '\n') : r;
 }
 
-/* The kinds are added in their order. */
-static void note_end(struct last_good *g, enum last_good_kind kind)
-{
-	if (kind == LAST_GOOD_FOR)
-		g->n_for = g->files.len;
-	if (kind != LAST_GOOD_WHITELIST)
-		g->n_config = g->files.len;
-}
-
 int last_good_add(struct last_good *g, enum last_good_kind kind, const char *path,
 		  struct slice text)
 {
@@ -68,7 +59,11 @@ int last_good_add(struct last_good *g, enum last_good_kind kind, const char *pat
 		g->too_large = true;
 		return 0;
 	}
-	note_end(g, kind);
+	/* The kinds are added in their order. */
+	if (kind != LAST_GOOD_WHITELIST)
+		g->n_config = g->files.len;
+	if (kind == LAST_GOOD_FOR)
+		g->n_for = g->files.len;
 	return r;
 }
 
@@ -121,19 +116,6 @@ int last_good_each(const struct last_good *g, enum last_good_kind kind, last_goo
 	return r;
 }
 
-/* Takes the value of the line that begins with @key off @rest, if it is there. */
-static int take_value(struct slice *rest, const char *key, struct buffer *value)
-{
-	struct slice at = *rest, found;
-	int r = next_line(&at, &found, value);
-
-	if (r == 1 && slice_eq_str(found, key))
-		*rest = at;
-	else
-		buffer_clear(value);
-	return r == 1 ? 0 : r;
-}
-
 /* Whether the file is whole; *text is then what is between its first and its last line. */
 static bool is_whole(struct slice *text)
 {
@@ -149,41 +131,38 @@ static bool is_whole(struct slice *text)
 	return slice_skip(text, MAGIC);
 }
 
-static int parse_files(struct slice text, struct last_good *ret)
+/* The line of a key that is no file's. -EINVAL. */
+static int parse_key(struct slice key, struct slice value, struct last_good *ret)
 {
-	AUTO_BUFFER struct buffer value = BUFFER_INIT(LAST_GOOD_MAX);
-	struct slice rest = text, key;
-	int r;
-
-	while ((r = next_line(&rest, &key, &value)) == 1) {
-		if (slice_eq_str(key, keys[LAST_GOOD_WHITELIST]))
-			break;
-		ret->n_config = text.n - rest.n;
-		if (slice_eq_str(key, keys[LAST_GOOD_FOR]))
-			ret->n_for = ret->n_config;
-	}
-	return r < 0 ? r : buffer_append_slice(&ret->files, text);
+	if (slice_eq_str(key, "SINCE"))
+		return number_parse_u64(value, UINT64_MAX, &ret->since_usec);
+	if (!slice_eq_str(key, "FAULT"))
+		return -EINVAL;
+	(void)snprintf(ret->fault, sizeof(ret->fault), "%.*s", (int)value.n, value.p);
+	return 0;
 }
 
 static int parse(struct slice text, struct last_good *ret)
 {
-	AUTO_BUFFER struct buffer since = BUFFER_INIT(64);
-	AUTO_BUFFER struct buffer fault = BUFFER_INIT(sizeof(ret->fault) - 1);
-	AUTO_BUFFER struct buffer large = BUFFER_INIT(64);
-	int r = is_whole(&text) ? take_value(&text, "SINCE", &since) : -EINVAL;
+	AUTO_BUFFER struct buffer value = BUFFER_INIT(LAST_GOOD_MAX);
+	struct slice rest, key;
+	int r;
 
-	if (r == 0)
-		r = number_parse_u64(buffer_slice(&since), UINT64_MAX, &ret->since_usec);
-	if (r == 0)
-		r = take_value(&text, "FAULT", &fault);
-	if (r == 0)
-		r = take_value(&text, "TOO_LARGE", &large);
-	if (r < 0)
-		return r;
-	ret->too_large = large.len > 0;
-	(void)snprintf(ret->fault, sizeof(ret->fault), "%.*s", (int)fault.len,
-		       buffer_slice(&fault).p);
-	return parse_files(text, ret);
+	if (!is_whole(&text))
+		return -EINVAL;
+	for (rest = text; (r = next_line(&rest, &key, &value)) == 1;) {
+		if (slice_eq_str(key, keys[LAST_GOOD_WHITELIST]))
+			break;
+		if (parse_key(key, buffer_slice(&value), ret) == 0) {
+			text = rest;
+			continue;
+		}
+		ret->n_config = (size_t)(rest.p - text.p);
+		if (slice_eq_str(key, keys[LAST_GOOD_FOR]))
+			ret->n_for = ret->n_config;
+	}
+	ret->too_large = text.n == 0; /* otherwise it begins with FOR */
+	return r < 0 ? r : buffer_append_slice(&ret->files, text);
 }
 
 int last_good_load(int dirfd, enum state_part part, struct last_good *ret)
@@ -205,22 +184,17 @@ int last_good_recover(const char *state, enum state_part part, const struct erro
 	AUTO_LAST_GOOD struct last_good copy = {0};
 	AUTO_BUFFER struct buffer path = BUFFER_INIT(PATH_MAX);
 	AUTO_CLOSE int dirfd = -1;
-	struct error err;
 	int r = state ? buffer_append_str(&path, state) : state_path(part, STATE_SHOW, &path);
 
-	if (r == 0)
-		r = buffer_cstr(&path) ? 0 : -ENOMEM;
-	if (r == 0)
-		r = state_open(path.data, part, STATE_SHOW, &dirfd, &err);
+	if (r == 0 && buffer_cstr(&path))
+		r = state_open(path.data, part, STATE_SHOW, &dirfd, NULL);
 	if (r == 0)
 		r = last_good_load(dirfd, part, &copy);
-	if (r == -ENOENT || (r == 0 && copy.too_large))
-		r = LAST_GOOD_E_NONE;
-	if (r == 0 && !slice_eq((struct slice){copy.files.data, copy.n_for},
-				(struct slice){g->files.data, g->n_for}))
-		r = LAST_GOOD_E_NONE;
 	if (r != 0)
-		return r;
+		return r == -ENOENT ? LAST_GOOD_E_NONE : r;
+	if (!slice_eq((struct slice){copy.files.data, copy.n_for},
+		      (struct slice){g->files.data, g->n_for}))
+		return LAST_GOOD_E_NONE;
 	error_format(why, copy.fault, sizeof(copy.fault));
 	last_good_done(g);
 	*g = copy;
@@ -232,9 +206,9 @@ int last_good_save(int dirfd, enum state_part part, struct last_good *g, uint64_
 {
 	AUTO_BUFFER struct buffer text = BUFFER_INIT(FILE_MAX);
 	AUTO_LAST_GOOD struct last_good stored;
+	const struct slice files = {g->files.data, g->too_large ? 0 : g->files.len};
 	int r = last_good_load(dirfd, part, &stored);
-	bool same = r == 0 && stored.too_large == g->too_large &&
-		    slice_eq(buffer_slice(&stored.files), buffer_slice(&g->files));
+	bool same = r == 0 && slice_eq(buffer_slice(&stored.files), files);
 
 	g->since_usec = same ? stored.since_usec : now_usec;
 	if (same && strcmp(stored.fault, g->fault) == 0)
@@ -242,10 +216,8 @@ int last_good_save(int dirfd, enum state_part part, struct last_good *g, uint64_
 	r = buffer_printf(&text, MAGIC "SINCE=%" PRIu64 "\n", g->since_usec);
 	if (r == 0 && g->fault[0])
 		r = add_line(&text, "FAULT", slice_of(g->fault));
-	if (r == 0 && g->too_large)
-		r = buffer_append_str(&text, "TOO_LARGE=yes\n");
 	if (r == 0)
-		r = buffer_append_slice(&text, buffer_slice(&g->files));
+		r = buffer_append_slice(&text, files);
 	if (r == 0)
 		r = buffer_printf(&text, CRC_KEY "%08" PRIx32 "\n",
 				  hash_crc32(0, text.data, text.len));

@@ -248,17 +248,25 @@ static void the_rules_are_replaced_and_the_configuration_stays(void **state)
 
 static void faults_of_a_copied_configuration_name_the_original_file(void **state)
 {
-	AUTO_LAST_GOOD struct last_good g;
+	const struct error why = {.text = "fault"};
+	AUTO_LAST_GOOD struct last_good g, wanted;
 	AUTO_CONFIG struct config *c = NULL;
 	struct error err = {0};
 
 	(void)state;
 	last_good_init(&g);
+	last_good_init(&wanted);
+	add(&g, LAST_GOOD_FOR, "/etc/l.conf", NULL);
+	add(&wanted, LAST_GOOD_FOR, "/etc/l.conf", NULL);
+	assert_int_equal(config_file_recover(root, STATE_READER, &why, &wanted, &c, &err),
+			 LAST_GOOD_E_NONE);
 	add(&g, LAST_GOOD_CONFIG, "/etc/l.conf", "[Mail]\nTo=root\n");
-	assert_int_equal(config_file_load_copy(&g, &c, &err), 0);
+	assert_int_equal(last_good_save(dirfd, STATE_READER, &g, NOW), 0);
+	assert_int_equal(config_file_recover(root, STATE_READER, &why, &wanted, &c, &err), 0);
 	assert_string_equal(c->destinations[0].to.items[0], "root");
 	add(&g, LAST_GOOD_CONFIG, "/etc/l.conf.d/x.conf", "[Mail]\nNonsense=1\n");
-	assert_int_equal(config_file_load_copy(&g, &c, &err), CONFIG_E_INVALID);
+	assert_int_equal(last_good_save(dirfd, STATE_READER, &g, NOW), 0);
+	assert_int_equal(config_file_recover(root, STATE_READER, &why, &wanted, &c, &err), -EINVAL);
 	assert_string_equal(err.file, "/etc/l.conf.d/x.conf");
 	assert_int_equal(err.line, 2);
 }
