@@ -50,14 +50,14 @@ int buffer_append_u64(struct buffer *b, uint64_t v)
 	return buffer_append(b, digits, (size_t)(number_put_u64(digits, v) - digits));
 }
 
-int buffer_printf(struct buffer *b, const char *format, ...)
+int buffer_vprintf(struct buffer *b, const char *format, va_list ap)
 {
-	va_list ap;
+	va_list again;
 	int n, r;
 
-	va_start(ap, format);
-	n = vsnprintf(NULL, 0, format, ap);
-	va_end(ap);
+	va_copy(again, ap);
+	n = vsnprintf(NULL, 0, format, again);
+	va_end(again);
 	if (n < 0)
 		return -EINVAL;
 	if ((size_t)n > b->max - b->len)
@@ -65,11 +65,20 @@ int buffer_printf(struct buffer *b, const char *format, ...)
 	r = reserve(b, (size_t)n + 1);
 	if (r < 0)
 		return r;
-	va_start(ap, format);
 	(void)vsnprintf(b->data + b->len, (size_t)n + 1, format, ap);
-	va_end(ap);
 	b->len += (size_t)n;
 	return 0;
+}
+
+int buffer_printf(struct buffer *b, const char *format, ...)
+{
+	va_list ap;
+	int r;
+
+	va_start(ap, format);
+	r = buffer_vprintf(b, format, ap);
+	va_end(ap);
+	return r;
 }
 
 char *buffer_cstr(struct buffer *b)

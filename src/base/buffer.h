@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,7 +18,10 @@ struct buffer {
 	size_t max; /* len never exceeds it */
 };
 
-#define BUFFER_INIT(maximum) {NULL, 0, 0, (maximum)}
+#define BUFFER_INIT(maximum)                                                                       \
+	{                                                                                          \
+		NULL, 0, 0, (maximum)                                                              \
+	}
 
 /* Frees the content; the buffer may be used again. */
 void buffer_done(struct buffer *b);
@@ -33,6 +37,8 @@ static inline int buffer_append_slice(struct buffer *b, struct slice s);
 static inline int buffer_append_str(struct buffer *b, const char *s);
 static inline int buffer_append_char(struct buffer *b, char c);
 int buffer_append_u64(struct buffer *b, uint64_t v);
+int buffer_vprintf(struct buffer *b, const char *format, va_list ap)
+	__attribute__((format(printf, 2, 0)));
 int buffer_printf(struct buffer *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* The content with a NUL after it, which len does not count; NULL when out of memory. */

@@ -1,7 +1,7 @@
 /*
- * The line is "heartbeat 1 BEGIN DUE LOGINS ALLOWED FORGED GAPS". DUE is a time of the wall clock,
- * so that the day continues over a restart and a time without power. If that clock was set back
- * meanwhile, the heartbeat is due after a day at most.
+ * As text: "BEGIN DUE LOGINS ALLOWED FORGED GAPS". DUE is by the wall clock of when it was written,
+ * so that a day continues over a restart, and over a time without power. A clock that was set back
+ * meanwhile delays a heartbeat by a day at most.
  */
 #include "command/heartbeat.h"
 
@@ -11,7 +11,6 @@
 #include "base/timetext.h"
 #include "store/fields.h"
 
-#define FORM	  "heartbeat 1 "
 #define NEAR_USEC USEC_PER_HOUR
 
 void heartbeat_begin(struct heartbeat *h, uint64_t now_usec, uint64_t steady_usec)
@@ -38,9 +37,9 @@ int heartbeat_write(const struct heartbeat *h, uint64_t now_usec, uint64_t stead
 		due += h->due_usec - steady_usec;
 	else if (now_usec > steady_usec - h->due_usec)
 		due -= steady_usec - h->due_usec;
-	return buffer_printf(
-		ret, FORM "%" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64,
-		h->begin_usec, due, h->logins, h->allowed, h->forged, h->gaps);
+	return buffer_printf(ret,
+			     "%" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64,
+			     h->begin_usec, due, h->logins, h->allowed, h->forged, h->gaps);
 }
 
 int heartbeat_read(struct slice text, uint64_t now_usec, uint64_t steady_usec, struct heartbeat *h)
@@ -50,9 +49,6 @@ int heartbeat_read(struct slice text, uint64_t now_usec, uint64_t steady_usec, s
 	uint64_t *const numbers[] = {&read.begin_usec, &due,	     &read.logins,
 				     &read.allowed,    &read.forged, &read.gaps};
 
-	if (!slice_starts_with(text, FORM))
-		return -EINVAL;
-	text = slice_from(text, sizeof(FORM) - 1);
 	if (fields_numbers(&text, sizeof(numbers) / sizeof(*numbers), numbers) < 0 ||
 	    read.begin_usec == 0)
 		return -EINVAL;

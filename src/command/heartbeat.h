@@ -22,8 +22,8 @@ void heartbeat_begin(struct heartbeat *h, uint64_t now_usec, uint64_t steady_use
 bool heartbeat_is_near(const struct heartbeat *h, uint64_t steady_usec);
 
 /*
- * Write it as one line without newline, and read it back after a restart. -ENOMEM, -E2BIG; -EINVAL:
- * not such a line, and *h is untouched.
+ * Its text, kept with the position, and back after a restart. -ENOMEM, -E2BIG; -EINVAL: not such a
+ * text, and *h is untouched.
  */
 int heartbeat_write(const struct heartbeat *h, uint64_t now_usec, uint64_t steady_usec,
 		    struct buffer *ret);

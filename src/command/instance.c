@@ -12,21 +12,21 @@
 
 #define NAME "loginbell " LOGINBELL_VERSION
 
+static int look(void *userdata, const struct alert *a)
+{
+	bool *started = userdata;
+
+	if (a->kind == ALERT_INSTANCE)
+		*started = a->started;
+	return 0;
+}
+
 /* Whether the previous run did not record its end; false if the ledger cannot be read. */
 static bool was_killed(int dirfd)
 {
-	struct ledger_reader *reader = NULL;
 	bool started = false;
-	struct alert a;
-	int r;
 
-	if (ledger_reader_open(dirfd, 0, &reader, NULL) < 0)
-		return false;
-	while ((r = ledger_reader_next(reader, &a)) > 0)
-		if (r != LEDGER_E_REPLACED && a.kind == ALERT_INSTANCE)
-			started = a.started;
-	(void)ledger_reader_free(reader);
-	return r == 0 && started;
+	return ledger_each(dirfd, look, &started, NULL) == 0 && started;
 }
 
 static bool is_wanted(const struct config *config)

@@ -16,7 +16,6 @@
 #include "command/heartbeat.h"
 #include "command/reader_position.h"
 #include "command/session_source.h"
-#include "store/position.h"
 
 #define BATCH		     2048 /* alerts between two syncs of a catch-up */
 #define HEARTBEAT_RETRY_USEC (60 * USEC_PER_SEC)
@@ -53,11 +52,9 @@ const char *intake_directory(const struct intake *in)
 /* The day of a heartbeat continues over a restart. */
 static void load_heartbeat(struct intake *in)
 {
-	AUTO_BUFFER struct buffer kept = BUFFER_INIT(POSITION_KEPT_MAX);
-
 	heartbeat_begin(&in->heartbeat, clock_now(), clock_steady());
-	reader_position_kept(&in->position, &kept);
-	(void)heartbeat_read(buffer_slice(&kept), clock_now(), clock_steady(), &in->heartbeat);
+	(void)heartbeat_read(reader_position_heartbeat(&in->position), clock_now(), clock_steady(),
+			     &in->heartbeat);
 	in->saved_heartbeat = in->heartbeat;
 }
 
@@ -91,7 +88,7 @@ struct recorder *intake_recorder(struct intake *in)
 	return in->recorder;
 }
 
-int intake_position(struct intake *in, const char **ret)
+int intake_position(struct intake *in, const struct position **ret)
 {
 	return reader_position_load(&in->position, ret);
 }
@@ -152,6 +149,8 @@ static int record(struct intake *in, struct record *record)
 	if (r < 0 || judged.judgement == JUDGED_NOTHING)
 		return r;
 	allowed = judged.judgement != JUDGED_ALERT;
+	if (!allowed)
+		reader_position_note(&in->position, judged.alert.time_usec);
 	if (!allowed && judged.alert.kind == ALERT_FORGED)
 		return record_forged(in, &judged.alert);
 	if (allowed || judged.alert.kind == ALERT_LOGIN) {
@@ -169,14 +168,14 @@ static int record(struct intake *in, struct record *record)
 
 static int save(struct intake *in, uint64_t until_usec)
 {
-	AUTO_BUFFER struct buffer kept = BUFFER_INIT(POSITION_KEPT_MAX);
+	AUTO_BUFFER struct buffer heartbeat = BUFFER_INIT(POSITION_HEARTBEAT_MAX);
 	int r = 0;
 
 	if (in->session->config->heartbeat)
-		r = heartbeat_write(&in->heartbeat, clock_now(), clock_steady(), &kept);
+		r = heartbeat_write(&in->heartbeat, clock_now(), clock_steady(), &heartbeat);
 	if (r == 0)
 		r = reader_position_save(&in->position, in->session->source, until_usec,
-					 buffer_slice(&kept));
+					 buffer_slice(&heartbeat));
 	if (r == 0)
 		in->saved_heartbeat = in->heartbeat;
 	return r;
@@ -265,7 +264,7 @@ int intake_drain(struct intake *in, enum intake_mode mode)
 		return begin_again(in, r);
 	recorder_keep_reserve(in->recorder);
 	if (mode == INTAKE_FOLLOWING && !reader_position_lags(&in->position))
-		recorder_rotate(in->recorder);
+		recorder_rotate(in->recorder, in->session->config);
 	return 0;
 }
 

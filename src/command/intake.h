@@ -6,6 +6,7 @@
 
 #include "command/recorder.h"
 #include "command/session.h"
+#include "store/position.h"
 
 struct intake;
 
@@ -23,7 +24,7 @@ const char *intake_directory(const struct intake *in);
 struct recorder *intake_recorder(struct intake *in);
 
 /* As reader_position_load(). */
-int intake_position(struct intake *in, const char **ret);
+int intake_position(struct intake *in, const struct position **ret);
 
 enum intake_mode {
 	INTAKE_FOLLOWING, /* positions that only skip noise are saved now and then */

@@ -1,11 +1,11 @@
 /*
- * The queue of mails, as mailq(1), postcat(1) and postsuper(1) are for Postfix. It only shows, and
- * asks: what is asked for is done by the sender, which alone writes down what is done.
+ * The queue of messages, as mailq(1), postcat(1) and postsuper(1) are for Postfix. This only shows
+ * it, and writes requests: the sender does what is requested, since it alone writes "delivery".
  */
 #include "command/queue.h"
 
 #include <errno.h>
-#include <inttypes.h>
+#include <fcntl.h>
 #include <stdio.h>
 
 #include "base/cleanup.h"
@@ -16,28 +16,40 @@
 #include "store/state.h"
 #include "text/display.h"
 
-#define LISTED	   10 /* of alerts that an ambiguous id may mean */
+#define LISTED	   10 /* of alerts whose ids begin alike */
 #define LISTED_MAX ((size_t)4 << 20)
 
-/* The alert that an id, or its begin, means. */
+/* The alert that an id, or its beginning, means. */
 struct search {
+	const struct state_view *state;
 	struct slice id;
 	char found[REQUEST_ID_MAX];
-	size_t n;    /* how many that wait, or were given up, begin so */
-	bool mailed; /* one does that is neither */
+	size_t n;  /* how many that wait, or were given up, begin so */
+	bool sent; /* one begins so that does neither */
 	struct buffer listed;
 };
 
-static int look(void *userdata, const struct alert *a, const struct queue_entry *entries, size_t n)
+static bool is_queued(const struct state_view *state, const struct alert *a)
+{
+	struct view_entry e;
+
+	for (size_t i = 0; i < state->view.n; i++)
+		for (size_t at = 0;
+		     view_next(&state->view.destinations[i], a, state->now_usec, &at, &e);)
+			if (e.why != VIEW_REPEAT)
+				return true;
+	return false;
+}
+
+static int look(void *userdata, const struct alert *a)
 {
 	struct search *s = userdata;
 	int r = 0;
 
-	(void)entries;
 	if (!queue_has_id(a, s->id) || a->id.n != REQUEST_ID_MAX - 1)
 		return 0;
-	if (n == 0) {
-		s->mailed = true;
+	if (!is_queued(s->state, a)) {
+		s->sent = true;
 		return 0;
 	}
 	memcpy(s->found, a->id.p, a->id.n);
@@ -52,25 +64,25 @@ static int look(void *userdata, const struct alert *a, const struct queue_entry 
 	return r < 0 ? r : display_append(&s->listed, a->addr);
 }
 
-static int find(struct queue *q, const char *id, char ret[REQUEST_ID_MAX])
+static int find(struct state_view *state, const char *id, char ret[REQUEST_ID_MAX])
 {
-	struct search s = {.id = slice_of(id), .listed = BUFFER_INIT(LISTED_MAX)};
+	struct search s = {.state = state, .id = slice_of(id), .listed = BUFFER_INIT(LISTED_MAX)};
 	int r, status = STATUS_FAILED;
 
 	if (s.id.n == 0 || s.id.n >= REQUEST_ID_MAX || strspn(id, "0123456789abcdef") != s.id.n) {
 		log_error("not an alert's id, as \"loginbell queue\" shows it: %s", id);
 		return STATUS_WRONG;
 	}
-	r = queue_walk(q, NULL, look, &s);
+	r = queue_walk(state, look, &s);
 	if (r < 0) {
 		log_error("the ledger cannot be read: %s", strerror(-r));
 	} else if (s.n > 1) {
-		log_error("%s may be %zu alerts; give more of the id:", id, s.n);
+		log_error("%s is the beginning of %zu alerts' ids:", id, s.n);
 		(void)fflush(stdout);
 		(void)fprintf(stderr, "%.*s\n", (int)s.listed.len - 1, s.listed.data + 1);
 	} else if (s.n == 0) {
 		log_error("%s: %s", id,
-			  s.mailed ? "this alert waits no more" : "the ledger has no such alert");
+			  s.sent ? "this alert does not wait" : "the ledger has no such alert");
 	} else {
 		memcpy(ret, s.found, REQUEST_ID_MAX);
 		status = STATUS_DONE;
@@ -79,23 +91,23 @@ static int find(struct queue *q, const char *id, char ret[REQUEST_ID_MAX])
 	return status;
 }
 
-/* Opens the sender's part to write there. Logs what is wrong. */
-static int open_written(const struct queue *q, int *ret_dirfd)
+/* Opens the sender's part to write to it. */
+static int open_written(const struct state_view *s, int *ret_dirfd)
 {
 	struct error err = {0};
 
-	if (state_open(q->path.data, STATE_DELIVER, STATE_WRITE, ret_dirfd, &err) == 0)
+	if (state_open(s->path.data, STATE_DELIVER, STATE_WRITE, ret_dirfd, &err) == 0)
 		return STATUS_DONE;
 	log_error_struct(LOG_ERR, &err);
 	return STATUS_FAILED;
 }
 
-static int flush(struct queue *q, const struct options *options)
+static int flush(struct state_view *s, const struct options *options)
 {
 	AUTO_CLOSE int dirfd = -1;
-	int r = open_written(q, &dirfd);
+	int r = open_written(s, &dirfd);
 
-	return r == STATUS_DONE ? deliver_process_run(SENDER_FLUSH, options, q->path.data, NULL)
+	return r == STATUS_DONE ? deliver_process_run(SENDER_FLUSH, options, s->path.data, NULL)
 				: r;
 }
 
@@ -107,16 +119,14 @@ static int print_answer(int dirfd, const struct request *request, int status)
 	int r;
 
 	if (request_waits(dirfd, request)) {
-		log_error(
-			"alert %s: the sender has not taken up the request yet; it will when it "
-			"can",
-			request->id);
+		log_error("alert %s: the sender has not done it yet; it will when it runs next",
+			  request->id);
 		return STATUS_FAILED;
 	}
 	r = request_read_answer(dirfd, request, &done, &text);
 	if (r < 0) {
-		log_error("alert %s: the sender's answer is missing; its log has it: %s",
-			  request->id, strerror(-r));
+		log_error("alert %s: the sender's answer is missing; see its log: %s", request->id,
+			  strerror(-r));
 		return STATUS_FAILED;
 	}
 	(void)display_append(&shown, buffer_slice(&text));
@@ -128,48 +138,62 @@ static int print_answer(int dirfd, const struct request *request, int status)
 	return status;
 }
 
-static int ask(struct queue *q, const struct options *options)
+static int ask(struct state_view *s, const struct options *options)
 {
 	struct request request = {.kind = options->drop ? REQUEST_DROP : REQUEST_RETRY};
 	AUTO_CLOSE int dirfd = -1;
-	int r = find(q, options->drop ? options->drop : options->retry, request.id);
+	int r = find(s, options->drop ? options->drop : options->retry, request.id);
 
 	if (r == STATUS_DONE)
-		r = open_written(q, &dirfd);
+		r = open_written(s, &dirfd);
 	if (r != STATUS_DONE)
 		return r;
-	r = queue_print_alert(q, request.id);
+	r = queue_print_alert(s, request.id);
 	if (r != STATUS_DONE)
 		return r;
 	printf("\n");
 	r = request_make(dirfd, &request);
 	if (r < 0) {
-		log_error("%s: the request cannot be written: %s", q->path.data, strerror(-r));
+		log_error("%s: the request cannot be written: %s", s->path.data, strerror(-r));
 		return STATUS_FAILED;
 	}
 	return print_answer(dirfd, &request,
-			    deliver_process_run(SENDER_APPLY, options, q->path.data, NULL));
+			    deliver_process_run(SENDER_APPLY, options, s->path.data, NULL));
 }
 
-static int show(struct queue *q, const struct options *options, const char *id)
+static int show(struct state_view *s, const struct options *options, const char *id)
 {
 	char found[REQUEST_ID_MAX];
-	int r = find(q, id, found);
+	int r = find(s, id, found);
 
 	if (r != STATUS_DONE)
 		return r;
 	if (options->output == OUTPUT_JSON)
-		return queue_print_list(q, options, slice_of(found));
-	r = queue_print_alert(q, found);
+		return queue_print_list(s, options, slice_of(found));
+	r = queue_print_alert(s, found);
 	if (r == STATUS_DONE)
-		r = deliver_process_show(options, q->path.data, found);
-	return r == STATUS_DONE && q->faults ? STATUS_FAILED : r;
+		r = deliver_process_show(options, s->path.data, found);
+	return r == STATUS_DONE && s->view.faulty ? STATUS_FAILED : r;
+}
+
+/* Without "delivery" or a ledger, nobody knows what waits. */
+static int open_queue(const struct options *options, struct state_view *s)
+{
+	int r = state_view_open(options, s);
+
+	if (r != STATUS_DONE || s->view.damaged)
+		return r != STATUS_DONE ? r : STATUS_FAILED;
+	if (s->dirfd >= 0 && faccessat(s->dirfd, LEDGER_NAME, F_OK, 0) == 0)
+		return STATUS_DONE;
+	log_error("%s/%s/" LEDGER_NAME ": %s", s->path.data, state_part_name(STATE_READER),
+		  strerror(s->dirfd >= 0 ? errno : ENOENT));
+	return STATUS_FAILED;
 }
 
 int command_queue(const struct options *options)
 {
 	const char *id = options->arguments[0];
-	struct queue q;
+	struct state_view s;
 	int r;
 
 	if (options->output == OUTPUT_EXPORT) {
@@ -181,17 +205,17 @@ int command_queue(const struct options *options)
 		log_error("one of --flush, --retry=ID, --drop=ID and ID at a time");
 		return STATUS_WRONG;
 	}
-	r = queue_open(&q, options);
+	r = open_queue(options, &s);
 	if (r == STATUS_DONE) {
 		if (options->flush)
-			r = flush(&q, options);
+			r = flush(&s, options);
 		else if (options->retry || options->drop)
-			r = ask(&q, options);
+			r = ask(&s, options);
 		else if (id)
-			r = show(&q, options, id);
+			r = show(&s, options, id);
 		else
-			r = queue_print_list(&q, options, SLICE_LITERAL(""));
+			r = queue_print_list(&s, options, SLICE_LITERAL(""));
 	}
-	queue_close(&q);
+	state_view_close(&s);
 	return r;
 }

@@ -29,28 +29,25 @@ enum {
 
 struct listing {
 	const struct options *options;
-	struct queue *q;
+	const struct state_view *state;
+	const struct view_destination *to;
 	struct slice id; /* only alerts whose id begins so */
 	struct buffer row;
 	size_t columns;
 	bool heading_done;
-	uint64_t waiting, given_up;
-	uint64_t since_usec; /* when the first that waits was written down */
+	struct view_sum sum;
 };
 
-static void print_safe(struct slice s)
+int queue_walk(struct state_view *s, ledger_alert each, void *userdata)
 {
-	struct buffer text AUTO_BUFFER = BUFFER_INIT(65536);
+	uint64_t damaged = 0;
+	int r = ledger_each(s->dirfd, each, userdata, &damaged);
 
-	if (display_append(&text, s) == 0 && text.len > 0)
-		(void)fwrite(text.data, 1, text.len, stdout);
-}
-
-static void print_to(const struct queue_to *to)
-{
-	printf("[Mail%s", to->config->name[0] ? " \"" : "");
-	print_safe(slice_of(to->config->name));
-	printf("%s]", to->config->name[0] ? "\"" : "");
+	if (r < 0 || damaged == 0 || s->view.faulty)
+		return r;
+	log_error(LEDGER_NAME ": %" PRIu64 " damaged alerts are not shown", damaged);
+	s->view.faulty = true;
+	return 0;
 }
 
 /* "2026-11-23 04:05:06", the begin of the long form. */
@@ -62,16 +59,21 @@ static struct slice short_time(uint64_t usec, char storage[TIMETEXT_MAX])
 	return s;
 }
 
-static const char *next_try(const struct queue_entry *e, uint64_t now_usec, char ret[TIME_SIZE])
+/* Only what failed has a next try; new alerts go out with the next message. */
+static bool has_next_try(const struct view_entry *e)
+{
+	return e->why != VIEW_NEW && e->until_usec != SCHEDULE_NEVER;
+}
+
+static const char *next_try(const struct view_entry *e, uint64_t now_usec, char ret[TIME_SIZE])
 {
 	char wait[TIMETEXT_MAX];
 
-	if (e->next_try_usec == 0)
+	if (!has_next_try(e))
 		return "-";
-	if (e->next_try_usec <= now_usec)
+	if (e->until_usec <= now_usec)
 		return "now";
-	(void)snprintf(ret, TIME_SIZE, "in %s",
-		       timetext_duration(e->next_try_usec - now_usec, wait));
+	(void)snprintf(ret, TIME_SIZE, "in %s", timetext_duration(e->until_usec - now_usec, wait));
 	return ret;
 }
 
@@ -94,9 +96,8 @@ static int print_heading(struct listing *l)
 	return r;
 }
 
-static int print_row(struct listing *l, const struct queue_entry *e)
+static int print_row(struct listing *l, const struct alert *a, const struct view_entry *e)
 {
-	const struct alert *a = e->alert;
 	char when[TIMETEXT_MAX], next[TIME_SIZE], tries[24];
 	int tries_n = snprintf(tries, sizeof(tries), "%" PRIu64, e->tries);
 	const struct {
@@ -108,9 +109,9 @@ static int print_row(struct listing *l, const struct queue_entry *e)
 		{slice_of(alert_kind_name(a->kind)), WIDTH_KIND},
 		{a->user, WIDTH_USER},
 		{a->addr, WIDTH_FROM},
-		{slice_of(delivery_state_text(e->state)), WIDTH_STATE},
+		{slice_of(delivery_states[e->state]), WIDTH_STATE},
 		{{tries, (size_t)tries_n}, WIDTH_TRIES},
-		{slice_of(next_try(e, l->q->now_usec, next)), WIDTH_NEXT},
+		{slice_of(next_try(e, l->state->now_usec, next)), WIDTH_NEXT},
 	};
 	int r = 0;
 
@@ -144,35 +145,35 @@ static int json_time(struct buffer *row, const char *key, uint64_t usec)
 	return usec ? json_text(row, key, slice_of(timetext_rfc3339(usec, text))) : 0;
 }
 
-/* The object of "report", and behind its keys those of the queue. */
-static int print_json(struct listing *l, const struct queue_entry *e)
+/* The object of "report", and after its keys those of the queue. */
+static int print_json(struct listing *l, const struct alert *a, const struct view_entry *e)
 {
-	const char *failure = e->to->done ? e->to->done->failure : "";
+	const char *failure = l->to->done->failure;
 	struct buffer *row = &l->row;
 	int r;
 
 	buffer_clear(row);
-	r = export_json(e->alert, NULL, row);
+	r = export_json(a, NULL, row);
 	if (r < 0)
 		return r;
 	row->len -= strlen("}\n");
-	r = json_text(row, "id", e->alert->id);
+	r = json_text(row, "id", a->id);
 	if (r == 0)
-		r = json_text(row, "destination", slice_of(e->to->config->name));
+		r = json_text(row, "destination", slice_of(l->to->to->name));
 	if (r == 0)
-		r = json_text(row, "state", slice_of(delivery_state_text(e->state)));
+		r = json_text(row, "state", slice_of(delivery_states[e->state]));
 	if (r == 0)
-		r = json_time(row, "since", e->alert->noted_usec);
+		r = json_time(row, "since", e->since_usec);
 	if (r == 0)
 		r = buffer_printf(row, ",\"tries\":%" PRIu64, e->tries);
 	if (r == 0)
 		r = json_time(row, "last_try", e->last_try_usec);
 	if (r == 0)
-		r = json_time(row, "next_try", e->next_try_usec);
+		r = json_time(row, "next_try", has_next_try(e) ? e->until_usec : 0);
 	if (r == 0 && e->rcpt)
 		r = json_text(row, "recipient", slice_of(e->rcpt));
-	if (r == 0 && e->mail)
-		r = json_text(row, "message_id", slice_of(e->mail));
+	if (r == 0 && e->message_id)
+		r = json_text(row, "message_id", slice_of(e->message_id));
 	if (r == 0 && failure[0])
 		r = json_text(row, "failure", slice_of(failure));
 	if (r == 0)
@@ -182,88 +183,82 @@ static int print_json(struct listing *l, const struct queue_entry *e)
 	return r;
 }
 
-static int list_one(void *userdata, const struct alert *a, const struct queue_entry *entries,
-		    size_t n)
+static int list_one(void *userdata, const struct alert *a)
 {
 	struct listing *l = userdata;
+	struct view_entry e;
+	size_t at = 0;
 	int r = 0;
 
 	if (!queue_has_id(a, l->id))
 		return 0;
-	for (size_t i = 0; i < n && r == 0; i++) {
-		if (entries[i].state == DELIVERY_GIVEN_UP)
-			l->given_up++;
-		else if (l->waiting++ == 0)
-			l->since_usec = a->noted_usec;
+	view_add(&l->sum, l->to, a, l->state->now_usec);
+	while (r == 0 && view_next(l->to, a, l->state->now_usec, &at, &e)) {
+		if (e.why == VIEW_REPEAT)
+			continue;
 		if (l->options->output == OUTPUT_JSON) {
-			r = print_json(l, &entries[i]);
+			r = print_json(l, a, &e);
 			continue;
 		}
 		if (!l->heading_done && !l->options->quiet)
 			r = print_heading(l);
 		l->heading_done = true;
 		if (r == 0)
-			r = print_row(l, &entries[i]);
+			r = print_row(l, a, &e);
 	}
 	return r;
 }
 
-/* What the destination's summary of repeats will tell of. */
-static uint64_t repeats(const struct queue_to *to)
+static void print_sum(const struct listing *l)
 {
-	uint64_t n = 0;
-
-	for (size_t i = 0; to->done && i < to->done->n_repeats; i++)
-		n += to->done->repeats[i].count;
-	return n;
-}
-
-static void print_summary(const struct listing *l, const struct queue_to *to)
-{
+	const struct view_sum *sum = &l->sum;
 	char when[TIMETEXT_MAX];
 
-	print_to(to);
-	if (l->waiting == 0)
+	row_print_destination(l->to->to->name);
+	if (sum->waiting == 0)
 		printf("  nothing waits");
 	else
-		printf("  %" PRIu64 " wait%s, the first since %s", l->waiting,
-		       l->waiting == 1 ? "s" : "", timetext_local(l->since_usec, when));
-	if (l->given_up > 0)
-		printf("; %" PRIu64 " given up", l->given_up);
-	if (repeats(to) > 0)
-		printf("; %" PRIu64 " repeats wait for their summary", repeats(to));
+		printf("  %" PRIu64 " wait%s, the first since %s", sum->waiting,
+		       sum->waiting == 1 ? "s" : "", timetext_local(sum->since_usec, when));
+	if (sum->given_up > 0)
+		printf("; %" PRIu64 " given up", sum->given_up);
+	if (view_repeats(l->to) > 0)
+		printf("; %" PRIu64 " repeats wait for their summary", view_repeats(l->to));
+	if (l->to->earlier > 0)
+		printf("; messages of an earlier ledger wait");
 	printf("\n");
-	if (to->done && to->done->failure[0] && l->waiting + l->given_up > 0) {
+	if (l->to->done->failure[0] && sum->waiting + sum->given_up > 0) {
 		printf("  last error: ");
-		print_safe(slice_of(to->done->failure));
+		row_print_safe(slice_of(l->to->done->failure));
 		printf("\n");
 	}
 }
 
-int queue_print_list(struct queue *q, const struct options *o, struct slice id)
+int queue_print_list(struct state_view *s, const struct options *o, struct slice id)
 {
 	struct listing l = {.options = o,
-			    .q = q,
+			    .state = s,
 			    .id = id,
 			    .row = BUFFER_INIT(ROW_MAX),
 			    .columns = row_columns()};
-	uint64_t waiting = 0;
+	bool waits = false;
 	int r = 0;
 
-	for (size_t i = 0; i < q->n && r == 0; i++) {
-		l.waiting = l.given_up = 0;
+	for (size_t i = 0; i < s->view.n && r == 0; i++) {
+		l.to = &s->view.destinations[i];
+		l.sum = (struct view_sum){0};
 		l.heading_done = false;
-		r = queue_walk(q, &q->to[i], list_one, &l);
-		waiting += l.waiting;
+		r = queue_walk(s, list_one, &l);
+		waits |= l.sum.waiting > 0 || l.to->earlier > 0;
 		if (r == 0 && o->output == OUTPUT_SHORT && !o->quiet)
-			print_summary(&l, &q->to[i]);
+			print_sum(&l);
 	}
 	buffer_done(&l.row);
-	if (r < 0) {
+	if (r < 0)
 		log_error("the ledger cannot be read: %s", strerror(-r));
+	if (r < 0 || s->view.faulty)
 		return STATUS_FAILED;
-	}
-	return q->faults ? STATUS_FAILED : waiting > 0 ? STATUS_TEMPFAIL : STATUS_DONE;
+	return waits ? STATUS_TEMPFAIL : STATUS_DONE;
 }
 
 static void print_field(const char *name, struct slice value)
@@ -271,43 +266,43 @@ static void print_field(const char *name, struct slice value)
 	if (value.n == 0)
 		return;
 	printf("%-12s ", name);
-	print_safe(value);
+	row_print_safe(value);
 	printf("\n");
 }
 
-static void print_entry(const struct queue *q, const struct queue_entry *e)
+static void print_entry(const struct state_view *s, const struct view_destination *to,
+			const struct view_entry *e)
 {
 	char when[TIMETEXT_MAX], next[TIME_SIZE];
 
 	printf("\n");
-	print_to(e->to);
-	printf("  %s", delivery_state_text(e->state));
+	row_print_destination(to->to->name);
+	printf("  %s", delivery_states[e->state]);
 	if (e->rcpt) {
 		printf(", for ");
-		print_safe(slice_of(e->rcpt));
+		row_print_safe(slice_of(e->rcpt));
 	}
 	printf("; %" PRIu64 " tr%s", e->tries, e->tries == 1 ? "y" : "ies");
 	if (e->last_try_usec)
 		printf(", the last %s", timetext_local(e->last_try_usec, when));
-	if (e->next_try_usec)
-		printf(", the next %s", next_try(e, q->now_usec, next));
+	if (has_next_try(e))
+		printf(", the next %s", next_try(e, s->now_usec, next));
 	printf("\n");
-	if (e->mail)
-		print_field("  mail", slice_of(e->mail));
-	if (e->to->done)
-		print_field("  last error", slice_of(e->to->done->failure));
+	if (e->message_id)
+		print_field("  mail", slice_of(e->message_id));
+	print_field("  last error", slice_of(to->done->failure));
 }
 
 struct one {
-	struct queue *q;
+	const struct state_view *state;
 	const char *id;
 };
 
-static int print_one(void *userdata, const struct alert *a, const struct queue_entry *entries,
-		     size_t n)
+static int print_one(void *userdata, const struct alert *a)
 {
 	const struct one *one = userdata;
 	char text[TIMETEXT_MAX];
+	struct view_entry e;
 
 	if (!slice_eq_str(a->id, one->id))
 		return 0;
@@ -326,15 +321,20 @@ static int print_one(void *userdata, const struct alert *a, const struct queue_e
 	print_field("reason", a->reason);
 	print_field("message", a->message);
 	print_field("source", a->source);
-	for (size_t i = 0; i < n; i++)
-		print_entry(one->q, &entries[i]);
+	for (size_t i = 0; i < one->state->view.n; i++) {
+		const struct view_destination *to = &one->state->view.destinations[i];
+
+		for (size_t at = 0; view_next(to, a, one->state->now_usec, &at, &e);)
+			if (e.why != VIEW_REPEAT)
+				print_entry(one->state, to, &e);
+	}
 	return 0;
 }
 
-int queue_print_alert(struct queue *q, const char *id)
+int queue_print_alert(struct state_view *s, const char *id)
 {
-	struct one one = {q, id};
-	int r = queue_walk(q, NULL, print_one, &one);
+	struct one one = {s, id};
+	int r = queue_walk(s, print_one, &one);
 
 	if (r < 0)
 		log_error("the ledger cannot be read: %s", strerror(-r));

@@ -12,7 +12,6 @@
 #include "base/timetext.h"
 #include "command/options.h"
 #include "command/recover.h"
-#include "store/position.h"
 
 #define SAVE_EVERY_USEC (60 * USEC_PER_SEC) /* of a position that only skips noise */
 #define RETRY_USEC	(5 * USEC_PER_SEC)
@@ -22,31 +21,33 @@ void reader_position_init(struct reader_position *p, const struct reader_state *
 {
 	*p = (struct reader_position){.state = state,
 				      .recorder = recorder,
-				      .text = BUFFER_INIT(POSITION_MAX),
+				      .loaded = POSITION_INIT,
 				      .saved = BUFFER_INIT(POSITION_MAX)};
 }
 
 void reader_position_done(struct reader_position *p)
 {
-	buffer_done(&p->text);
+	position_done(&p->loaded);
 	buffer_done(&p->saved);
 }
 
-void reader_position_kept(struct reader_position *p, struct buffer *ret)
+struct slice reader_position_heartbeat(struct reader_position *p)
 {
-	if (position_load(p->state->dirfd, &p->text, ret, NULL) != 0)
-		buffer_clear(ret);
+	(void)position_load(p->state->dirfd, &p->loaded, NULL);
+	return buffer_slice(&p->loaded.heartbeat);
 }
 
-static int recover(struct reader_position *p, const char *what, const char **ret)
+void reader_position_note(struct reader_position *p, uint64_t time_usec)
+{
+	if (time_usec > p->time_usec)
+		p->time_usec = time_usec;
+}
+
+static int recover(struct reader_position *p, const char *what, const struct position **ret)
 {
 	char since[TIMETEXT_MAX];
-	uint64_t usec = 0;
-	int r = recover_position(p->state->dirfd, recorder_made_ledger(p->recorder), &p->text,
-				 &usec);
+	int r = recover_position(p->state->dirfd, recorder_made_ledger(p->recorder), &p->loaded);
 
-	if (r > 0 && !buffer_cstr(&p->text))
-		r = -ENOMEM;
 	if (r < 0) {
 		log_error("%s: %s; and the ledger cannot be read: %s", p->state->path.data, what,
 			  strerror(-r));
@@ -59,17 +60,18 @@ static int recover(struct reader_position *p, const char *what, const char **ret
 				    what);
 		return r < 0 ? STATUS_FAILED : STATUS_DONE;
 	}
-	r = recorder_damage(p->recorder, DAMAGE_HOURLY, usec,
+	p->time_usec = p->loaded.time_usec;
+	r = recorder_damage(p->recorder, DAMAGE_HOURLY, p->time_usec,
 			    "%s; the log is read again from %s on, as far as it reaches back", what,
-			    timetext_local(usec, since));
-	*ret = r < 0 ? NULL : p->text.data;
+			    timetext_local(p->time_usec, since));
+	*ret = r < 0 ? NULL : &p->loaded;
 	return r < 0 ? STATUS_FAILED : STATUS_DONE;
 }
 
-int reader_position_load(struct reader_position *p, const char **ret)
+int reader_position_load(struct reader_position *p, const struct position **ret)
 {
 	struct error err = {0};
-	int r = position_load(p->state->dirfd, &p->text, NULL, &err);
+	int r = position_load(p->state->dirfd, &p->loaded, &err);
 
 	*ret = NULL;
 	if (r == POSITION_E_DAMAGED)
@@ -80,28 +82,32 @@ int reader_position_load(struct reader_position *p, const char **ret)
 		return recover(p, "the stored position was removed", ret);
 	}
 	/* Removed while this process runs, which still knows it. */
-	if (r == POSITION_E_NONE)
-		r = buffer_append_slice(&p->text, buffer_slice(&p->saved));
-	if (r < 0 || !buffer_cstr(&p->text)) {
+	if (r == POSITION_E_NONE) {
+		p->loaded.time_usec = p->time_usec;
+		r = buffer_append_slice(&p->loaded.text, buffer_slice(&p->saved));
+	}
+	if (r < 0 || !buffer_cstr(&p->loaded.text)) {
 		log_error("%s/" POSITION_NAME ": %s", p->state->path.data,
 			  strerror(r < 0 ? -r : ENOMEM));
 		return STATUS_FAILED;
 	}
-	*ret = p->text.data;
+	p->time_usec = p->loaded.time_usec;
+	*ret = &p->loaded;
 	return STATUS_DONE;
 }
 
 int reader_position_save(struct reader_position *p, struct source *source, uint64_t until_usec,
-			 struct slice kept)
+			 struct slice heartbeat)
 {
 	struct slice position;
 	int r = source_position(source, until_usec, &position);
 
 	if (r < 0 || position.n == 0)
 		return r;
-	r = position_save(p->state->dirfd, position, kept);
+	reader_position_note(p, until_usec);
+	r = position_save(p->state->dirfd, position, p->time_usec, heartbeat);
 	if (recorder_make_room(p->recorder, r))
-		r = position_save(p->state->dirfd, position, kept);
+		r = position_save(p->state->dirfd, position, p->time_usec, heartbeat);
 	if (r < 0) {
 		if (!p->retry_usec)
 			log_crit("%s/" POSITION_NAME

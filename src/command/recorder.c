@@ -22,6 +22,7 @@
 #include "store/position.h"
 #include "store/reserve.h"
 #include "store/state.h"
+#include "store/view.h"
 
 #define ROTATE_EVERY_USEC  (60 * USEC_PER_SEC) /* how often to ask whether all was sent */
 #define RESERVE_EVERY_USEC (60 * USEC_PER_SEC)
@@ -233,7 +234,7 @@ void recorder_keep_reserve(struct recorder *r)
 	(void)reserve_keep(r->state->dirfd);
 }
 
-void recorder_rotate(struct recorder *r)
+void recorder_rotate(struct recorder *r, const struct config *config)
 {
 	struct delivery *d AUTO_DELIVERY = NULL;
 	AUTO_CLOSE int dirfd = -1;
@@ -244,7 +245,8 @@ void recorder_rotate(struct recorder *r)
 		return;
 	r->rotate_usec = now + ROTATE_EVERY_USEC;
 	if (state_open(r->state->path.data, STATE_DELIVER, STATE_SHOW, &dirfd, NULL) < 0 ||
-	    delivery_load(dirfd, &d, NULL) != 0 || !delivery_settled(d, ledger_last_seq(r->ledger)))
+	    delivery_load(dirfd, &d, NULL) != 0 ||
+	    !view_settled(config, d, ledger_id(r->ledger), ledger_last_seq(r->ledger)))
 		return;
 	k = ledger_rotate(r->ledger);
 	if (k < 0)

@@ -6,6 +6,7 @@
 
 #include "command/reader_state.h"
 #include "text/alert.h"
+#include "text/config.h"
 
 struct recorder;
 
@@ -60,4 +61,4 @@ bool recorder_make_room(struct recorder *r, int error);
 /* Both look at most once a minute: makes the reserve whole if there is room for it; begins a new
  * ledger if every destination has all of this one. */
 void recorder_keep_reserve(struct recorder *r);
-void recorder_rotate(struct recorder *r);
+void recorder_rotate(struct recorder *r, const struct config *config);

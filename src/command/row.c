@@ -5,6 +5,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "text/display.h"
 
 size_t row_columns(void)
@@ -29,6 +30,21 @@ int row_column(struct buffer *row, struct slice s, size_t width)
 	if (r == 0 && row->data[row->len - 1] != ' ')
 		r = buffer_append_str(row, "  ");
 	return r;
+}
+
+void row_print_safe(struct slice s)
+{
+	AUTO_BUFFER struct buffer text = BUFFER_INIT(65536);
+
+	if (display_append(&text, s) == 0 && text.len > 0)
+		(void)fwrite(text.data, 1, text.len, stdout);
+}
+
+void row_print_destination(const char *name)
+{
+	printf("[Mail%s", name[0] ? " \"" : "");
+	row_print_safe(slice_of(name));
+	printf("%s]", name[0] ? "\"" : "");
 }
 
 void row_print(const struct buffer *text, size_t columns, const char *colour)

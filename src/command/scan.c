@@ -23,12 +23,11 @@
 #include "store/state.h"
 
 /* Loads the position without writing to the state; *ret stays empty if there is no state. */
-static int peek_position(const struct options *o, struct buffer *ret)
+static int peek_position(const struct options *o, struct position *ret)
 {
 	struct buffer path AUTO_BUFFER = BUFFER_INIT(4096);
 	AUTO_CLOSE int dirfd = -1;
 	struct error err = {0};
-	uint64_t usec;
 	bool fresh;
 	int r;
 
@@ -44,30 +43,29 @@ static int peek_position(const struct options *o, struct buffer *ret)
 		return STATUS_FAILED;
 	}
 	fresh = faccessat(dirfd, LEDGER_NAME, F_OK, AT_SYMLINK_NOFOLLOW) < 0;
-	r = position_load(dirfd, ret, NULL, &err);
+	r = position_load(dirfd, ret, &err);
 	if (r == POSITION_E_NONE && fresh)
 		return STATUS_DONE;
 	if (r == POSITION_E_DAMAGED || r == POSITION_E_NONE) {
 		log_warning("%s: %s", path.data,
 			    r == POSITION_E_NONE ? "the stored position was removed" : err.text);
-		r = recover_position(dirfd, fresh, ret, &usec);
-		if (r == 0)
-			return STATUS_DONE;
+		r = recover_position(dirfd, fresh, ret);
 	}
-	if (r >= 0 && buffer_cstr(ret))
+	if (r >= 0)
 		return STATUS_DONE;
-	log_error("%s: the position cannot be read: %s", path.data, strerror(r < 0 ? -r : ENOMEM));
+	log_error("%s: the position cannot be read: %s", path.data, strerror(-r));
 	return STATUS_FAILED;
 }
 
 /* Reads from the position @peeked (empty: from the beginning), or, if NULL, from the state's own.
  */
-static int read_all(struct session *s, struct intake *in, const struct buffer *peeked)
+static int read_all(struct session *s, struct intake *in, const struct position *peeked)
 {
 	const struct options *o = s->options;
 	struct source_options so = {.since_usec = o->since_usec, .until_usec = o->until_usec};
 	bool resume = !peeked && !o->since_usec && !options_standard_input(o);
-	const char *position = peeked && peeked->len > 0 ? peeked->data : NULL;
+	const struct position *position =
+		peeked && (peeked->text.len > 0 || peeked->time_usec > 0) ? peeked : NULL;
 	int r = STATUS_DONE;
 
 	if (resume) {
@@ -98,7 +96,8 @@ static int read_all(struct session *s, struct intake *in, const struct buffer *p
 }
 
 /* Reads into the ledger. @peeked is as for read_all(); *ret_alerts may be NULL. */
-static int record(const struct options *options, const struct buffer *peeked, uint64_t *ret_alerts)
+static int record(const struct options *options, const struct position *peeked,
+		  uint64_t *ret_alerts)
 {
 	struct intake_counts counts = {0};
 	struct intake *in = NULL;
@@ -211,7 +210,7 @@ static int scan_input(const struct options *options)
  */
 static int dry_run(const struct options *options)
 {
-	AUTO_BUFFER struct buffer position = BUFFER_INIT(POSITION_MAX);
+	AUTO_POSITION struct position position = POSITION_INIT;
 	struct options own = *options;
 	struct temporary_state state;
 	uint64_t alerts = 0;

@@ -6,7 +6,6 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/number.h"
 #include "base/timetext.h"
 #include "command/whitelist_files.h"
 #include "store/config_file.h"
@@ -158,26 +157,4 @@ int session_reload(struct session *s)
 	n = whitelist_size(s->whitelist);
 	log_notice("configuration reloaded: %zu rule%s", n, n == 1 ? "" : "s");
 	return r;
-}
-
-/* What follows @key in a position's text of any kind; 0 where it has none. */
-static uint64_t position_number(const char *position, const char *key)
-{
-	const char *at = strstr(position, key);
-	uint64_t usec = 0;
-
-	if (at) {
-		at += strlen(key);
-		(void)number_parse_u64((struct slice){at, strspn(at, "0123456789")}, UINT64_MAX,
-				       &usec);
-	}
-	return usec;
-}
-
-uint64_t session_position_usec(const char *position)
-{
-	uint64_t until = position_number(position, " until=");
-	uint64_t time = position_number(position, " time=");
-
-	return until > time ? until : time;
 }

@@ -54,9 +54,3 @@ void session_reload_rules(struct session *s);
  * reload_due is set, and the next change of a whitelist has to reload both.
  */
 int session_reload(struct session *s);
-
-/* A position that consists of this and the time, in microseconds, and that no source stored. */
-#define SESSION_POSITION_TIME "time until="
-
-/* Up to when everything was read before a position; 0 if it does not say. */
-uint64_t session_position_usec(const char *position);

@@ -47,7 +47,7 @@ static bool is_collection(const char *directory, const struct source_options *so
 }
 #endif
 
-static int open_journal(struct session *s, struct source_options so, const char *resume,
+static int open_journal(struct session *s, struct source_options so, const struct position *resume,
 			struct error *err)
 {
 #if HAVE_JOURNAL
@@ -58,16 +58,16 @@ static int open_journal(struct session *s, struct source_options so, const char 
 	set_source_path(s, directory);
 	(void)snprintf(s->source_name, sizeof(s->source_name), "%s%s",
 		       directory ? "the journal in " : "the journal", directory ? directory : "");
-	so.resume = resume;
-	if (collection && resume && collector_owns_position(slice_of(resume)))
+	so.resume = resume ? resume->text.data : NULL;
+	if (collection && resume && collector_owns_position(buffer_slice(&resume->text)))
 		return collector_open(directory, &so, &s->source, err);
-	if (resume && !slice_starts_with(slice_of(resume), "journal ")) {
-		resume_by_time(s, &so, session_position_usec(resume));
+	if (resume && !slice_starts_with(buffer_slice(&resume->text), "journal ")) {
+		resume_by_time(s, &so, resume->time_usec);
 		/* As a position without a cursor: what the journal lacks since then is a gap. */
 		if (!so.from_end) {
-			(void)snprintf(s->resume, sizeof(s->resume),
-				       "journal time=0 until=%" PRIu64 " cursor=",
-				       session_position_usec(resume));
+			(void)snprintf(
+				s->resume, sizeof(s->resume),
+				"journal time=0 until=%" PRIu64 " cursor=", resume->time_usec);
 			so.resume = s->resume;
 		}
 	}
@@ -82,7 +82,7 @@ static int open_journal(struct session *s, struct source_options so, const char 
 #endif
 }
 
-static int open_logfile(struct session *s, struct source_options so, const char *resume,
+static int open_logfile(struct session *s, struct source_options so, const struct position *resume,
 			struct error *err)
 {
 	const char *path = s->options->log_file ? s->options->log_file : s->config->log_file;
@@ -105,11 +105,11 @@ static int open_logfile(struct session *s, struct source_options so, const char 
 	set_source_path(s, input ? NULL : path);
 	(void)snprintf(s->source_name, sizeof(s->source_name), "%s",
 		       input ? "standard input" : path);
-	so.resume = resume;
-	if (resume && !logfile_owns_position(slice_of(resume))) {
-		resume_by_time(s, &so, session_position_usec(resume));
+	so.resume = resume ? resume->text.data : NULL;
+	if (resume && !logfile_owns_position(buffer_slice(&resume->text))) {
+		resume_by_time(s, &so, resume->time_usec);
 		so.since_usec = since;
-		so.go_on_usec = session_position_usec(resume);
+		so.go_on_usec = resume->time_usec;
 	}
 	r = logfile_open(path, &so, &s->source, err);
 	if (r == 0 && logfile_polls(s->source))
@@ -118,8 +118,8 @@ static int open_logfile(struct session *s, struct source_options so, const char 
 	return r;
 }
 
-static int open_auto(struct session *s, const struct source_options *so, const char *resume,
-		     struct error *err)
+static int open_auto(struct session *s, const struct source_options *so,
+		     const struct position *resume, struct error *err)
 {
 	struct error second = {0};
 	char why[900];
@@ -137,7 +137,7 @@ static int open_auto(struct session *s, const struct source_options *so, const c
 	return r;
 }
 
-int session_open_source(struct session *s, struct source_options *so, const char *resume)
+int session_open_source(struct session *s, struct source_options *so, const struct position *resume)
 {
 	const struct options *o = s->options;
 	enum config_source_kind kind = o->source_set ? o->source : s->config->source_kind;

@@ -2,12 +2,14 @@
 #pragma once
 
 #include "command/session.h"
+#include "store/position.h"
 
 /*
  * Opens the session's source; @so says where to begin, and its programs and time are set here.
  * @resume is the stored position, or NULL. Logs what is wrong and returns the exit status.
  */
-int session_open_source(struct session *s, struct source_options *so, const char *resume);
+int session_open_source(struct session *s, struct source_options *so,
+			const struct position *resume);
 
 /*
  * Whether the source's file or directory still exists: a source whose file was removed reports no

@@ -1,6 +1,6 @@
 /*
- * How it stands, from the files of the state alone: whoever may read them sees it, whether reader
- * and sender run or not.
+ * From the files of the state alone: whoever may read them sees it, whether reader and sender run
+ * or not.
  */
 #include "command/status.h"
 
@@ -9,43 +9,22 @@
 #include <stdio.h>
 
 #include "base/cleanup.h"
-#include "base/clock.h"
 #include "base/log.h"
 #include "base/timetext.h"
-#include "command/session.h"
+#include "command/row.h"
 #include "command/state_view.h"
-#include "config.h"
-#include "store/delivery.h"
-#include "store/delivery_file.h"
+#include "store/last_good.h"
 #include "store/ledger/reader.h"
 #include "store/position.h"
 #include "store/state.h"
-#include "text/display.h"
-
-/* What of the ledger waits for one destination. */
-struct waiting {
-	uint64_t alerts, given_up;
-	uint64_t since_usec; /* when the oldest was written down */
-};
 
 struct status {
-	const struct config *config;
-	int dirfd, deliver_dirfd; /* of the reader and the sender; -1: missing */
-	uint64_t now_usec;
-	struct delivery *delivery; /* NULL: the sender has written nothing yet */
-	struct waiting *waiting;   /* of config->destinations */
+	struct state_view state;
+	struct view_sum *sums; /* of the view's destinations */
 	uint64_t alerts, damaged;
 	uint64_t last_usec;
-	struct buffer last; /* what the last alert tells */
+	struct buffer last; /* what the last alert reports */
 };
-
-static void print_safe(struct slice s)
-{
-	struct buffer text AUTO_BUFFER = BUFFER_INIT(65536);
-
-	if (display_append(&text, s) == 0 && text.len > 0)
-		(void)fwrite(text.data, 1, text.len, stdout);
-}
 
 /* "TIME, 3min ago" */
 static void print_time(const struct status *s, uint64_t usec)
@@ -53,8 +32,8 @@ static void print_time(const struct status *s, uint64_t usec)
 	char when[TIMETEXT_MAX], ago[TIMETEXT_MAX];
 
 	printf("%s", timetext_local(usec, when));
-	if (usec <= s->now_usec)
-		printf(", %s ago", timetext_duration(s->now_usec - usec, ago));
+	if (usec <= s->state.now_usec)
+		printf(", %s ago", timetext_duration(s->state.now_usec - usec, ago));
 }
 
 static void print_process(int dirfd, enum state_part part, const char *name)
@@ -78,10 +57,10 @@ static void print_fault(const struct status *s)
 {
 	AUTO_LAST_GOOD struct last_good good = {0};
 
-	if (last_good_load(s->dirfd, STATE_READER, &good) != 0 || !good.fault[0])
+	if (last_good_load(s->state.dirfd, STATE_READER, &good) != 0 || !good.fault[0])
 		return;
 	printf("old rules in force: ");
-	print_safe(slice_of(good.fault));
+	row_print_safe(slice_of(good.fault));
 	printf("\n%-10s in force since ", "rules");
 	print_time(s, good.since_usec);
 	printf("\n");
@@ -89,9 +68,9 @@ static void print_fault(const struct status *s)
 
 static int print_position(const struct status *s)
 {
-	struct buffer position AUTO_BUFFER = BUFFER_INIT(POSITION_MAX);
+	AUTO_POSITION struct position position = POSITION_INIT;
 	struct error err = {0};
-	int r = position_load(s->dirfd, &position, NULL, &err);
+	int r = position_load(s->state.dirfd, &position, &err);
 
 	printf("%-10s ", "position");
 	if (r == POSITION_E_NONE) {
@@ -102,16 +81,18 @@ static int print_position(const struct status *s)
 		printf("%s\n", err.text);
 		return 0;
 	}
-	if (r < 0 || !buffer_cstr(&position))
-		return r < 0 ? r : -ENOMEM;
+	if (r < 0)
+		return r;
 	printf("all was read until ");
-	print_time(s, session_position_usec(position.data));
+	print_time(s, position.time_usec);
 	printf("\n");
 	return 0;
 }
 
-static void look_at(struct status *s, const struct alert *a)
+static int look_at(void *userdata, const struct alert *a)
 {
+	struct status *s = userdata;
+
 	s->alerts++;
 	s->last_usec = a->noted_usec;
 	buffer_clear(&s->last);
@@ -120,43 +101,9 @@ static void look_at(struct status *s, const struct alert *a)
 		(void)buffer_append_slice(&s->last, a->user);
 	if (a->addr.n > 0 && buffer_append_str(&s->last, " from ") == 0)
 		(void)buffer_append_slice(&s->last, a->addr);
-	for (size_t i = 0; i < s->config->n_destinations; i++) {
-		const struct config_destination *to = &s->config->destinations[i];
-		const struct delivery_destination *d =
-			s->delivery ? delivery_find(s->delivery, to->name) : NULL;
-		struct waiting *w = &s->waiting[i];
-		enum delivery_state state = DELIVERY_WAITING;
-
-		if (!((to->events >> a->kind) & 1))
-			continue;
-		if (d)
-			state = delivery_state_of(d, a->kind, a->seq);
-		if (state == DELIVERY_GIVEN_UP)
-			w->given_up++;
-		if (state == DELIVERY_DONE || state == DELIVERY_GIVEN_UP)
-			continue;
-		if (w->alerts++ == 0)
-			w->since_usec = a->noted_usec;
-	}
-}
-
-static int read_ledger(struct status *s)
-{
-	struct ledger_reader *reader = NULL;
-	struct error err = {0};
-	struct alert a;
-	int r = ledger_reader_open(s->dirfd, 0, &reader, &err);
-
-	if (r < 0) {
-		log_error_struct(LOG_ERR, &err);
-		return r;
-	}
-	while ((r = ledger_reader_next(reader, &a)) > 0)
-		if (r != LEDGER_E_REPLACED)
-			look_at(s, &a);
-	s->damaged = ledger_reader_damaged(reader);
-	(void)ledger_reader_free(reader);
-	return r;
+	for (size_t i = 0; i < s->state.view.n; i++)
+		view_add(&s->sums[i], &s->state.view.destinations[i], a, s->state.now_usec);
+	return 0;
 }
 
 static void print_ledger(const struct status *s)
@@ -166,27 +113,18 @@ static void print_ledger(const struct status *s)
 		printf(" and %" PRIu64 " damaged", s->damaged);
 	if (s->alerts > 0) {
 		printf("; the last, ");
-		print_safe(buffer_slice(&s->last));
+		row_print_safe(buffer_slice(&s->last));
 		printf(", ");
 		print_time(s, s->last_usec);
 	}
 	printf("\n");
 }
 
-static uint64_t next_try(const struct delivery_destination *d)
+static void print_sending(const struct status *s, const struct view_destination *v)
 {
-	uint64_t next = 0;
-
-	for (size_t i = 0; i < DELIVERY_QUEUES; i++)
-		if (d->queues[i].tries > 0 && (!next || d->queues[i].next_try_usec < next))
-			next = d->queues[i].next_try_usec;
-	return next;
-}
-
-static void print_mailing(const struct status *s, const struct delivery_destination *d)
-{
+	const struct delivery_destination *d = v->done;
+	uint64_t next = view_retry_usec(v);
 	char in[TIMETEXT_MAX];
-	uint64_t next = next_try(d);
 
 	if (d->mailed[0]) {
 		uint64_t last = 0;
@@ -195,108 +133,77 @@ static void print_mailing(const struct status *s, const struct delivery_destinat
 			if (d->queues[i].last_mail_usec > last)
 				last = d->queues[i].last_mail_usec;
 		printf("  last mail  ");
-		print_safe(slice_of(d->mailed));
+		row_print_safe(slice_of(d->mailed));
 		printf(" ");
 		print_time(s, last);
 		printf("\n  answer     ");
-		print_safe(slice_of(d->reply));
+		row_print_safe(slice_of(d->reply));
 		printf("\n");
 	}
 	if (d->failure[0]) {
 		printf("  failure    ");
-		print_safe(slice_of(d->failure));
+		row_print_safe(slice_of(d->failure));
 		printf("\n");
 	}
-	if (next > s->now_usec)
-		printf("  next try   in %s\n", timetext_duration(next - s->now_usec, in));
+	if (next > s->state.now_usec)
+		printf("  next try   in %s\n", timetext_duration(next - s->state.now_usec, in));
 }
 
-/* Gives how many alerts wait for it. */
-static uint64_t print_destination(const struct status *s, size_t i)
+static void print_destination(const struct status *s, size_t i)
 {
-	const struct config_destination *to = &s->config->destinations[i];
-	const struct delivery_destination *d =
-		s->delivery ? delivery_find(s->delivery, to->name) : NULL;
-	const struct waiting *w = &s->waiting[i];
+	const struct view_destination *v = &s->state.view.destinations[i];
+	const struct view_sum *sum = &s->sums[i];
 
-	printf("[Mail%s", to->name[0] ? " \"" : "");
-	print_safe(slice_of(to->name));
-	printf("%s]  ", to->name[0] ? "\"" : "");
-	if (w->alerts == 0) {
-		printf("nothing waits");
+	row_print_destination(v->to->name);
+	if (sum->waiting == 0) {
+		printf("  nothing waits");
 	} else {
-		printf("%" PRIu64 " alerts wait, the first since ", w->alerts);
-		print_time(s, w->since_usec);
+		printf("  %" PRIu64 " alerts wait, the first since ", sum->waiting);
+		print_time(s, sum->since_usec);
 	}
-	if (w->given_up > 0)
-		printf("; %" PRIu64 " were given up", w->given_up);
+	if (sum->given_up > 0)
+		printf("; %" PRIu64 " were given up", sum->given_up);
+	if (v->earlier > 0)
+		printf("; messages of an earlier ledger wait");
 	printf("\n");
-	if (d)
-		print_mailing(s, d);
-	return w->alerts;
+	print_sending(s, v);
 }
 
-static int open_state(struct status *s, const struct options *options)
+static int show(struct status *s)
 {
-	struct buffer path AUTO_BUFFER = BUFFER_INIT(4096);
-	struct error err = {0};
-	int r = shown_open(options, &path, &s->dirfd, &s->deliver_dirfd);
+	bool waits = false;
+	int r;
 
-	if (r != STATUS_DONE)
-		return r;
-	printf("%-10s %s\n", "state", path.data);
-	r = delivery_load(s->deliver_dirfd, &s->delivery, &err);
-	if (r == DELIVERY_E_DAMAGED || r < 0) {
-		log_error_struct(LOG_ERR, &err);
-		return r < 0 ? STATUS_FAILED : STATUS_DONE;
-	}
-	return STATUS_DONE;
-}
-
-static int show(struct status *s, const struct options *options)
-{
-	uint64_t waiting = 0;
-	int r = open_state(s, options);
-
-	if (r != STATUS_DONE)
-		return r;
+	printf("%-10s %s\n", "state", s->state.path.data);
 	print_fault(s);
-	print_process(s->dirfd, STATE_READER, "reader");
-	print_process(s->deliver_dirfd, STATE_DELIVER, "sender");
+	print_process(s->state.dirfd, STATE_READER, "reader");
+	print_process(s->state.deliver_dirfd, STATE_DELIVER, "sender");
 	r = print_position(s);
 	if (r == 0)
-		r = read_ledger(s);
+		r = ledger_each(s->state.dirfd, look_at, s, &s->damaged);
 	if (r < 0) {
 		log_error("the state cannot be read: %s", strerror(-r));
 		return STATUS_FAILED;
 	}
 	print_ledger(s);
-	for (size_t i = 0; i < s->config->n_destinations; i++)
-		waiting += print_destination(s, i);
-	return waiting > 0 ? STATUS_TEMPFAIL : STATUS_DONE;
+	for (size_t i = 0; i < s->state.view.n; i++) {
+		print_destination(s, i);
+		waits |= s->sums[i].waiting > 0 || s->state.view.destinations[i].earlier > 0;
+	}
+	return waits ? STATUS_TEMPFAIL : STATUS_DONE;
 }
 
 int command_status(const struct options *options)
 {
-	struct session session;
-	int r = session_init(&session, options, SESSION_LAST_GOOD);
-	struct status s = {.config = session.config,
-			   .dirfd = -1,
-			   .deliver_dirfd = -1,
-			   .now_usec = clock_now(),
-			   .last = BUFFER_INIT(ALERT_BLOCK_MAX)};
+	struct status s = {.last = BUFFER_INIT(ALERT_BLOCK_MAX)};
+	int r = state_view_open(options, &s.state);
 
 	if (r == STATUS_DONE) {
-		s.waiting = calloc(session.config->n_destinations, sizeof(*s.waiting));
-		r = s.waiting ? show(&s, options) : STATUS_FAILED;
+		s.sums = calloc(s.state.view.n, sizeof(*s.sums));
+		r = s.sums ? show(&s) : STATUS_FAILED;
 	}
-	free(s.waiting);
+	free(s.sums);
 	buffer_done(&s.last);
-	(void)delivery_free(s.delivery);
-	if (s.dirfd >= 0)
-		(void)close(s.dirfd);
-	if (s.deliver_dirfd >= 0)
-		(void)close(s.deliver_dirfd);
-	session_done(&session);
+	state_view_close(&s.state);
 	return r;
 }

@@ -46,6 +46,7 @@ struct supervisor {
 	struct program programs[PROGRAMS];
 	int signals, ready[2];
 	bool was_ready, stop;
+	int stop_signal;
 	int status; /* of the reader */
 };
 
@@ -140,8 +141,10 @@ static void read_signals(struct supervisor *s)
 	struct signalfd_siginfo info;
 
 	while (read(s->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
-		if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT)
+		if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT) {
 			s->stop = true;
+			s->stop_signal = (int)info.ssi_signo;
+		}
 		for (int i = 0; info.ssi_signo == SIGHUP && i < PROGRAMS; i++)
 			if (s->programs[i].pid > 0)
 				(void)kill(s->programs[i].pid, SIGHUP);
@@ -161,8 +164,11 @@ static bool do_due(struct supervisor *s, uint64_t *ret_due)
 		uint64_t due = UINT64_MAX;
 
 		/* The sender sends what the reader recorded last. */
+		if (s->stop && i == SENDER && p->keep && s->was_ready && p->pid == 0 &&
+		    p->kill_due == UINT64_MAX && !running)
+			start(s, i);
 		if (s->stop && p->pid > 0 && p->kill_due == UINT64_MAX && !running) {
-			(void)kill(p->pid, SIGTERM);
+			(void)kill(p->pid, i == READER ? s->stop_signal : SIGTERM);
 			p->kill_due = now + limits[i];
 		}
 		if (!s->stop && p->keep && p->pid == 0 && now >= p->due &&
@@ -213,7 +219,11 @@ int supervise(const struct options *options,
 {
 	AUTO_BUFFER struct buffer state = BUFFER_INIT(PATH_MAX);
 	struct options own = *options;
-	struct supervisor s = {.options = &own, .reader = reader, .signals = -1, .ready = {-1, -1}};
+	struct supervisor s = {.options = &own,
+			       .reader = reader,
+			       .stop_signal = SIGTERM,
+			       .signals = -1,
+			       .ready = {-1, -1}};
 	sigset_t set;
 	int r = users_find(options, &state, s.users);
 

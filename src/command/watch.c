@@ -85,7 +85,7 @@ static void tell_status(struct watch *w)
 static int open_source(struct watch *w)
 {
 	struct source_options so = {.follow = true, .from_end = true};
-	const char *position;
+	const struct position *position;
 	int r = intake_position(w->intake, &position);
 
 	if (r == STATUS_DONE)

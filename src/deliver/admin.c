@@ -124,17 +124,6 @@ static int remove_from_frozen(const struct action *action)
 	return 0;
 }
 
-/* Whether the alert waits for the destination, or was given up. */
-static bool is_queued(const struct action *action, const struct destination *d, bool *ret_given_up)
-{
-	enum delivery_state state = delivery_state_of(d->done, action->a.kind, action->a.seq);
-
-	*ret_given_up = state == DELIVERY_GIVEN_UP;
-	if (state == DELIVERY_WAITING)
-		return destination_wants(d, action->a.kind);
-	return state != DELIVERY_DONE;
-}
-
 static int drop(struct action *action)
 {
 	struct sender *s = action->s;
@@ -146,12 +135,12 @@ static int drop(struct action *action)
 			      "it will be sent again unchanged");
 	for (size_t i = 0; i < s->n_destinations && r == 0; i++) {
 		struct destination *d = &s->destinations[i];
-		bool given_up;
+		enum delivery_state state = view_state(d->config, d->done, &action->a);
 
-		if (!is_queued(action, d, &given_up))
+		if (state == DELIVERY_DONE)
 			continue;
 		r = delivery_drop(d->done, action->class, action->a.seq);
-		changed(action, d->done, given_up);
+		changed(action, d->done, state == DELIVERY_GIVEN_UP);
 	}
 	if (s->changed)
 		state_save(s);

@@ -60,51 +60,39 @@ static bool alive(void *userdata)
 	return true;
 }
 
-/* Watches the ledger that is there now; its directory's watch sees a new one. */
-static void watch_ledger(struct follower *f)
+/* Watches what has a name in the reader's part now, instead of what had it before. */
+static void renew(const struct follower *f, int *watch, const char *name, uint32_t mask)
 {
 	char path[64];
 
-	if (f->ledger_watch >= 0)
-		(void)inotify_rm_watch(f->inotify, f->ledger_watch);
-	f->ledger_watch = -1;
+	if (*watch >= 0)
+		(void)inotify_rm_watch(f->inotify, *watch);
+	*watch = -1;
 	if (f->s->ledger_dirfd < 0)
 		return;
-	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d/" LEDGER, f->s->ledger_dirfd);
-	f->ledger_watch = inotify_add_watch(f->inotify, path, IN_MODIFY | IN_DONT_FOLLOW);
-	if (f->ledger_watch < 0 && errno != ENOENT)
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", f->s->ledger_dirfd, name);
+	*watch = inotify_add_watch(f->inotify, path, mask | IN_DONT_FOLLOW);
+	if (*watch < 0 && errno != ENOENT)
 		log_error("the ledger cannot be watched: %s", strerror(errno));
-}
-
-static int watch_directory(const struct follower *f, int dirfd)
-{
-	char path[64];
-
-	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", dirfd);
-	return inotify_add_watch(f->inotify, path, IN_CREATE | IN_MOVED_TO | IN_ONLYDIR);
 }
 
 static void watch_reader(struct follower *f)
 {
-	if (f->ledger_directory >= 0)
-		(void)inotify_rm_watch(f->inotify, f->ledger_directory);
-	f->ledger_directory = -1;
-	if (f->s->ledger_dirfd >= 0) {
-		f->ledger_directory = watch_directory(f, f->s->ledger_dirfd);
-		if (f->ledger_directory < 0)
-			log_error("the ledger's directory cannot be watched: %s", strerror(errno));
-	}
-	watch_ledger(f);
+	renew(f, &f->ledger_directory, ".", IN_CREATE | IN_MOVED_TO);
+	renew(f, &f->ledger_watch, LEDGER, IN_MODIFY);
 }
 
 static int watch(struct follower *f)
 {
+	char path[64];
+
 	f->inotify = inotify_open();
 	if (f->inotify < 0)
 		return f->inotify;
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", f->s->dirfd);
 	f->parent = inotify_add_watch(f->inotify, f->s->path,
 				      IN_CREATE | IN_MOVED_TO | IN_ATTRIB | IN_ONLYDIR);
-	if (f->parent < 0 || watch_directory(f, f->s->dirfd) < 0)
+	if (f->parent < 0 || inotify_add_watch(f->inotify, path, IN_CREATE | IN_MOVED_TO) < 0)
 		return -errno;
 	watch_reader(f);
 	return 0;
@@ -142,7 +130,7 @@ static bool read_events(struct follower *f)
 		watch_reader(f);
 	} else if (c.new_ledger) {
 		/* The reader may still append to the old file; a run reads both. */
-		watch_ledger(f);
+		renew(f, &f->ledger_watch, LEDGER, IN_MODIFY);
 	}
 	return c.ledger || c.new_ledger || c.new_reader || c.request;
 }

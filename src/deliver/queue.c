@@ -47,7 +47,7 @@ static size_t keep_configured(struct job *job)
 
 	for (size_t i = 0; i < o->n_rcpts; i++) {
 		if (o->rcpts[i].state == SPOOL_ACCEPTED ||
-		    destination_has_rcpt(job->d, o->rcpts[i].addr)) {
+		    view_has_rcpt(job->d->config, o->rcpts[i].addr)) {
 			o->rcpts[n++] = o->rcpts[i];
 			continue;
 		}
@@ -212,26 +212,9 @@ static enum queue_step send(struct job *job)
 uint64_t queue_due(const struct sender *s, const struct destination *d,
 		   enum delivery_queue_name name, uint64_t now_usec)
 {
-	const struct queue_state *state = &d->queues[name];
-	struct schedule_queue queue = {
-		.queue = &d->done->queues[name],
-		.frozen = state->frozen,
-		.summary_usec = SCHEDULE_NEVER,
-		.interval_usec = s->config->interval_usec,
-	};
+	const struct view_queue q = state_queue(s, d, name);
 
-	if (name == DELIVERY_RETRY)
-		return retry_due(s, d, now_usec);
-	queue.waiting = state->newest > queue.queue->done_up_to;
-	queue.fresh = queue.waiting && state->fresh;
-	if (name == DELIVERY_LOGIN)
-		queue.summary_usec =
-			schedule_summary_due(d->done, s->config->repeat_interval_usec, now_usec);
-	/* Neither Interval= nor back-off. */
-	if (s->run.mode != SENDER_FOLLOW &&
-	    (queue.frozen || queue.waiting || queue.summary_usec <= now_usec))
-		return now_usec;
-	return schedule_queue_due(&queue, now_usec);
+	return view_queue_due(&q, now_usec);
 }
 
 /* Makes and freezes a message of what is due. 1; 0 if there is nothing; -errno. */

@@ -11,57 +11,31 @@
 #include "base/log.h"
 #include "store/schedule.h"
 
-bool retry_is_due(const struct sender *s, const struct delivery_held *x, uint64_t now_usec)
-{
-	if (x->state == DELIVERY_GIVEN_UP)
-		return false;
-	/* Once in a run. */
-	if (x->last_try_usec >= s->run.begin_usec)
-		return false;
-	return x->next_try_usec <= now_usec || s->run.mode == SENDER_FLUSH ||
-	       (s->run.mode == SENDER_ONCE && x->state == DELIVERY_DEFERRED);
-}
-
-uint64_t retry_due(const struct sender *s, const struct destination *d, uint64_t now_usec)
-{
-	const struct delivery_queue *queue = &d->done->queues[DELIVERY_RETRY];
-	uint64_t due = d->queues[DELIVERY_RETRY].frozen ? now_usec : SCHEDULE_NEVER;
-
-	for (size_t i = 0; i < d->done->n_held; i++) {
-		const struct delivery_held *x = &d->done->held[i];
-		uint64_t at = retry_is_due(s, x, now_usec) ? now_usec : x->next_try_usec;
-
-		if (x->state != DELIVERY_GIVEN_UP && at < due)
-			due = at;
-	}
-	if (due != SCHEDULE_NEVER && queue->tries > 0 && s->run.mode == SENDER_FOLLOW &&
-	    queue->next_try_usec > due)
-		due = queue->next_try_usec;
-	return due;
-}
-
 const struct delivery_held *retry_first(const struct sender *s, const struct destination *d,
 					uint64_t now_usec)
 {
+	const struct view_queue q = state_queue(s, d, DELIVERY_RETRY);
 	const struct delivery_held *first = NULL;
 
 	for (size_t i = 0; i < d->done->n_held; i++) {
 		const struct delivery_held *x = &d->done->held[i];
 
-		if (retry_is_due(s, x, now_usec) &&
+		if (view_held_is_due(&q, x, now_usec) &&
 		    (!first || x->next_try_usec < first->next_try_usec))
 			first = x;
 	}
 	return first;
 }
 
-bool retry_joins(const struct sender *s, const struct delivery_held *x,
+bool retry_joins(const struct sender *s, const struct destination *d, const struct delivery_held *x,
 		 const struct delivery_held *first, uint64_t now_usec)
 {
+	const struct view_queue q = state_queue(s, d, DELIVERY_RETRY);
+
 	if (x == first)
 		return true;
 	return first->rcpt && x->rcpt && strcmp(first->rcpt, x->rcpt) == 0 &&
-	       x->class == first->class && retry_is_due(s, x, now_usec);
+	       x->class == first->class && view_held_is_due(&q, x, now_usec);
 }
 
 uint64_t retry_wait_usec(uint64_t tries)

@@ -6,18 +6,12 @@
 
 #include "deliver/state.h"
 
-/* Whether held alerts are to be sent in this run. */
-bool retry_is_due(const struct sender *s, const struct delivery_held *x, uint64_t now_usec);
-
-/* When the queue is due next; SCHEDULE_NEVER. */
-uint64_t retry_due(const struct sender *s, const struct destination *d, uint64_t now_usec);
-
 /* Those that have been due for the longest time. NULL: none is due. */
 const struct delivery_held *retry_first(const struct sender *s, const struct destination *d,
 					uint64_t now_usec);
 
 /* Whether @x is sent in the same message as @first. */
-bool retry_joins(const struct sender *s, const struct delivery_held *x,
+bool retry_joins(const struct sender *s, const struct destination *d, const struct delivery_held *x,
 		 const struct delivery_held *first, uint64_t now_usec);
 
 /* The wait after try number @tries, with its random part. */

@@ -182,8 +182,8 @@ int select_new(struct sender *s, struct destination *d, struct spool_message *o,
 	while ((r = next(reader, &a)) > 0) {
 		if (a.seq <= o->done_up_to)
 			continue;
-		if (delivery_class(a.kind) == o->class && destination_wants(d, a.kind) &&
-		    !delivery_is_dropped(d->done, o->class, a.seq) &&
+		if (delivery_class(a.kind) == o->class &&
+		    view_state(d->config, d->done, &a) == DELIVERY_WAITING &&
 		    !count_repeat(s, d, &a, now, ret_counted)) {
 			r = ret->n < s->config->max_per_mail ? add(s, o, ret, &a) : 0;
 			if (r < 0)
@@ -246,7 +246,7 @@ int select_held(struct sender *s, struct destination *d, struct spool_message *o
 		for (size_t i = 0; i < d->done->n_held; i++) {
 			const struct delivery_held *x = &d->done->held[i];
 
-			if (retry_joins(s, x, first, now))
+			if (retry_joins(s, d, x, first, now))
 				ranges[n++] = (struct spool_range){x->first, x->last};
 		}
 		o->class = first->class;

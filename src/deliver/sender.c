@@ -27,24 +27,6 @@
 
 #define STEPS_MAX 1000 /* of a queue in one run; the rest is for the next run */
 
-/* The number of the first alert in the file "ledger"; 0 if its header cannot be read. */
-static uint64_t first_of_ledger(int dirfd)
-{
-	AUTO_CLOSE int fd = file_open(dirfd, LEDGER_NAME, O_RDONLY, 0);
-	struct ledger_header header = {0};
-	struct ledger_scan scan;
-	struct slice body;
-
-	if (fd < 0)
-		return 0;
-	ledger_scan_init(&scan, fd);
-	if (ledger_scan_next(&scan, &body) == LEDGER_SCAN_BLOCK && ledger_header_is(body) &&
-	    ledger_header_read(body, &header) < 0)
-		header.first_seq = 0;
-	ledger_scan_done(&scan);
-	return header.first_seq;
-}
-
 static int load_delivery(struct sender *s, const struct config *config)
 {
 	struct error err;
@@ -71,7 +53,7 @@ static int load_delivery(struct sender *s, const struct config *config)
 	spool_check_disown(s, config);
 	if (renameat(s->dirfd, DELIVERY_FILE, s->dirfd, DELIVERY_FILE ".damaged") < 0)
 		log_error(DELIVERY_FILE ": %s", strerror(errno));
-	s->restart_seq = first_of_ledger(s->ledger_dirfd);
+	s->restart_seq = ledger_first_seq(s->ledger_dirfd);
 	return 0;
 }
 
@@ -206,17 +188,13 @@ int sender_run(struct sender *s, enum sender_mode mode, uint64_t *ret_due_usec)
 bool sender_waits(const struct sender *s)
 {
 	for (size_t i = 0; i < s->n_destinations; i++) {
-		const struct destination *d = &s->destinations[i];
+		for (int name = 0; name < DELIVERY_QUEUES; name++) {
+			const struct view_queue q =
+				state_queue(s, &s->destinations[i], (enum delivery_queue_name)name);
 
-		for (int q = 0; q < DELIVERY_QUEUES; q++)
-			if (d->queues[q].frozen)
+			if (view_queue_waits(&q))
 				return true;
-		for (int c = 0; c < DELIVERY_CLASSES; c++)
-			if (d->queues[c].newest > d->done->queues[c].done_up_to)
-				return true;
-		for (size_t k = 0; k < d->done->n_held; k++)
-			if (d->done->held[k].state != DELIVERY_GIVEN_UP)
-				return true;
+		}
 	}
 	return false;
 }

@@ -130,11 +130,11 @@ static int show_destination(struct sender *s, struct destination *d, const struc
 	enum delivery_queue_name class = delivery_class(a->kind);
 	int r = 0;
 
-	if (delivery_state_of(d->done, a->kind, a->seq) == DELIVERY_WAITING) {
+	if (view_state(d->config, d->done, a) == DELIVERY_WAITING) {
 		AUTO_JOB struct job job;
 
 		job_init(&job, s, d, class);
-		return destination_wants(d, a->kind) ? show_waiting(&job, a->seq) : 0;
+		return show_waiting(&job, a->seq);
 	}
 	for (size_t i = 0; i < d->done->n_held && r >= 0; i++) {
 		const struct delivery_held *x = &d->done->held[i];

@@ -20,22 +20,16 @@ static void find_done(struct sender *s, struct destination *list, size_t n)
 		list[i].done = delivery_find(s->delivery, list[i].config->name);
 }
 
-/* A new destination starts with the progress of the others: it gets what none was sent yet. */
 static int add_destination(struct sender *s, const char *name)
 {
-	struct delivery *all = s->delivery;
-	struct delivery_destination *dest = delivery_add(all, name);
+	struct delivery_destination begin, *dest;
 
+	view_begin(s->delivery, s->restart_seq, &begin);
+	dest = delivery_add(s->delivery, name);
 	if (!dest)
 		return -ENOMEM;
-	for (int c = 0; c < DELIVERY_CLASSES; c++) {
-		uint64_t done = s->restart_seq > 0 ? s->restart_seq - 1 : 0;
-
-		for (size_t i = 0; i < all->n_destinations; i++)
-			if (all->destinations[i].queues[c].done_up_to > done)
-				done = all->destinations[i].queues[c].done_up_to;
-		dest->queues[c].done_up_to = done;
-	}
+	for (int c = 0; c < DELIVERY_CLASSES; c++)
+		dest->queues[c] = begin.queues[c];
 	s->changed = true;
 	return 0;
 }
@@ -127,7 +121,7 @@ static void drop_rcpts(struct sender *s, const struct destination *d)
 	for (size_t i = 0; i < d->done->n_held;) {
 		struct delivery_held *x = &d->done->held[i];
 
-		if (!x->rcpt || destination_has_rcpt(d, x->rcpt)) {
+		if (!x->rcpt || view_has_rcpt(d->config, x->rcpt)) {
 			i++;
 			continue;
 		}
@@ -191,6 +185,26 @@ int state_open_ledger(struct sender *s)
 	if (r < 0)
 		log_error_struct(LOG_ERR, &err);
 	return r;
+}
+
+struct view_queue state_queue(const struct sender *s, const struct destination *d,
+			      enum delivery_queue_name name)
+{
+	static const enum view_run runs[] = {
+		[SENDER_FOLLOW] = VIEW_WHEN_DUE,
+		[SENDER_ONCE] = VIEW_ONCE,
+		[SENDER_FLUSH] = VIEW_FLUSH,
+		[SENDER_APPLY] = VIEW_ONCE,
+	};
+
+	return (struct view_queue){.config = s->config,
+				   .done = d->done,
+				   .name = name,
+				   .newest = d->queues[name].newest,
+				   .fresh = d->queues[name].fresh,
+				   .frozen = d->queues[name].frozen,
+				   .run = runs[s->run.mode],
+				   .begin_usec = s->run.begin_usec};
 }
 
 void state_advance_idle(struct sender *s)

@@ -12,6 +12,7 @@
 #include "store/delivery.h"
 #include "store/ledger/reader.h"
 #include "store/spool.h"
+#include "store/view.h"
 #include "text/config.h"
 
 enum sender_mode {
@@ -96,15 +97,6 @@ static inline const char *destination_name(const char *name)
 	return name[0] ? name : "[Mail]";
 }
 
-static inline bool destination_wants(const struct destination *d, enum alert_kind kind)
-{
-	return (d->config->events >> kind) & 1;
-}
-
-static inline bool destination_has_rcpt(const struct destination *d, const char *addr)
-{
-	for (size_t i = 0; i < d->config->to.n; i++)
-		if (strcmp(d->config->to.items[i], addr) == 0)
-			return true;
-	return false;
-}
+/* One queue, as the present run sees it. */
+struct view_queue state_queue(const struct sender *s, const struct destination *d,
+			      enum delivery_queue_name name);

@@ -26,25 +26,12 @@ void tail_forget(struct sender *s)
 /* Nothing of another ledger was sent. */
 static void check_ledger_id(struct sender *s, const char *id)
 {
-	struct delivery *delivery = s->delivery;
+	const char *before = s->delivery->ledger_id;
 
-	if (!id[0] || strcmp(delivery->ledger_id, id) == 0)
+	if (!id[0] || strcmp(before, id) == 0)
 		return;
-	if (delivery->ledger_id[0])
+	if (delivery_set_ledger(s->delivery, id))
 		log_error("the ledger is not the same as before: all of its alerts are sent");
-	for (size_t i = 0; delivery->ledger_id[0] && i < delivery->n_destinations; i++) {
-		struct delivery_destination *dest = &delivery->destinations[i];
-
-		for (int c = 0; c < DELIVERY_CLASSES; c++)
-			dest->queues[c].done_up_to = 0;
-		for (size_t k = 0; k < dest->n_held; k++)
-			free(dest->held[k].rcpt);
-		dest->n_held = 0;
-		dest->n_repeats = 0;
-		dest->n_dropped = 0;
-		dest->sequence = 0;
-	}
-	(void)snprintf(delivery->ledger_id, sizeof(delivery->ledger_id), "%s", id);
 	s->changed = true;
 }
 
@@ -85,7 +72,7 @@ static void note(struct sender *s, const struct alert *a, bool fresh)
 		const struct destination *d = &s->destinations[i];
 		struct queue_state *queue = &s->destinations[i].queues[class];
 
-		if (!destination_wants(d, a->kind) || delivery_is_dropped(d->done, class, a->seq))
+		if (!view_wants(d->config, a) || delivery_is_dropped(d->done, class, a->seq))
 			continue;
 		if (a->seq > queue->newest)
 			queue->newest = a->seq;

@@ -1,7 +1,6 @@
 /*
- * All files are read and handed to one parser, in the order in which they count; faults of one do
- * not keep the next from being read, so that all are told in one go. Files that begin with a dot
- * are none (an editor's locks and copies).
+ * One parser reads all files in the order in which they count. A fault in one does not stop it, so
+ * that all faults are reported at once. Files that begin with a dot are an editor's.
  */
 #include "store/config_file.h"
 
@@ -41,7 +40,7 @@ struct loading {
 	void *userdata;
 };
 
-/* 0 also after faults: the parser remembers them. */
+/* 0 also after faults, which the parser remembers. */
 static int add_text(void *userdata, const char *path, struct slice text)
 {
 	const struct loading *l = userdata;

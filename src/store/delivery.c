@@ -1,11 +1,11 @@
 /*
- * What the sender has done, in memory. Exceptions are few (what a server refused), so a list that
- * is walked does. Repeats may be many (one a distinct login within RepeatInterval=) and are kept in
- * order of their key. The file's form is in delivery_text.c.
+ * Held alerts are few (what a server refused), so they are a list that is walked. Repeats may be
+ * many (one a distinct login within RepeatInterval=) and are sorted by their key.
  */
 #include "store/delivery.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,20 +37,10 @@ struct delivery *delivery_free(struct delivery *d)
 	return NULL;
 }
 
-const char *delivery_queue_text(enum delivery_queue_name queue)
-{
-	static const char *const names[DELIVERY_QUEUES] = {"login", "forged", "aside"};
+const char *const delivery_queues[DELIVERY_QUEUES] = {"login", "forged", "retry"};
 
-	return names[queue];
-}
-
-const char *delivery_state_text(enum delivery_state state)
-{
-	static const char *const names[DELIVERY_STATES] = {"done", "waiting", "deferred", "refused",
-							   "given-up"};
-
-	return names[state];
-}
+const char *const delivery_states[DELIVERY_STATES] = {"done", "waiting", "deferred", "refused",
+						      "given-up"};
 
 enum delivery_queue_name delivery_class(enum alert_kind kind)
 {
@@ -186,10 +176,10 @@ bool delivery_is_dropped(const struct delivery_destination *dest, enum delivery_
 	return false;
 }
 
-/* The first exception of the alert that is in this state; with DELIVERY_STATES, in any. */
-static struct delivery_held *exception_of(const struct delivery_destination *dest,
-					  enum delivery_state state, enum delivery_queue_name class,
-					  uint64_t seq)
+/* The first entry that holds the alert in this state; with DELIVERY_STATES, in any. */
+static struct delivery_held *held_in(const struct delivery_destination *dest,
+				     enum delivery_state state, enum delivery_queue_name class,
+				     uint64_t seq)
 {
 	for (size_t i = 0; i < dest->n_held; i++) {
 		struct delivery_held *x = &dest->held[i];
@@ -201,9 +191,9 @@ static struct delivery_held *exception_of(const struct delivery_destination *des
 	return NULL;
 }
 
-/* Takes the alert out of those of this one's recipient, whose name *ret_rcpt then owns. */
-static int take_out(struct delivery_destination *dest, const struct delivery_held *x, uint64_t seq,
-		    char **ret_rcpt)
+/* Releases the alert for the recipient of @x, which *ret_rcpt then owns. */
+static int release_one(struct delivery_destination *dest, const struct delivery_held *x,
+		       uint64_t seq, char **ret_rcpt)
 {
 	AUTO_FREE char *rcpt = x->rcpt ? strdup(x->rcpt) : NULL;
 	int r;
@@ -229,9 +219,9 @@ int delivery_drop(struct delivery_destination *dest, enum delivery_queue_name cl
 		dest->dropped = list;
 		list[dest->n_dropped++] = (struct delivery_dropped){class, seq};
 	}
-	while ((x = exception_of(dest, DELIVERY_STATES, class, seq))) {
+	while ((x = held_in(dest, DELIVERY_STATES, class, seq))) {
 		AUTO_FREE char *rcpt = NULL;
-		int r = take_out(dest, x, seq, &rcpt);
+		int r = release_one(dest, x, seq, &rcpt);
 
 		if (r < 0)
 			return r;
@@ -257,14 +247,14 @@ int delivery_retry(struct delivery_destination *dest, enum delivery_queue_name c
 	const struct delivery_held *x;
 	int n = 0;
 
-	while ((x = exception_of(dest, DELIVERY_GIVEN_UP, class, seq))) {
+	while ((x = held_in(dest, DELIVERY_GIVEN_UP, class, seq))) {
 		AUTO_FREE char *rcpt = NULL;
 		struct delivery_held again = {.state = DELIVERY_DEFERRED,
 					      .class = class,
 					      .first = seq,
 					      .last = seq,
 					      .next_try_usec = now_usec};
-		int r = take_out(dest, x, seq, &rcpt);
+		int r = release_one(dest, x, seq, &rcpt);
 
 		again.rcpt = rcpt;
 		if (r == 0)
@@ -293,22 +283,23 @@ enum delivery_state delivery_state_of(const struct delivery_destination *dest, e
 	return worst;
 }
 
-bool delivery_settled(const struct delivery *d, uint64_t last_seq)
+bool delivery_set_ledger(struct delivery *d, const char *id)
 {
-	for (size_t i = 0; i < d->n_destinations; i++) {
-		const struct delivery_destination *dest = &d->destinations[i];
+	bool other = d->ledger_id[0] && id[0] && strcmp(d->ledger_id, id) != 0;
+
+	for (size_t i = 0; other && i < d->n_destinations; i++) {
+		struct delivery_destination *dest = &d->destinations[i];
 
 		for (int c = 0; c < DELIVERY_CLASSES; c++)
-			if (dest->queues[c].done_up_to < last_seq)
-				return false;
+			dest->queues[c].done_up_to = 0;
 		for (size_t k = 0; k < dest->n_held; k++)
-			if (dest->held[k].state != DELIVERY_GIVEN_UP)
-				return false;
-		for (size_t k = 0; k < dest->n_repeats; k++)
-			if (dest->repeats[k].count > 0)
-				return false;
+			free(dest->held[k].rcpt);
+		dest->n_held = dest->n_repeats = dest->n_dropped = 0;
+		dest->sequence = 0;
 	}
-	return true;
+	if (id[0])
+		(void)snprintf(d->ledger_id, sizeof(d->ledger_id), "%s", id);
+	return other;
 }
 
 struct hash128 delivery_repeat_key(const struct alert *a)
@@ -332,8 +323,8 @@ static int compare_keys(struct hash128 a, struct hash128 b)
 	return a.low < b.low ? -1 : a.low > b.low;
 }
 
-/* Where @key stands, or would. */
-static size_t repeat_place(const struct delivery_destination *dest, struct hash128 key)
+/* The index of @key, or the one to insert it at. */
+static size_t repeat_index(const struct delivery_destination *dest, struct hash128 key)
 {
 	size_t low = 0, high = dest->n_repeats;
 
@@ -351,7 +342,7 @@ static size_t repeat_place(const struct delivery_destination *dest, struct hash1
 struct delivery_repeat *delivery_repeat_find(const struct delivery_destination *dest,
 					     struct hash128 key)
 {
-	size_t at = repeat_place(dest, key);
+	size_t at = repeat_index(dest, key);
 
 	if (at == dest->n_repeats || !hash128_eq(dest->repeats[at].key, key))
 		return NULL;
@@ -360,7 +351,7 @@ struct delivery_repeat *delivery_repeat_find(const struct delivery_destination *
 
 struct delivery_repeat *delivery_repeat_add(struct delivery_destination *dest, struct hash128 key)
 {
-	size_t at = repeat_place(dest, key);
+	size_t at = repeat_index(dest, key);
 	struct delivery_repeat *list = dest->repeats;
 
 	if (at < dest->n_repeats && hash128_eq(list[at].key, key))

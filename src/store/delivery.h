@@ -1,11 +1,10 @@
 /*
- * The file "delivery": what the sender has done. It is the sender's alone; others read it.
+ * What the sender has done, which it alone writes to the file "delivery".
  *
- * Every destination has three queues. Two are one per class of mail (logins with gaps and
- * instances; forged alerts), so that a flood of one class never delays the other; the mark of such
- * a queue is the number up to which all alerts of its class are taken up: mailed, counted as
- * repeats, or kept as an exception. The third queue is that of the held: what stepped aside
- * and is tried again by itself.
+ * Every destination has three queues. Two are one per class of message (logins with gaps and
+ * instances; forged alerts), so that a flood of one class never delays the other; such a queue is
+ * done up to a number if all alerts of its class up to there are sent, counted as repeats, or held.
+ * The retry queue sends what is held: alerts that were refused or deferred, which others overtake.
  *
  * Times are microseconds (CLOCK_REALTIME).
  */
@@ -19,34 +18,34 @@
 #include "store/ledger/format.h"
 #include "text/alert.h"
 
-#define DELIVERY_REPEATS_MAX 20000 /* windows remembered of one destination; more are not held */
+#define DELIVERY_REPEATS_MAX 20000 /* windows of one destination; beyond that repeats are sent */
 
 enum delivery_queue_name {
 	DELIVERY_LOGIN = 0,
 	DELIVERY_FORGED,
-	DELIVERY_CLASSES, /* the queues before this one are also the classes of mails */
+	DELIVERY_CLASSES, /* the queues before this one are also the classes of messages */
 	DELIVERY_RETRY = DELIVERY_CLASSES,
 	DELIVERY_QUEUES,
 };
 
 struct delivery_queue {
-	uint64_t done_up_to; /* all alerts of the class up to this number are taken up; ASIDE: 0 */
-	uint64_t serial;     /* of the last mail of this queue that is done with */
+	uint64_t done_up_to; /* all alerts of the class up to this number are; retry queue: 0 */
+	uint64_t serial;     /* of its last message that is done with */
 	uint64_t last_mail_usec;
 	uint64_t tries; /* of the current back-off; 0: none */
 	uint64_t last_try_usec, next_try_usec;
 };
 
 enum delivery_state {
-	DELIVERY_DONE = 0, /* mailed, or not wanted by this destination, or counted as a repeat */
+	DELIVERY_DONE = 0, /* sent, not for this destination, or counted as a repeat */
 	DELIVERY_WAITING,
-	DELIVERY_DEFERRED, /* an exception that is tried again with the usual back-off */
-	DELIVERY_REFUSED,  /* an exception that is tried again hourly */
+	DELIVERY_DEFERRED, /* held, and tried again with the usual back-off */
+	DELIVERY_REFUSED,  /* held, and tried again hourly */
 	DELIVERY_GIVEN_UP,
 	DELIVERY_STATES,
 };
 
-/* Alerts of one class that stepped aside. */
+/* Alerts of one class that others overtake. */
 struct delivery_held {
 	enum delivery_state state; /* DEFERRED, REFUSED or GIVEN_UP */
 	enum delivery_queue_name class;
@@ -57,16 +56,16 @@ struct delivery_held {
 	char *rcpt; /* owned; the one recipient that lacks them; NULL: all */
 };
 
-/* A login that was mailed, and how often the same came again since. */
+/* A login that was sent, and how often the same was recorded since. */
 struct delivery_repeat {
 	struct hash128 key;
 	uint64_t start_usec; /* of its window */
-	uint64_t count;	     /* held since then, not told yet */
-	uint64_t first_seq;  /* of those held; 0 while count is 0 */
+	uint64_t count;	     /* since then, not reported yet */
+	uint64_t first_seq;  /* of the first that was counted; 0 while count is 0 */
 	uint64_t last_seq;   /* the greatest that was counted */
 };
 
-/* An alert that waits no more, since an administrator dropped it; the mark is still before it. */
+/* An alert that an administrator dropped before its queue reached it. */
 struct delivery_dropped {
 	enum delivery_queue_name class;
 	uint64_t seq;
@@ -82,8 +81,8 @@ struct delivery_destination {
 	struct delivery_dropped *dropped; /* in no order */
 	size_t n_dropped;
 	uint64_t sequence;   /* X-Loginbell-Sequence of the last message; 0: none yet */
-	uint64_t unreported; /* alerts given up that no mail has told of yet */
-	char reply[256];     /* the server's to the last accepted mail */
+	uint64_t unreported; /* alerts given up that no message has reported yet */
+	char reply[256];     /* the server's to the last accepted message */
 	char mailed[128];    /* its Message-ID */
 	char failure[512];   /* why the last try failed; "" after one that did not */
 };
@@ -104,66 +103,65 @@ static inline void delivery_auto_free(struct delivery **d)
 	(void)delivery_free(*d);
 }
 
-/* "login", "forged", "aside". */
-const char *delivery_queue_text(enum delivery_queue_name queue);
-/* "done", "waiting", "deferred", "refused", "given-up". */
-const char *delivery_state_text(enum delivery_state state);
-/* Which mails tell of alerts of this kind. */
+/* The words of files, "queue" and logs for them. */
+extern const char *const delivery_queues[DELIVERY_QUEUES];
+extern const char *const delivery_states[DELIVERY_STATES];
+/* The class of alerts of this kind. */
 enum delivery_queue_name delivery_class(enum alert_kind kind);
 
-/* NULL where there is none of this name. It lives until the next add or remove. */
+/* NULL: there is none of this name. It lives until the next add or remove. */
 struct delivery_destination *delivery_find(const struct delivery *d, const char *name);
 /* Adds one, all zero. NULL when out of memory. */
 struct delivery_destination *delivery_add(struct delivery *d, const char *name);
 void delivery_remove(struct delivery *d, struct delivery_destination *dest);
 
 /*
- * Adds an exception; e->rcpt is copied. One that continues another of the same state, class and
- * recipient is joined to it, with the shorter wait of both. -ENOMEM.
+ * Holds alerts; e->rcpt is copied. Those that continue others of the same state, class and
+ * recipient are joined to them, with the shorter wait of both. -ENOMEM.
  */
 int delivery_hold(struct delivery_destination *dest, const struct delivery_held *e);
 
 /*
- * Takes @first to @last out of all held of this class and recipient (NULL: of those for
- * all), given-up ones too. -ENOMEM where one had to be split and could not.
+ * Alerts @first to @last of this class are held no longer for this recipient (NULL: those held for
+ * all), given-up ones too. -ENOMEM.
  */
 int delivery_release(struct delivery_destination *dest, enum delivery_queue_name class,
 		     const char *rcpt, uint64_t first, uint64_t last);
 
 /*
- * The alert is done with without having been mailed: it is taken out of all held, and, where
- * the mark is before it, remembered until that has passed it. -ENOMEM.
+ * The alert is done with, unsent: it is held no longer, and if its queue has not reached it, that
+ * is remembered until then. -ENOMEM.
  */
 int delivery_drop(struct delivery_destination *dest, enum delivery_queue_name class, uint64_t seq);
 bool delivery_is_dropped(const struct delivery_destination *dest, enum delivery_queue_name class,
 			 uint64_t seq);
-/* Forgets those that the marks have passed. */
+/* Forgets those that their queues have passed. */
 void delivery_drop_expire(struct delivery_destination *dest);
 
 /*
- * What was given up of one alert is to be tried again at once, with all its tries. How often it was
- * given up: once a recipient at most, or 0. -ENOMEM.
+ * What was given up of one alert is tried again at once, for as long as anything. For how many
+ * recipients it was given up, or 0; -ENOMEM.
  */
 int delivery_retry(struct delivery_destination *dest, enum delivery_queue_name class, uint64_t seq,
 		   uint64_t now_usec);
 
-/* How it stands with one alert; the least good state among its recipients. */
+/* The least good state of one alert among the recipients; a kind in Events= is assumed
+ * (view_state()). */
 enum delivery_state delivery_state_of(const struct delivery_destination *dest, enum alert_kind kind,
 				      uint64_t seq);
 
 /*
- * Whether every destination is done with all up to @last_seq and needs nothing of it any more, so
- * that the ledger may be rotated: nothing waits, nothing is to be tried again, no repeats wait
- * for their summary. Alerts given up do not count.
+ * Notes which ledger the numbers are of. True if they were of another one: nothing of this one was
+ * sent, and all progress is forgotten. "" is no id and changes nothing.
  */
-bool delivery_settled(const struct delivery *d, uint64_t last_seq);
+bool delivery_set_ledger(struct delivery *d, const char *id);
 
 /* What makes a login the same as another: host, user, address, method, key. */
 struct hash128 delivery_repeat_key(const struct alert *a);
-/* NULL where there is none. It lives until the next repeat_add or repeat_remove. */
+/* NULL: there is none. It lives until the next repeat_add or repeat_expire. */
 struct delivery_repeat *delivery_repeat_find(const struct delivery_destination *dest,
 					     struct hash128 key);
-/* The one of this key, made where there is none. NULL when out of memory or at the maximum. */
+/* The one of this key, made if there is none. NULL: out of memory, or at the maximum. */
 struct delivery_repeat *delivery_repeat_add(struct delivery_destination *dest, struct hash128 key);
-/* Forgets windows that began before @start_usec and hold nothing. */
+/* Forgets windows that began before @start_usec and have counted nothing. */
 void delivery_repeat_expire(struct delivery_destination *dest, uint64_t start_usec);

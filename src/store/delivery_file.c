@@ -1,177 +1,121 @@
 /*
- * The file "delivery" as text. Reading takes all or nothing: a file whose CRC is wrong, or that
- * says what cannot be, is damaged as a whole, since half a truth about what was mailed would lose
- * alerts. Unknown keys are skipped, so that an older program reads a newer file.
+ * It is read as a whole or not at all: a file whose checksum is wrong, or that says what cannot be,
+ * is damaged, since half of what was sent would lose alerts.
  */
 #include "store/delivery_file.h"
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/cleanup.h"
-#include "base/number.h"
 #include "store/fields.h"
 #include "store/file.h"
 
-#define MAGIC	   "LOGINBELL_DELIVERY=1\n"
-#define CRC_LENGTH 13 /* "CRC=xxxxxxxx\n" */
+#define MAGIC "LOGINBELL_DELIVERY=1"
 
-static int put_text(struct buffer *ret, const char *key, const char *value)
+static void put_held(struct fields_writer *w, const struct delivery_held *x)
 {
-	int r;
-
-	if (!value[0])
-		return 0;
-	r = buffer_printf(ret, "%s=", key);
-	if (r == 0)
-		r = alert_escape(slice_of(value), ret);
-	return r < 0 ? r : buffer_append_char(ret, '\n');
+	fields_add(w, "HELD",
+		   "%s %s %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64
+		   "%s%s",
+		   delivery_states[x->state], delivery_queues[x->class], x->first, x->last,
+		   x->tries, x->waited_usec, x->last_try_usec, x->next_try_usec, x->rcpt ? " " : "",
+		   x->rcpt ? x->rcpt : "");
 }
 
-static int put_exception(struct buffer *ret, const struct delivery_held *x)
+static void put_text(struct fields_writer *w, const char *key, const char *text)
 {
-	return buffer_printf(ret,
-			     "EXCEPTION=%s %s %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64
-			     " %" PRIu64 " %" PRIu64 "%s%s\n",
-			     delivery_state_text(x->state), delivery_queue_text(x->class), x->first,
-			     x->last, x->tries, x->waited_usec, x->last_try_usec, x->next_try_usec,
-			     x->rcpt ? " " : "", x->rcpt ? x->rcpt : "");
+	if (text[0])
+		fields_add(w, key, "%s", text);
 }
 
-static int put_destination(struct buffer *ret, const struct delivery_destination *dest)
+static void put_number(struct fields_writer *w, const char *key, uint64_t n)
 {
-	int r;
+	if (n > 0)
+		fields_add(w, key, "%" PRIu64, n);
+}
 
-	r = buffer_append_str(ret, "DESTINATION=");
-	if (r == 0)
-		r = alert_escape(slice_of(dest->name), ret);
-	if (r == 0)
-		r = buffer_append_char(ret, '\n');
-	for (int i = 0; r == 0 && i < DELIVERY_QUEUES; i++) {
-		const struct delivery_queue *l = &dest->queues[i];
+static void put_destination(struct fields_writer *w, const struct delivery_destination *dest)
+{
+	fields_add(w, "DESTINATION", "%s", dest->name);
+	for (int i = 0; i < DELIVERY_QUEUES; i++) {
+		const struct delivery_queue *q = &dest->queues[i];
 
-		r = buffer_printf(ret,
-				  "LANE=%s %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64
-				  " %" PRIu64 "\n",
-				  delivery_queue_text((enum delivery_queue_name)i), l->done_up_to,
-				  l->serial, l->last_mail_usec, l->tries, l->last_try_usec,
-				  l->next_try_usec);
+		fields_add(w, "QUEUE",
+			   "%s %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64
+			   " %" PRIu64,
+			   delivery_queues[i], q->done_up_to, q->serial, q->last_mail_usec,
+			   q->tries, q->last_try_usec, q->next_try_usec);
 	}
-	for (size_t i = 0; r == 0 && i < dest->n_held; i++)
-		r = put_exception(ret, &dest->held[i]);
-	for (size_t i = 0; r == 0 && i < dest->n_repeats; i++) {
+	for (size_t i = 0; i < dest->n_held; i++)
+		put_held(w, &dest->held[i]);
+	for (size_t i = 0; i < dest->n_repeats; i++) {
 		const struct delivery_repeat *p = &dest->repeats[i];
+		char key[HASH128_HEX];
 
-		r = buffer_printf(ret,
-				  "REPEAT=%016" PRIx64 "%016" PRIx64 " %" PRIu64 " %" PRIu64
-				  " %" PRIu64 " %" PRIu64 "\n",
-				  p->key.high, p->key.low, p->start_usec, p->count, p->first_seq,
-				  p->last_seq);
+		fields_add(w, "REPEAT", "%s %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64,
+			   hash128_hex(p->key, key), p->start_usec, p->count, p->first_seq,
+			   p->last_seq);
 	}
-	for (size_t i = 0; r == 0 && i < dest->n_dropped; i++)
-		r = buffer_printf(ret, "DROPPED=%s %" PRIu64 "\n",
-				  delivery_queue_text(dest->dropped[i].class),
-				  dest->dropped[i].seq);
-	if (r == 0 && dest->sequence > 0)
-		r = buffer_printf(ret, "SEQUENCE=%" PRIu64 "\n", dest->sequence);
-	if (r == 0 && dest->unreported > 0)
-		r = buffer_printf(ret, "UNTOLD=%" PRIu64 "\n", dest->unreported);
-	if (r == 0)
-		r = put_text(ret, "REPLY", dest->reply);
-	if (r == 0)
-		r = put_text(ret, "MAILED", dest->mailed);
-	return r < 0 ? r : put_text(ret, "FAILURE", dest->failure);
+	for (size_t i = 0; i < dest->n_dropped; i++)
+		fields_add(w, "DROPPED", "%s %" PRIu64, delivery_queues[dest->dropped[i].class],
+			   dest->dropped[i].seq);
+	put_number(w, "SEQUENCE", dest->sequence);
+	put_number(w, "UNREPORTED", dest->unreported);
+	put_text(w, "REPLY", dest->reply);
+	put_text(w, "MESSAGE_ID", dest->mailed);
+	put_text(w, "FAILURE", dest->failure);
 }
 
 int delivery_write(const struct delivery *d, struct buffer *ret)
 {
-	size_t begin = ret->len;
-	int r;
+	struct fields_writer w;
 
-	r = buffer_printf(ret, MAGIC "LEDGER=%s\n", d->ledger_id);
-	for (size_t i = 0; r == 0 && i < d->n_destinations; i++)
-		r = put_destination(ret, &d->destinations[i]);
-	if (r < 0)
-		return r;
-	return buffer_printf(ret, "CRC=%08" PRIx32 "\n",
-			     hash_crc32(0, ret->data + begin, ret->len - begin));
+	fields_begin(&w, ret, MAGIC);
+	fields_add(&w, "LEDGER", "%s", d->ledger_id);
+	for (size_t i = 0; i < d->n_destinations; i++)
+		put_destination(&w, &d->destinations[i]);
+	return fields_end(&w);
 }
 
-/* Takes off the CRC's line. */
-static int check_crc(struct slice *text)
+static int read_queue(struct slice value, struct delivery_destination *dest)
 {
-	struct slice line;
-	uint64_t crc;
+	struct delivery_queue q = {0};
+	unsigned name;
+	int r = fields_name(&value, delivery_queues, DELIVERY_QUEUES, &name);
 
-	if (text->n < CRC_LENGTH)
-		return -EINVAL;
-	line = slice_from(*text, text->n - CRC_LENGTH);
-	if (!slice_starts_with(line, "CRC=") || line.p[CRC_LENGTH - 1] != '\n' ||
-	    number_parse_hex((struct slice){line.p + 4, 8}, UINT32_MAX, &crc) < 0)
-		return -EINVAL;
-	text->n -= CRC_LENGTH;
-	return hash_crc32(0, text->p, text->n) == crc ? 0 : -EINVAL;
-}
-
-static int read_name(struct slice word, const char *(*text)(int), int n, int *ret)
-{
-	for (int i = 0; i < n; i++) {
-		if (slice_eq_str(word, text(i))) {
-			*ret = i;
-			return 0;
-		}
-	}
-	return -EINVAL;
-}
-
-static const char *queue_text(int i)
-{
-	return delivery_queue_text((enum delivery_queue_name)i);
-}
-
-static const char *state_text(int i)
-{
-	return delivery_state_text((enum delivery_state)i);
-}
-
-static int read_queue(struct slice line, struct delivery_destination *dest)
-{
-	struct delivery_queue l = {0};
-	int queue, r;
-
-	r = read_name(fields_word(&line), queue_text, DELIVERY_QUEUES, &queue);
 	if (r == 0)
-		r = fields_numbers(&line, 6,
-				   (uint64_t *[]){&l.done_up_to, &l.serial, &l.last_mail_usec,
-						  &l.tries, &l.last_try_usec, &l.next_try_usec});
+		r = fields_numbers(&value, 6,
+				   (uint64_t *[]){&q.done_up_to, &q.serial, &q.last_mail_usec,
+						  &q.tries, &q.last_try_usec, &q.next_try_usec});
 	if (r == 0)
-		dest->queues[queue] = l;
+		dest->queues[name] = q;
 	return r;
 }
 
-static int read_exception(struct slice line, struct delivery_destination *dest)
+static int read_held(struct slice value, struct delivery_destination *dest)
 {
 	AUTO_FREE char *rcpt = NULL;
 	struct delivery_held x = {0};
-	int state, class, r;
+	unsigned state, class;
+	int r = fields_name(&value, delivery_states, DELIVERY_STATES, &state);
 
-	r = read_name(fields_word(&line), state_text, DELIVERY_STATES, &state);
 	if (r == 0)
-		r = read_name(fields_word(&line), queue_text, DELIVERY_CLASSES, &class);
+		r = fields_name(&value, delivery_queues, DELIVERY_CLASSES, &class);
 	if (r == 0)
-		r = fields_numbers(&line, 6,
+		r = fields_numbers(&value, 6,
 				   (uint64_t *[]){&x.first, &x.last, &x.tries, &x.waited_usec,
 						  &x.last_try_usec, &x.next_try_usec});
 	if (r < 0)
 		return r;
 	if (state < DELIVERY_DEFERRED || x.first == 0 || x.last < x.first)
 		return -EINVAL;
-	if (line.n > 0) {
-		if (memchr(line.p, '\0', line.n))
+	if (value.n > 0) {
+		if (memchr(value.p, '\0', value.n))
 			return -EINVAL;
-		rcpt = strndup(line.p, line.n);
+		rcpt = strndup(value.p, value.n);
 		if (!rcpt)
 			return -ENOMEM;
 	}
@@ -181,15 +125,14 @@ static int read_exception(struct slice line, struct delivery_destination *dest)
 	return delivery_hold(dest, &x);
 }
 
-static int read_repeat(struct slice line, struct delivery_destination *dest)
+static int read_repeat(struct slice value, struct delivery_destination *dest)
 {
 	struct delivery_repeat p = {0}, *at;
-	int r;
+	int r = fields_hash(&value, &p.key);
 
-	r = fields_hash(&line, &p.key);
 	if (r == 0)
 		r = fields_numbers(
-			&line, 4,
+			&value, 4,
 			(uint64_t *[]){&p.start_usec, &p.count, &p.first_seq, &p.last_seq});
 	if (r < 0)
 		return r;
@@ -200,72 +143,58 @@ static int read_repeat(struct slice line, struct delivery_destination *dest)
 	return 0;
 }
 
-static int read_dropped(struct slice line, struct delivery_destination *dest)
+static int read_dropped(struct slice value, struct delivery_destination *dest)
 {
+	unsigned class;
 	uint64_t seq;
-	int class, r;
+	int r = fields_name(&value, delivery_queues, DELIVERY_CLASSES, &class);
 
-	r = read_name(fields_word(&line), queue_text, DELIVERY_CLASSES, &class);
 	if (r == 0)
-		r = fields_numbers(&line, 1, (uint64_t *[]){&seq});
+		r = fields_numbers(&value, 1, (uint64_t *[]){&seq});
 	return r < 0 ? r : delivery_drop(dest, (enum delivery_queue_name) class, seq);
 }
 
-/* Unescapes into @ret, NUL-terminated. */
-static int read_text(struct slice line, char *ret, size_t size)
+static int read_destination(struct slice value, struct delivery *d,
+			    struct delivery_destination **ret)
 {
-	AUTO_BUFFER struct buffer text = BUFFER_INIT(size - 1);
-	int r = alert_unescape(line, &text);
+	char name[4096];
+	int r = fields_string(value, name, sizeof(name));
 
 	if (r < 0)
 		return r;
-	if (text.len > 0 && memchr(text.data, '\0', text.len))
+	if (delivery_find(d, name))
 		return -EINVAL;
-	(void)snprintf(ret, size, "%.*s", (int)text.len, text.len ? text.data : "");
-	return 0;
+	*ret = delivery_add(d, name);
+	return *ret ? 0 : -ENOMEM;
 }
 
-static int read_line(struct slice line, struct delivery *d, struct delivery_destination **dest)
+static int read_field(struct slice key, struct slice value, struct delivery *d,
+		      struct delivery_destination **dest)
 {
-	struct slice key;
-	int r;
-
-	r = fields_key(&line, &key);
-	if (r < 0)
-		return r;
 	if (slice_eq_str(key, "LEDGER"))
-		return read_text(line, d->ledger_id, sizeof(d->ledger_id));
-	if (slice_eq_str(key, "DESTINATION")) {
-		char name[4096];
-
-		r = read_text(line, name, sizeof(name));
-		if (r < 0)
-			return r;
-		if (delivery_find(d, name))
-			return -EINVAL;
-		*dest = delivery_add(d, name);
-		return *dest ? 0 : -ENOMEM;
-	}
+		return fields_string(value, d->ledger_id, sizeof(d->ledger_id));
+	if (slice_eq_str(key, "DESTINATION"))
+		return read_destination(value, d, dest);
 	if (!*dest)
 		return -EINVAL;
-	if (slice_eq_str(key, "LANE"))
-		return read_queue(line, *dest);
-	if (slice_eq_str(key, "EXCEPTION"))
-		return read_exception(line, *dest);
+	if (slice_eq_str(key, "QUEUE"))
+		return read_queue(value, *dest);
+	if (slice_eq_str(key, "HELD"))
+		return read_held(value, *dest);
 	if (slice_eq_str(key, "REPEAT"))
-		return read_repeat(line, *dest);
+		return read_repeat(value, *dest);
 	if (slice_eq_str(key, "DROPPED"))
-		return read_dropped(line, *dest);
+		return read_dropped(value, *dest);
 	if (slice_eq_str(key, "SEQUENCE"))
-		return fields_numbers(&line, 1, (uint64_t *[]){&(*dest)->sequence});
-	if (slice_eq_str(key, "UNTOLD"))
-		return fields_numbers(&line, 1, (uint64_t *[]){&(*dest)->unreported});
+		return fields_numbers(&value, 1, (uint64_t *[]){&(*dest)->sequence});
+	if (slice_eq_str(key, "UNREPORTED"))
+		return fields_numbers(&value, 1, (uint64_t *[]){&(*dest)->unreported});
 	if (slice_eq_str(key, "REPLY"))
-		return read_text(line, (*dest)->reply, sizeof((*dest)->reply));
-	if (slice_eq_str(key, "MAILED"))
-		return read_text(line, (*dest)->mailed, sizeof((*dest)->mailed));
+		return fields_string(value, (*dest)->reply, sizeof((*dest)->reply));
+	if (slice_eq_str(key, "MESSAGE_ID"))
+		return fields_string(value, (*dest)->mailed, sizeof((*dest)->mailed));
 	if (slice_eq_str(key, "FAILURE"))
-		return read_text(line, (*dest)->failure, sizeof((*dest)->failure));
+		return fields_string(value, (*dest)->failure, sizeof((*dest)->failure));
 	return 0;
 }
 
@@ -273,32 +202,28 @@ int delivery_read(struct slice text, struct delivery **ret, struct error *err)
 {
 	AUTO_DELIVERY struct delivery *d = delivery_new();
 	struct delivery_destination *dest = NULL;
-	unsigned number = 1;
-	struct slice line;
-	int r;
+	AUTO_FIELDS struct fields_reader f;
+	struct slice key, value;
+	int r = fields_open(&f, text, MAGIC, NULL);
 
 	if (!d)
 		return -ENOMEM;
-	if (!slice_starts_with(text, MAGIC)) {
-		error_set(err, DELIVERY_FILE, 1, 0, "not a delivery file of this version");
+	if (r != 0) {
+		error_set(err, DELIVERY_FILE, 0, 0, "%s",
+			  r == FIELDS_E_OTHER ? "not a delivery file of this version"
+					      : "damaged: its checksum is wrong");
 		return DELIVERY_E_DAMAGED;
 	}
-	if (check_crc(&text) < 0) {
-		error_set(err, DELIVERY_FILE, 0, 0, "damaged: its checksum is wrong");
-		return DELIVERY_E_DAMAGED;
-	}
-	text = slice_from(text, sizeof(MAGIC) - 1);
-	while ((r = fields_line(&text, &line)) > 0) {
-		number++;
-		r = read_line(line, d, &dest);
+	while ((r = fields_next(&f, &key, &value)) > 0) {
+		r = read_field(key, value, d, &dest);
 		if (r < 0)
 			break;
 	}
 	if (r == -ENOMEM)
 		return r;
 	if (r < 0) {
-		error_set(err, DELIVERY_FILE, number, 0, "damaged: %.*s",
-			  (int)(line.n < 80 ? line.n : 80), line.p);
+		error_set(err, DELIVERY_FILE, f.number, 0, "damaged: %.*s",
+			  (int)(f.line.n < 80 ? f.line.n : 80), f.line.p);
 		return DELIVERY_E_DAMAGED;
 	}
 	*ret = STEAL_PTR(d);

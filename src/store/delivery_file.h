@@ -4,21 +4,20 @@
  *	LOGINBELL_DELIVERY=1
  *	LEDGER=<32 hex digits>
  *	DESTINATION=<name>		the rest belongs to it, until the next one
- *	QUEUE=<queue> <mark> <serial> <last mail> <tries> <last try> <next try>
- *	EXCEPTION=<state> <class> <first> <last> <tries> <waited> <last try> <next try> [<rcpt>]
+ *	QUEUE=<queue> <done up to> <serial> <last mail> <tries> <last try> <next try>
+ *	HELD=<state> <class> <first> <last> <tries> <waited> <last try> <next try> [<rcpt>]
  *	REPEAT=<key> <start> <count> <first seq> <last seq>
- *	DROPPED=<class> <number>	ahead of the mark, not to be mailed: an administrator's word
+ *	DROPPED=<class> <number>	not reached yet, and dropped by an administrator
  *	SEQUENCE=<number>
- *	UNTOLD=<number>
- *	REPLY=<text>  MAILED=<Message-ID>  FAILURE=<text>
- *	CRC=<8 hex digits>		of all before this line
+ *	UNREPORTED=<number>
+ *	REPLY=<text>  MESSAGE_ID=<Message-ID>  FAILURE=<text>
+ *	CRC=<8 hex digits>
  */
 #pragma once
 
 #include "base/buffer.h"
 #include "base/error.h"
 #include "store/delivery.h"
-#include "store/delivery_file.h"
 
 #define DELIVERY_FILE	  "delivery"
 #define DELIVERY_TEXT_MAX (64U << 20)

@@ -25,7 +25,7 @@ int file_open(int dirfd, const char *name, int flags, mode_t mode)
 	struct stat st;
 
 	if (fd < 0 || fstat(fd, &st) < 0)
-		return -errno;
+		return dirfd == -1 ? -ENOENT : -errno;
 	return S_ISREG(st.st_mode) ? steal_fd(&fd) : -EINVAL;
 }
 

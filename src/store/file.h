@@ -12,7 +12,8 @@
 
 /*
  * As openat(2), for files of the state: links are not followed, and what is not a regular file is
- * refused without waiting for it. The descriptor; -errno, -EINVAL if it is not a regular file.
+ * refused without waiting for it. @dirfd is -1 for a directory that is missing. The descriptor;
+ * -errno, -EINVAL if it is not a regular file.
  */
 int file_open(int dirfd, const char *name, int flags, mode_t mode);
 

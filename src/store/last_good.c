@@ -1,6 +1,6 @@
 /*
- * Lines "KEY=value": the first names the format, then come the time and the fault, then for each
- * file its path and its text, escaped to one line; the last is the CRC of all before it.
+ * First the time and the fault, then a line for the path of each file and one for its text. In
+ * memory the files are kept in the same form, so that they can be compared and stored as they are.
  */
 #include "store/last_good.h"
 
@@ -9,14 +9,12 @@
 #include <limits.h>
 #include <stdio.h>
 
-#include "base/hash.h"
 #include "base/number.h"
+#include "store/fields.h"
 #include "store/file.h"
 #include "text/alert.h"
 
-#define MAGIC	 "loginbell-last-good 1\n"
-#define CRC_KEY	 "CRC="
-#define CRC_LINE (sizeof(CRC_KEY) - 1 + 8 + 1)
+#define MAGIC	 "loginbell-last-good 1"
 #define FILE_MAX (LAST_GOOD_MAX + 8192) /* with a fault, escaped */
 
 static const char *const keys[] = {[LAST_GOOD_FOR] = "FOR",
@@ -76,59 +74,30 @@ int last_good_config(const struct last_good *g, struct last_good *ret)
 	return buffer_append(&ret->files, g->files.data, g->n_config);
 }
 
-/* The next line, with its value unescaped in @value. 1; 0 at the end; -EINVAL, -ENOMEM. */
-static int next_line(struct slice *rest, struct slice *key, struct buffer *value)
-{
-	struct slice line = slice_cut_line(rest);
-	const char *equals = line.n > 0 ? memchr(line.p, '=', line.n) : NULL;
-	int r;
-
-	if (line.n == 0)
-		return rest->n > 0 ? -EINVAL : 0;
-	if (!equals)
-		return -EINVAL;
-	*key = (struct slice){line.p, (size_t)(equals - line.p)};
-	buffer_clear(value);
-	r = alert_unescape(slice_from(line, key->n + 1), value);
-	return r < 0 ? r : buffer_cstr(value) ? 1 : -ENOMEM;
-}
-
 int last_good_each(const struct last_good *g, enum last_good_kind kind, last_good_file each,
 		   void *userdata)
 {
+	AUTO_FIELDS struct fields_reader fields = {.rest = buffer_slice(&g->files),
+						   .value = BUFFER_INIT(LAST_GOOD_MAX)};
 	AUTO_BUFFER struct buffer path = BUFFER_INIT(LAST_GOOD_MAX);
-	AUTO_BUFFER struct buffer text = BUFFER_INIT(LAST_GOOD_MAX);
-	struct slice rest = buffer_slice(&g->files), key;
+	struct slice key, value;
+	bool wanted = false;
 	int r;
 
-	while ((r = next_line(&rest, &key, &path)) == 1) {
-		bool wanted = slice_eq_str(key, keys[kind]);
-
-		if (slice_eq_str(key, keys[LAST_GOOD_FOR]))
-			continue;
-		r = next_line(&rest, &key, &text);
-		if (r != 1)
-			return r == 0 ? -EINVAL : r;
-		r = wanted ? each(userdata, path.data, buffer_slice(&text)) : 0;
+	while ((r = fields_next(&fields, &key, &value)) == 1) {
+		if (!slice_eq_str(key, "TEXT")) {
+			wanted = slice_eq_str(key, keys[kind]);
+			buffer_clear(&path);
+			r = buffer_append_slice(&path, value);
+		} else if (wanted) {
+			r = buffer_cstr(&path) ? each(userdata, path.data, value) : -ENOMEM;
+		} else {
+			r = 0;
+		}
 		if (r != 0)
 			return r;
 	}
 	return r;
-}
-
-/* Whether the file is whole; *text is then what is between its first and its last line. */
-static bool is_whole(struct slice *text)
-{
-	size_t n = text->n > CRC_LINE ? text->n - CRC_LINE : 0;
-	struct slice end = slice_from(*text, n);
-	uint64_t crc;
-
-	if (end.n != CRC_LINE || end.p[CRC_LINE - 1] != '\n' || !slice_skip(&end, CRC_KEY) ||
-	    number_parse_hex((struct slice){end.p, 8}, UINT32_MAX, &crc) < 0 ||
-	    crc != hash_crc32(0, text->p, n))
-		return false;
-	text->n = n;
-	return slice_skip(text, MAGIC);
 }
 
 /* The line of a key that is no file's. -EINVAL. */
@@ -144,25 +113,24 @@ static int parse_key(struct slice key, struct slice value, struct last_good *ret
 
 static int parse(struct slice text, struct last_good *ret)
 {
-	AUTO_BUFFER struct buffer value = BUFFER_INIT(LAST_GOOD_MAX);
-	struct slice rest, key;
-	int r;
+	AUTO_FIELDS struct fields_reader fields;
+	struct slice key, value, files;
+	int r = fields_open(&fields, text, MAGIC, NULL) == 0 ? 1 : -EINVAL;
 
-	if (!is_whole(&text))
-		return -EINVAL;
-	for (rest = text; (r = next_line(&rest, &key, &value)) == 1;) {
+	files = fields.rest;
+	while (r == 1 && (r = fields_next(&fields, &key, &value)) == 1) {
 		if (slice_eq_str(key, keys[LAST_GOOD_WHITELIST]))
 			break;
-		if (parse_key(key, buffer_slice(&value), ret) == 0) {
-			text = rest;
+		if (parse_key(key, value, ret) == 0) {
+			files = fields.rest;
 			continue;
 		}
-		ret->n_config = (size_t)(rest.p - text.p);
+		ret->n_config = (size_t)(fields.rest.p - files.p);
 		if (slice_eq_str(key, keys[LAST_GOOD_FOR]))
 			ret->n_for = ret->n_config;
 	}
-	ret->too_large = text.n == 0; /* otherwise it begins with FOR */
-	return r < 0 ? r : buffer_append_slice(&ret->files, text);
+	ret->too_large = files.n == 0; /* otherwise they begin with FOR */
+	return r < 0 ? r : buffer_append_slice(&ret->files, files);
 }
 
 int last_good_load(int dirfd, enum state_part part, struct last_good *ret)
@@ -206,6 +174,7 @@ int last_good_save(int dirfd, enum state_part part, struct last_good *g, uint64_
 {
 	AUTO_BUFFER struct buffer text = BUFFER_INIT(FILE_MAX);
 	AUTO_LAST_GOOD struct last_good stored;
+	struct fields_writer w;
 	const struct slice files = {g->files.data, g->too_large ? 0 : g->files.len};
 	int r = last_good_load(dirfd, part, &stored);
 	bool same = r == 0 && slice_eq(buffer_slice(&stored.files), files);
@@ -213,13 +182,12 @@ int last_good_save(int dirfd, enum state_part part, struct last_good *g, uint64_
 	g->since_usec = same ? stored.since_usec : now_usec;
 	if (same && strcmp(stored.fault, g->fault) == 0)
 		return 0;
-	r = buffer_printf(&text, MAGIC "SINCE=%" PRIu64 "\n", g->since_usec);
-	if (r == 0 && g->fault[0])
-		r = add_line(&text, "FAULT", slice_of(g->fault));
-	if (r == 0)
-		r = buffer_append_slice(&text, files);
-	if (r == 0)
-		r = buffer_printf(&text, CRC_KEY "%08" PRIx32 "\n",
-				  hash_crc32(0, text.data, text.len));
+	fields_begin(&w, &text, MAGIC);
+	fields_add(&w, "SINCE", "%" PRIu64, g->since_usec);
+	if (g->fault[0])
+		fields_add(&w, "FAULT", "%s", g->fault);
+	if (w.r == 0)
+		w.r = buffer_append_slice(&text, files);
+	r = fields_end(&w);
 	return r < 0 ? r : file_replace_mode(dirfd, names[part], buffer_slice(&text), modes[part]);
 }

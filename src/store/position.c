@@ -1,99 +1,94 @@
-/*
- * Lines: "CRC=<8 hex digits>" of what follows without its last newline, the position itself, and
- * what is kept with it, where there is anything.
- */
 #include "store/position.h"
 
 #include <errno.h>
+#include <inttypes.h>
 
-#include "base/hash.h"
-#include "base/number.h"
+#include "base/cleanup.h"
+#include "store/fields.h"
 #include "store/file.h"
 
-#define CRC_KEY	 "CRC="
-#define CRC_LINE (sizeof(CRC_KEY) - 1 + 8 + 1)
+#define MAGIC	 "LOGINBELL_POSITION=1"
+#define TEXT_MAX (POSITION_MAX + POSITION_HEARTBEAT_MAX + 256)
 
-#define TEXT_MAX (CRC_LINE + POSITION_MAX + 1 + POSITION_KEPT_MAX + 1)
-
-static bool is_line(struct slice s)
+void position_done(struct position *p)
 {
-	return s.n == 0 || !memchr(s.p, '\n', s.n);
+	buffer_done(&p->text);
+	buffer_done(&p->heartbeat);
 }
 
-int position_save(int dirfd, struct slice position, struct slice kept)
+static void clear(struct position *p)
 {
-	AUTO_BUFFER struct buffer text = BUFFER_INIT(TEXT_MAX);
-	uint32_t crc;
+	buffer_clear(&p->text);
+	buffer_clear(&p->heartbeat);
+	p->time_usec = 0;
+}
+
+int position_save(int dirfd, struct slice text, uint64_t time_usec, struct slice heartbeat)
+{
+	AUTO_BUFFER struct buffer file = BUFFER_INIT(TEXT_MAX);
+	struct fields_writer w;
 	int r;
 
-	if (position.n == 0 || !is_line(position) || !is_line(kept))
+	if (text.n == 0)
 		return -EINVAL;
-	if (position.n > POSITION_MAX || kept.n > POSITION_KEPT_MAX)
+	if (text.n > POSITION_MAX || heartbeat.n > POSITION_HEARTBEAT_MAX)
 		return -E2BIG;
-	crc = hash_crc32(0, position.p, position.n);
-	if (kept.n > 0)
-		crc = hash_crc32(hash_crc32(crc, "\n", 1), kept.p, kept.n);
-	r = buffer_printf(&text, CRC_KEY "%08x\n", (unsigned)crc);
-	if (r == 0)
-		r = buffer_append_slice(&text, position);
-	if (r == 0 && kept.n > 0)
-		r = buffer_append_char(&text, '\n');
-	if (r == 0)
-		r = buffer_append_slice(&text, kept);
-	if (r == 0)
-		r = buffer_append_char(&text, '\n');
-	return r < 0 ? r : file_replace(dirfd, POSITION_NAME, buffer_slice(&text));
+	fields_begin(&w, &file, MAGIC);
+	fields_add(&w, "TEXT", "%.*s", (int)text.n, text.p);
+	fields_add(&w, "TIME", "%" PRIu64, time_usec);
+	if (heartbeat.n > 0)
+		fields_add(&w, "HEARTBEAT", "%.*s", (int)heartbeat.n, heartbeat.p);
+	r = fields_end(&w);
+	return r < 0 ? r : file_replace(dirfd, POSITION_NAME, buffer_slice(&file));
 }
 
-static int damaged(struct error *err, const char *what)
+static int read_field(struct slice key, struct slice value, struct position *ret)
 {
+	if (slice_eq_str(key, "TEXT"))
+		return buffer_append_slice(&ret->text, value);
+	if (slice_eq_str(key, "TIME"))
+		return fields_numbers(&value, 1, (uint64_t *[]){&ret->time_usec});
+	if (slice_eq_str(key, "HEARTBEAT"))
+		return buffer_append_slice(&ret->heartbeat, value);
+	return 0;
+}
+
+static int damaged(struct position *ret, struct error *err, const char *what)
+{
+	clear(ret);
 	error_set(err, POSITION_NAME, 0, 0, "the position is damaged: %s", what);
 	return POSITION_E_DAMAGED;
 }
 
-int position_load(int dirfd, struct buffer *ret, struct buffer *ret_kept, struct error *err)
+int position_load(int dirfd, struct position *ret, struct error *err)
 {
-	AUTO_BUFFER struct buffer text = BUFFER_INIT(TEXT_MAX);
-	struct slice all, position, kept = {NULL, 0};
-	uint64_t crc;
-	const char *end;
+	AUTO_BUFFER struct buffer file = BUFFER_INIT(TEXT_MAX);
+	AUTO_FIELDS struct fields_reader f = {0};
+	struct slice key, value;
 	int r;
 
-	buffer_clear(ret);
-	if (ret_kept)
-		buffer_clear(ret_kept);
-	r = file_load(dirfd, POSITION_NAME, &text);
+	clear(ret);
+	r = file_load(dirfd, POSITION_NAME, &file);
 	if (r == -ENOENT)
 		return POSITION_E_NONE;
 	if (r == -E2BIG)
-		return damaged(err, "it is too long");
+		return damaged(ret, err, "it is too long");
+	if (r == 0) {
+		r = fields_open(&f, buffer_slice(&file), MAGIC, NULL);
+		if (r != 0)
+			return damaged(ret, err,
+				       r == FIELDS_E_OTHER ? "it is none of this version"
+							   : "its checksum is wrong");
+		while (r == 0 && (r = fields_next(&f, &key, &value)) > 0)
+			r = read_field(key, value, ret);
+	}
+	if (r == 0 && !buffer_cstr(&ret->text))
+		r = -ENOMEM;
+	if (r == -EINVAL || r == -ERANGE || r == -E2BIG || (r == 0 && ret->text.len == 0))
+		return damaged(ret, err, "it cannot be understood");
 	if (r < 0) {
+		clear(ret);
 		error_set(err, POSITION_NAME, 0, 0, "cannot read the position: %s", strerror(-r));
-		return r;
 	}
-	if (text.len <= CRC_LINE)
-		return damaged(err, "it is too short");
-	all = position = slice_from(buffer_slice(&text), CRC_LINE);
-	end = memchr(position.p, '\n', position.n);
-	if (end) {
-		position.n = (size_t)(end - position.p);
-		kept = slice_from(all, position.n + 1);
-	}
-	if (position.n > POSITION_MAX)
-		return damaged(err, "it is too long");
-	r = buffer_append_slice(ret, position);
-	if (r < 0)
-		return r;
-	all.n--;
-	if (all.p[all.n] != '\n' || (kept.n > 0 && memchr(kept.p, '\n', kept.n - 1)))
-		return damaged(err, "its end is not where it should be");
-	if (!slice_starts_with(buffer_slice(&text), CRC_KEY) || text.data[CRC_LINE - 1] != '\n' ||
-	    number_parse_hex((struct slice){text.data + sizeof(CRC_KEY) - 1, 8}, UINT32_MAX, &crc) <
-		    0 ||
-	    crc != hash_crc32(0, all.p, all.n))
-		return damaged(err, "its checksum is wrong");
-	if (!ret_kept || kept.n == 0)
-		return 0;
-	kept.n--;
-	return buffer_append_slice(ret_kept, kept);
+	return r;
 }

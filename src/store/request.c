@@ -1,4 +1,4 @@
-/* Names are parsed strictly: whatever else lies in the directory is nobody's request. */
+/* Names are parsed strictly: no other file in the directory is a request. */
 #include "store/request.h"
 
 #include <dirent.h>
@@ -11,14 +11,15 @@
 
 #include "base/cleanup.h"
 #include "base/timetext.h"
+#include "store/fields.h"
 #include "store/file.h"
 
 #define ANSWER_PREFIX  "answer."
 #define NAME_SIZE      64
 #define ANSWER_MAX_AGE USEC_PER_HOUR
-#define DONE	       "0 "
 #define FLUSH	       REQUEST_PREFIX "flush"
-#define NOT_DONE       "1 "
+#define MAGIC	       "LOGINBELL_ANSWER=1"
+#define ANSWER_MAX     (4 * REQUEST_TEXT_MAX + 256) /* escaped */
 
 static const char *const words[REQUEST_KINDS] = {"retry", "drop"};
 
@@ -138,12 +139,16 @@ int request_list(int dirfd, uint64_t now_usec, struct request **ret, size_t *ret
 
 int request_answer(int dirfd, const struct request *q, bool done, const char *text)
 {
-	AUTO_BUFFER struct buffer answer = BUFFER_INIT(REQUEST_TEXT_MAX);
+	AUTO_BUFFER struct buffer answer = BUFFER_INIT(ANSWER_MAX);
+	struct fields_writer w;
 	char name[NAME_SIZE];
 	int r;
 
 	name_of(ANSWER_PREFIX, q, name);
-	r = buffer_printf(&answer, "%s%s", done ? DONE : NOT_DONE, text);
+	fields_begin(&w, &answer, MAGIC);
+	fields_add(&w, "DONE", "%d", done);
+	fields_add(&w, "TEXT", "%s", text);
+	r = fields_end(&w);
 	if (r == 0)
 		r = file_replace(dirfd, name, buffer_slice(&answer));
 	name_of(REQUEST_PREFIX, q, name);
@@ -154,9 +159,10 @@ int request_answer(int dirfd, const struct request *q, bool done, const char *te
 
 int request_read_answer(int dirfd, const struct request *q, bool *ret_done, struct buffer *ret)
 {
-	AUTO_BUFFER struct buffer answer = BUFFER_INIT(REQUEST_TEXT_MAX);
+	AUTO_BUFFER struct buffer answer = BUFFER_INIT(ANSWER_MAX);
+	AUTO_FIELDS struct fields_reader f = {0};
+	struct slice key, value;
 	char name[NAME_SIZE];
-	struct slice text;
 	int r;
 
 	name_of(ANSWER_PREFIX, q, name);
@@ -164,8 +170,16 @@ int request_read_answer(int dirfd, const struct request *q, bool *ret_done, stru
 	if (r < 0)
 		return r;
 	(void)unlinkat(dirfd, name, 0);
-	text = buffer_slice(&answer);
-	*ret_done = slice_skip(&text, DONE);
-	(void)slice_skip(&text, NOT_DONE);
-	return buffer_append_slice(ret, text);
+	if (fields_open(&f, buffer_slice(&answer), MAGIC, NULL) != 0)
+		return -EBADMSG;
+	*ret_done = false;
+	while ((r = fields_next(&f, &key, &value)) > 0) {
+		if (slice_eq_str(key, "DONE"))
+			*ret_done = slice_eq_str(value, "1");
+		else if (slice_eq_str(key, "TEXT"))
+			r = buffer_append_slice(ret, value);
+		if (r < 0)
+			break;
+	}
+	return r;
 }

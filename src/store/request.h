@@ -1,8 +1,8 @@
 /*
- * What an administrator asks of the sender, which alone writes down what is done. A request is an
- * empty file in the state directory whose name says all, "request.WORD.ID": it is there whole or
- * not at all, survives a crash, and can be done twice. The sender does it, leaves the file
- * "answer.WORD.ID", and removes the request.
+ * What an administrator requests of the sender, which alone writes "delivery". A request is an
+ * empty file whose name says everything, "request.WORD.ID": it exists as a whole or not at all,
+ * survives a crash, and may be done twice. The sender does it, leaves the file "answer.WORD.ID"
+ * with the fields DONE and TEXT, and removes the request.
  */
 #pragma once
 
@@ -17,8 +17,8 @@
 #define REQUEST_TEXT_MAX 4096
 
 enum request_kind {
-	REQUEST_RETRY = 0, /* what was given up is to be tried again */
-	REQUEST_DROP,	   /* the alert is not to be mailed */
+	REQUEST_RETRY = 0, /* try again what was given up */
+	REQUEST_DROP,	   /* do not send the alert */
 	REQUEST_KINDS,
 };
 
@@ -33,7 +33,7 @@ const char *request_kind_text(enum request_kind kind);
 /* Whether a file of this name is a request. */
 bool request_parse(const char *name, struct request *ret);
 
-/* Makes it, durably; an earlier answer goes. -errno. */
+/* Makes it, durably; an earlier answer is removed. -errno. */
 int request_make(int dirfd, const struct request *q);
 bool request_waits(int dirfd, const struct request *q);
 
@@ -45,12 +45,13 @@ int request_make_flush(int dirfd);
 bool request_fetch_flush(int dirfd);
 
 /*
- * All that wait, to be freed by the caller; answers that nobody took for an hour are removed.
+ * All that wait, to be freed by the caller; answers that nobody read for an hour are removed.
  * -errno.
  */
 int request_list(int dirfd, uint64_t now_usec, struct request **ret, size_t *ret_n);
 
-/* Leaves the answer and removes the request. -errno where no answer could be left. */
+/* Leaves the answer and removes the request. -errno if no answer could be left. */
 int request_answer(int dirfd, const struct request *q, bool done, const char *text);
-/* Takes the answer: 0, and the text is appended. -ENOENT; -errno. */
+/* Reads the answer and removes it: 0, and the text is appended. -ENOENT; -EBADMSG: it is damaged;
+ * -errno. */
 int request_read_answer(int dirfd, const struct request *q, bool *ret_done, struct buffer *ret);

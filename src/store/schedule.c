@@ -73,7 +73,7 @@ bool schedule_normalise(struct delivery_destination *dest, uint64_t now_usec)
 	for (size_t i = 0; i < dest->n_repeats; i++) {
 		if (!shift(&dest->repeats[i].start_usec, NULL, now_usec))
 			continue;
-		/* Before what was noted since the clock was set: that is a repeat still. */
+		/* Before what was recorded since the clock was set, which is a repeat still. */
 		dest->repeats[i].start_usec -= least(now_usec, SET_BACK_USEC);
 		changed = true;
 	}

@@ -1,12 +1,13 @@
 /*
- * The head is text, the mail stands behind it as it is. In doubt is one byte at a known offset,
- * written before the first byte of the mail goes out. All else is replaced as a whole.
+ * IN_DOUBT is one byte at a known offset, written before the first byte of the message is sent. All
+ * else is replaced as a whole.
  */
 #include "store/spool.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -14,17 +15,17 @@
 
 #include "base/cleanup.h"
 #include "base/io.h"
-#include "base/number.h"
 #include "store/fields.h"
 #include "store/file.h"
 
-#define MAGIC	     "LOGINBELL_OUTGOING=1\n"
+#define MAGIC	     "LOGINBELL_MESSAGE=1"
 #define DOUBT	     "IN_DOUBT="
-#define DOUBT_OFFSET (sizeof(MAGIC) - 1 + sizeof(DOUBT) - 1)
+#define DOUBT_OFFSET (sizeof(DOUBT) - 1)
 #define HEAD_OFFSET  (DOUBT_OFFSET + 2)
 
 static const char *const rcpt_states[SPOOL_RCPT_STATES] = {"open", "accepted", "refused",
 							   "deferred"};
+static const char *const styles[] = {[MESSAGE_FULL] = "full", [MESSAGE_NO_LOGS] = "no-logs"};
 
 struct spool_message *spool_new(void)
 {
@@ -155,7 +156,7 @@ void spool_name(const char *destination, enum delivery_queue_name queue, char re
 	size_t n = (size_t)snprintf(ret, SPOOL_NAME_MAX, SPOOL_DIR "/");
 	struct hash128 h;
 
-	/* An escaped name is never "mail" by itself: "=" stands before whatever is named. */
+	/* The file of [Mail "mail"] is not that of [Mail]: every name begins with "=". */
 	if (!destination[0])
 		n += (size_t)snprintf(ret + n, SPOOL_NAME_MAX - n, "mail");
 	else
@@ -164,7 +165,7 @@ void spool_name(const char *destination, enum delivery_queue_name queue, char re
 		unsigned char c = (unsigned char)*at;
 
 		if (n > 180) {
-			/* Too long for a file's name: the rest by its hash. */
+			/* Too long for a file's name: the rest becomes its hash. */
 			h = hash_fnv_add(hash_fnv_init(), at, strlen(at));
 			n += (size_t)snprintf(ret + n, SPOOL_NAME_MAX - n,
 					      "=%016" PRIx64 "%016" PRIx64, h.high, h.low);
@@ -176,171 +177,154 @@ void spool_name(const char *destination, enum delivery_queue_name queue, char re
 		else
 			n += (size_t)snprintf(ret + n, SPOOL_NAME_MAX - n, "=%02x", c);
 	}
-	(void)snprintf(ret + n, SPOOL_NAME_MAX - n, ".%s", delivery_queue_text(queue));
+	(void)snprintf(ret + n, SPOOL_NAME_MAX - n, ".%s", delivery_queues[queue]);
 }
 
-static int put_head(struct buffer *ret, const struct spool_message *o)
-{
-	int r;
-
-	r = buffer_printf(ret,
-			  "LEDGER=%s\nLANE=%s\nCLASS=%s\nSERIAL=%" PRIu64
-			  "\nSTYLE=%s\nMARK=%" PRIu64 "\nONE=%d\nTRIES=%" PRIu64 "\nWAITED=%" PRIu64
-			  "\nLASTTRY=%" PRIu64 "\nNOTED=%" PRIu64 "\nSEQUENCE=%" PRIu64
-			  "\nCONFIG=%016" PRIx64 "%016" PRIx64 "\nID=%s\n",
-			  o->ledger_id, delivery_queue_text(o->queue),
-			  delivery_queue_text(o->class), o->serial,
-			  o->style == MESSAGE_FULL ? "full" : "no-logs", o->done_up_to, o->one_rcpt,
-			  o->tries, o->waited_usec, o->last_try_usec, o->reported, o->sequence,
-			  o->config.high, o->config.low, o->message_id);
-	for (size_t i = 0; r == 0 && i < o->n_ranges; i++)
-		r = buffer_printf(ret, "ALERTS=%" PRIu64 " %" PRIu64 "\n", o->ranges[i].first,
-				  o->ranges[i].last);
-	for (size_t i = 0; r == 0 && i < o->n_repeats; i++)
-		r = buffer_printf(ret,
-				  "REPEAT=%016" PRIx64 "%016" PRIx64 " %" PRIu64 " %" PRIu64 "\n",
-				  o->repeats[i].key.high, o->repeats[i].key.low,
-				  o->repeats[i].repeats, o->repeats[i].seq);
-	for (size_t i = 0; r == 0 && i < o->n_rcpts; i++)
-		r = buffer_printf(ret, "RCPT=%s %s\n", rcpt_states[o->rcpts[i].state],
-				  o->rcpts[i].addr);
-	return r;
-}
+/* The fields of one number each. */
+static const struct {
+	const char *key;
+	size_t offset;
+} numbers[] = {
+	{"SERIAL", offsetof(struct spool_message, serial)},
+	{"SEQUENCE", offsetof(struct spool_message, sequence)},
+	{"DONE_UP_TO", offsetof(struct spool_message, done_up_to)},
+	{"TRIES", offsetof(struct spool_message, tries)},
+	{"WAITED", offsetof(struct spool_message, waited_usec)},
+	{"LAST_TRY", offsetof(struct spool_message, last_try_usec)},
+	{"REPORTED", offsetof(struct spool_message, reported)},
+};
 
 int spool_write(const struct spool_message *o, struct buffer *ret)
 {
-	size_t begin;
-	uint32_t crc;
-	int r;
+	struct fields_writer w;
+	char hash[HASH128_HEX];
+	int r = buffer_printf(ret, DOUBT "%d\n", o->in_doubt);
 
-	r = buffer_printf(ret, MAGIC DOUBT "%d\n", o->in_doubt);
-	begin = ret->len;
-	if (r == 0)
-		r = put_head(ret, o);
 	if (r < 0)
 		return r;
-	crc = hash_crc32(0, ret->data + begin, ret->len - begin);
-	crc = hash_crc32(crc, o->mail.data, o->mail.len);
-	r = buffer_printf(ret, "CRC=%08" PRIx32 "\n\n", crc);
+	fields_begin(&w, ret, MAGIC);
+	fields_add(&w, "LEDGER", "%s", o->ledger_id);
+	fields_add(&w, "QUEUE", "%s", delivery_queues[o->queue]);
+	fields_add(&w, "CLASS", "%s", delivery_queues[o->class]);
+	fields_add(&w, "STYLE", "%s", styles[o->style]);
+	fields_add(&w, "ONE_RCPT", "%d", o->one_rcpt);
+	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
+		fields_add(&w, numbers[i].key, "%" PRIu64,
+			   *(const uint64_t *)((const char *)o + numbers[i].offset));
+	fields_add(&w, "CONFIG", "%s", hash128_hex(o->config, hash));
+	fields_add(&w, "MESSAGE_ID", "%s", o->message_id);
+	for (size_t i = 0; i < o->n_ranges; i++)
+		fields_add(&w, "ALERTS", "%" PRIu64 " %" PRIu64, o->ranges[i].first,
+			   o->ranges[i].last);
+	for (size_t i = 0; i < o->n_repeats; i++)
+		fields_add(&w, "REPEAT", "%s %" PRIu64 " %" PRIu64,
+			   hash128_hex(o->repeats[i].key, hash), o->repeats[i].repeats,
+			   o->repeats[i].seq);
+	for (size_t i = 0; i < o->n_rcpts; i++)
+		fields_add(&w, "RCPT", "%s %s", rcpt_states[o->rcpts[i].state], o->rcpts[i].addr);
+	fields_add(&w, "MESSAGE_CRC", "%" PRIu32, hash_crc32(0, o->mail.data, o->mail.len));
+	r = fields_end(&w);
+	if (r == 0)
+		r = buffer_append_char(ret, '\n');
 	return r < 0 ? r : buffer_append(ret, o->mail.data, o->mail.len);
 }
 
-static int read_queue(struct slice word, enum delivery_queue_name *ret)
+static int read_rcpt(struct slice value, struct spool_message *o)
 {
-	for (int i = 0; i < DELIVERY_QUEUES; i++) {
-		if (slice_eq_str(word, delivery_queue_text((enum delivery_queue_name)i))) {
-			*ret = (enum delivery_queue_name)i;
-			return 0;
-		}
-	}
-	return -EINVAL;
-}
-
-static int read_rcpt(struct slice line, struct spool_message *o)
-{
-	struct slice word = fields_word(&line);
 	AUTO_FREE char *addr = NULL;
+	unsigned state;
+	int r = fields_name(&value, rcpt_states, SPOOL_RCPT_STATES, &state);
 
-	if (line.n == 0 || memchr(line.p, '\0', line.n))
+	if (r < 0)
+		return r;
+	if (value.n == 0 || memchr(value.p, '\0', value.n))
 		return -EINVAL;
-	addr = strndup(line.p, line.n);
-	if (!addr)
-		return -ENOMEM;
-	for (int i = 0; i < SPOOL_RCPT_STATES; i++)
-		if (slice_eq_str(word, rcpt_states[i]))
-			return spool_add_rcpt(o, addr, (enum spool_rcpt_state)i);
-	return -EINVAL;
+	addr = strndup(value.p, value.n);
+	return addr ? spool_add_rcpt(o, addr, (enum spool_rcpt_state)state) : -ENOMEM;
 }
 
-static int copy_text(struct slice s, char *ret, size_t size)
+static int read_repeat(struct slice value, struct spool_message *o)
 {
-	if (s.n >= size || memchr(s.p, '\0', s.n))
-		return -EINVAL;
-	memcpy(ret, s.p, s.n);
-	ret[s.n] = '\0';
-	return 0;
-}
-
-static int read_line(struct slice key, struct slice line, struct spool_message *o)
-{
-	const struct {
-		const char *key;
-		uint64_t *to;
-	} numbers[] = {
-		{"SERIAL", &o->serial},		{"MARK", &o->done_up_to},
-		{"TRIES", &o->tries},		{"WAITED", &o->waited_usec},
-		{"LASTTRY", &o->last_try_usec}, {"NOTED", &o->reported},
-		{"SEQUENCE", &o->sequence},
-	};
 	struct spool_repeat p;
+	int r = fields_hash(&value, &p.key);
+
+	if (r == 0)
+		r = fields_numbers(&value, 2, (uint64_t *[]){&p.repeats, &p.seq});
+	return r < 0 ? r : spool_add_repeat(o, p.key, p.repeats, p.seq);
+}
+
+static int read_range(struct slice value, struct spool_message *o)
+{
 	uint64_t first, last;
+	int r = fields_numbers(&value, 2, (uint64_t *[]){&first, &last});
+
+	if (r < 0 || first == 0 || last < first)
+		return -EINVAL;
+	return add_range(o, first, last);
+}
+
+static int read_field(struct slice key, struct slice value, struct spool_message *o, uint64_t *crc)
+{
+	unsigned name = 0;
 	int r;
 
 	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
 		if (slice_eq_str(key, numbers[i].key))
-			return number_parse_u64(line, UINT64_MAX, numbers[i].to);
+			return fields_numbers(
+				&value, 1,
+				(uint64_t *[]){(uint64_t *)((char *)o + numbers[i].offset)});
 	if (slice_eq_str(key, "LEDGER"))
-		return copy_text(line, o->ledger_id, sizeof(o->ledger_id));
-	if (slice_eq_str(key, "ID"))
-		return copy_text(line, o->message_id, sizeof(o->message_id));
-	if (slice_eq_str(key, "LANE"))
-		return read_queue(line, &o->queue);
-	if (slice_eq_str(key, "CLASS"))
-		return read_queue(line, &o->class);
+		return fields_string(value, o->ledger_id, sizeof(o->ledger_id));
+	if (slice_eq_str(key, "MESSAGE_ID"))
+		return fields_string(value, o->message_id, sizeof(o->message_id));
 	if (slice_eq_str(key, "CONFIG"))
-		return fields_hash(&line, &o->config);
-	if (slice_eq_str(key, "STYLE")) {
-		o->style = slice_eq_str(line, "full") ? MESSAGE_FULL : MESSAGE_NO_LOGS;
-		return 0;
-	}
-	if (slice_eq_str(key, "ONE")) {
-		o->one_rcpt = slice_eq_str(line, "1");
-		return 0;
-	}
-	if (slice_eq_str(key, "ALERTS")) {
-		r = fields_numbers(&line, 2, (uint64_t *[]){&first, &last});
-		if (r < 0 || first == 0 || last < first)
-			return -EINVAL;
-		return add_range(o, first, last);
-	}
-	if (slice_eq_str(key, "REPEAT")) {
-		r = fields_hash(&line, &p.key);
-		if (r == 0)
-			r = fields_numbers(&line, 2, (uint64_t *[]){&p.repeats, &p.seq});
-		return r < 0 ? r : spool_add_repeat(o, p.key, p.repeats, p.seq);
-	}
+		return fields_hash(&value, &o->config);
+	if (slice_eq_str(key, "MESSAGE_CRC"))
+		return fields_numbers(&value, 1, &crc);
+	if (slice_eq_str(key, "ALERTS"))
+		return read_range(value, o);
+	if (slice_eq_str(key, "REPEAT"))
+		return read_repeat(value, o);
 	if (slice_eq_str(key, "RCPT"))
-		return read_rcpt(line, o);
+		return read_rcpt(value, o);
+	if (slice_eq_str(key, "QUEUE")) {
+		r = fields_name(&value, delivery_queues, DELIVERY_QUEUES, &name);
+		o->queue = (enum delivery_queue_name)name;
+		return r;
+	}
+	if (slice_eq_str(key, "CLASS")) {
+		r = fields_name(&value, delivery_queues, DELIVERY_CLASSES, &name);
+		o->class = (enum delivery_queue_name)name;
+		return r;
+	}
+	if (slice_eq_str(key, "STYLE")) {
+		r = fields_name(&value, styles, ARRAY_SIZE(styles), &name);
+		o->style = (enum message_style)name;
+		return r;
+	}
+	if (slice_eq_str(key, "ONE_RCPT"))
+		o->one_rcpt = slice_eq_str(value, "1");
 	return 0;
 }
 
-/* Reads lines until that of the CRC; *text is then the mail. 0 where all is well. */
+/* *text is then the message. -EINVAL: damaged; -ENOMEM. */
 static int read_head(struct slice *text, struct spool_message *o)
 {
-	const char *begin = text->p;
-	struct slice line, key;
-	uint64_t crc;
-	uint32_t is;
-	int r;
+	AUTO_FIELDS struct fields_reader f;
+	struct slice key, value;
+	uint64_t crc = UINT64_MAX;
+	int r = fields_open(&f, *text, MAGIC, text);
 
-	for (;;) {
-		size_t n = (size_t)(text->p - begin);
-
-		r = fields_line(text, &line);
-		if (r <= 0 || fields_key(&line, &key) < 0)
-			return -EINVAL;
-		if (!slice_eq_str(key, "CRC")) {
-			r = read_line(key, line, o);
-			if (r < 0)
-				return r;
-			continue;
-		}
-		if (number_parse_hex(line, UINT32_MAX, &crc) < 0 || fields_line(text, &line) <= 0 ||
-		    line.n != 0)
-			return -EINVAL;
-		is = hash_crc32(0, begin, n);
-		return hash_crc32(is, text->p, text->n) == crc ? 0 : -EINVAL;
+	if (r != 0 || !slice_skip(text, "\n"))
+		return -EINVAL;
+	while ((r = fields_next(&f, &key, &value)) > 0) {
+		r = read_field(key, value, o, &crc);
+		if (r < 0)
+			return r;
 	}
+	if (r == 0 && (o->n_rcpts == 0 || text->n == 0 || hash_crc32(0, text->p, text->n) != crc))
+		r = -EINVAL;
+	return r;
 }
 
 int spool_read(struct slice text, const char *name, struct spool_message **ret, struct error *err)
@@ -350,24 +334,23 @@ int spool_read(struct slice text, const char *name, struct spool_message **ret, 
 
 	if (!o)
 		return -ENOMEM;
-	if (text.n < HEAD_OFFSET || !slice_starts_with(text, MAGIC DOUBT) ||
+	if (text.n < HEAD_OFFSET || !slice_starts_with(text, DOUBT) ||
 	    text.p[DOUBT_OFFSET + 1] != '\n') {
-		error_set(err, name, 1, 0, "not an outgoing mail of this version");
+		error_set(err, name, 1, 0, "not a frozen message of this version");
 		return SPOOL_E_DAMAGED;
 	}
-	/* Whatever else stands there: a doubt costs a second copy at most. */
+	/* Whatever the byte is: a doubt costs a second copy at most. */
 	o->in_doubt = text.p[DOUBT_OFFSET] != '0';
 	text = slice_from(text, HEAD_OFFSET);
 	r = read_head(&text, o);
+	if (r == 0)
+		r = buffer_append_slice(&o->mail, text);
 	if (r == -ENOMEM)
 		return r;
-	if (r < 0 || o->n_rcpts == 0 || o->class >= DELIVERY_CLASSES || text.n == 0) {
+	if (r < 0) {
 		error_set(err, name, 0, 0, "damaged");
 		return SPOOL_E_DAMAGED;
 	}
-	r = buffer_append_slice(&o->mail, text);
-	if (r < 0)
-		return r;
 	*ret = STEAL_PTR(o);
 	return 0;
 }
@@ -379,8 +362,8 @@ int spool_prepare(int dirfd)
 	return fsync(dirfd) < 0 ? -errno : 0;
 }
 
-/* file_replace() makes the folder durable in which it is told to write, so it gets that one. */
-static int open_folder(int dirfd)
+/* file_replace() makes the directory durable that it writes to. */
+static int open_spool(int dirfd)
 {
 	int fd = openat(dirfd, SPOOL_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
@@ -395,16 +378,16 @@ static const char *base_name(const char *name)
 int spool_save(int dirfd, const char *name, const struct spool_message *o)
 {
 	AUTO_BUFFER struct buffer text = BUFFER_INIT(SPOOL_FILE_MAX);
-	AUTO_CLOSE int folder = -1;
+	AUTO_CLOSE int spool = -1;
 	int r;
 
 	r = spool_write(o, &text);
 	if (r < 0)
 		return r;
-	folder = open_folder(dirfd);
-	if (folder < 0)
-		return folder;
-	return file_replace(folder, base_name(name), buffer_slice(&text));
+	spool = open_spool(dirfd);
+	if (spool < 0)
+		return spool;
+	return file_replace(spool, base_name(name), buffer_slice(&text));
 }
 
 int spool_load(int dirfd, const char *name, struct spool_message **ret, struct error *err)

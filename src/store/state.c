@@ -142,7 +142,15 @@ static int open_parent(const char *path, enum state_access access, int *ret, str
 			return fault(err, path, "cannot make the state directory", r);
 		*ret = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	}
-	return *ret < 0 ? fault(err, path, "cannot open the state directory", -errno) : 0;
+	r = *ret < 0 ? -errno : 0;
+	if (r == -EACCES && access == STATE_WRITE) {
+		error_set(err, path, 0, 0,
+			  "cannot open the state directory: %s; if it is the service's, as root: "
+			  "chmod 755 %s",
+			  strerror(-r), path);
+		return r;
+	}
+	return r < 0 ? fault(err, path, "cannot open the state directory", r) : 0;
 }
 
 /* 0, and @st is the part's, which the process's user can write to. */
@@ -307,7 +315,10 @@ static void boot_id(char ret[BOOT_ID_MAX])
 	ret[n] = '\0';
 }
 
-/* The start time of a process, in clock ticks after boot: proc_pid_stat(5), field 22. -errno. */
+/*
+ * The start time of a process, in clock ticks after boot: proc_pid_stat(5), field 22. -ESRCH if it
+ * has ended and its parent does not know yet; -errno.
+ */
 static int start_time(pid_t pid, uint64_t *ret)
 {
 	AUTO_BUFFER struct buffer text = BUFFER_INIT(4096);
@@ -323,6 +334,8 @@ static int start_time(pid_t pid, uint64_t *ret)
 		return -ENOMEM;
 	/* The program's name, field 2, may have blanks and parentheses. */
 	at = strrchr(text.data, ')');
+	if (at && at[1] == ' ' && strchr("ZX", at[2]))
+		return -ESRCH;
 	for (int field = 2; at && field < 22; field++)
 		at = strchr(at + 1, ' ');
 	if (!at)
@@ -374,7 +387,7 @@ enum state_process state_process(int dirfd, enum state_part part, pid_t *ret_pid
 	if (boot[0] && !slice_eq_str(value_of(buffer_slice(&text), "BOOT="), boot))
 		return STATE_STOPPED;
 	r = start_time((pid_t)pid, &now);
-	if (r < 0 && kill((pid_t)pid, 0) < 0 && errno == ESRCH)
+	if (r == -ESRCH || (r < 0 && kill((pid_t)pid, 0) < 0 && errno == ESRCH))
 		return STATE_STOPPED;
 	if (r == 0 && now != start)
 		return STATE_STOPPED;

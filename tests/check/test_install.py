@@ -18,6 +18,7 @@ SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file_
 JOURNAL = "enabled" if os.environ.get("LOGINBELL_JOURNAL", "1") == "1" else "disabled"
 LAYOUT = """
     bin/loginbell
+    lib/systemd/system/loginbell-deliver-once.service
     lib/systemd/system/loginbell-deliver.service
     lib/systemd/system/loginbell-scan.service
     lib/systemd/system/loginbell-scan.timer
@@ -76,6 +77,7 @@ def check_layout(prefix):
         expect_equal(sorted(paths), [f"{prefix}/{name}" for name in LAYOUT])
         for unit, program in (("loginbell", "bin/loginbell"),
                               ("loginbell-deliver", "libexec/loginbell-deliver"),
+                              ("loginbell-deliver-once", "libexec/loginbell-deliver"),
                               ("loginbell-scan", "bin/loginbell")):
             with open(f"{work}/units/{unit}.service", encoding="utf-8") as file:
                 expect_in(f"\nExecStart={prefix}/{program} ", file.read())

@@ -57,7 +57,7 @@ class State:
     def pass_time(self, seconds):
         """As if so much time had passed since what "delivery" tells; below 0: a clock set back."""
         step = int(seconds * 1000000)
-        columns = {"LANE": (3, 5, 6), "EXCEPTION": (6, 7), "REPEAT": (1,)}
+        columns = {"QUEUE": (3, 5, 6), "HELD": (6, 7), "REPEAT": (1,)}
         lines = []
         for line in self.delivery().splitlines()[:-1]:
             key, _, value = line.partition("=")
@@ -173,7 +173,7 @@ def lanes(state):
         key, _, value = line.partition("=")
         if key == "DESTINATION":
             name = value
-        elif key == "LANE":
+        elif key == "QUEUE":
             lane, *numbers = value.split()
             found[name, lane] = Lane(*map(int, numbers))
     return found
@@ -186,7 +186,7 @@ def marks(state):
 
 def exceptions(state):
     return [l.partition("=")[2].split() for l in state.delivery().splitlines()
-            if l.startswith("EXCEPTION=")]
+            if l.startswith("HELD=")]
 
 
 def rewrite_frozen(state, name, change):
@@ -195,9 +195,9 @@ def rewrite_frozen(state, name, change):
     with open(path, "rb") as f:
         head, _, mail = f.read().partition(b"\n\n")
     lines = change(head + b"\n").splitlines(keepends=True)
-    begin, signed = lines[:2], b"".join(l for l in lines[2:] if not l.startswith(b"CRC="))
+    signed = b"".join(l for l in lines[1:] if not l.startswith(b"CRC="))
     with open(path, "wb") as f:
-        f.write(b"".join(begin) + signed + b"CRC=%08x\n\n" % zlib.crc32(signed + mail) + mail)
+        f.write(lines[0] + signed + b"CRC=%08x\n\n" % zlib.crc32(signed) + mail)
 
 
 def users(mail):

@@ -191,6 +191,14 @@ class Watch(Process):
                         return int(child)
         return None
 
+    @staticmethod
+    def _ended(pid):
+        try:
+            with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+                return file.read().rpartition(")")[2].split()[0] in "ZX"
+        except (FileNotFoundError, ProcessLookupError):
+            return True
+
     def stop(self, number=signal.SIGTERM):
         """As Process.stop(); SIGKILL hits the reader first, which gets no signal before it."""
         if number == signal.SIGKILL and self.process.poll() is None:
@@ -198,6 +206,7 @@ class Watch(Process):
             reader = self._child("loginbell")
             if reader:
                 os.kill(reader, signal.SIGKILL)
+                await_true(lambda: self._ended(reader), "the end of the reader")
         return super().stop(number)
 
 
@@ -347,6 +356,11 @@ class Host:
                 pwd.getpwnam(name)
             except KeyError:
                 run("useradd", "--shell", "/bin/sh", "--home-dir", "/", *arguments, name)
+        with contextlib.suppress(KeyError):
+            pwd.getpwnam("loginbell-deliver")
+            run("userdel", "loginbell-deliver")
+        run("useradd", "--system", "--gid", "loginbell", "--no-create-home", "--home-dir", "/",
+            "loginbell-deliver")
         for group in ("systemd-journal", "adm"):
             try:
                 grp.getgrnam(group)

@@ -143,7 +143,7 @@ def what_waits_when_loginbell_is_upgraded_is_mailed_once(scene):
     host = scene.host
     host.run("systemctl", "stop", "postfix")
     waiting = [scene.login() for _ in range(3)]
-    harness.await_true(lambda: waiting[-1] in host.read(f"{STATE}/ledger"), "the ledger")
+    harness.await_true(lambda: waiting[-1] in host.read(f"{STATE}/reader/ledger"), "the ledger")
     old = host.run("sha256sum", "/usr/bin/loginbell").stdout
     host.run("meson", "configure", "/build", "-Dc_link_args=-Wl,--build-id=0xfeed")
     host.run("meson", "install", "-C", "/build", timeout=hosts.BUILD_DEADLINE)

@@ -12,9 +12,10 @@ import harness
 import hosts
 from harness import Mailbox
 from host_scene import ELSEWHERE, FRIEND, READER, SENDER
+from host_state import expect_layout
 from tap import case, expect, expect_equal, expect_in
 
-EXPOSURE = {READER: 0.6, SENDER: 1.5}
+EXPOSURE = {READER: 0.6, SENDER: 1.5, "loginbell-scan": 0.6, "loginbell-deliver-once": 1.5}
 PROBE = "/opt/probe.py"
 
 
@@ -42,7 +43,7 @@ def two_lines_and_one_command_are_enough(scene):
 def units_have_no_fault_and_are_as_tight_as_is_said(scene):
     said = scene.host.run("systemd-analyze", "verify", "--man=no", "loginbell.service",
                           "loginbell-deliver.service", "loginbell-scan.service",
-                          "loginbell-scan.timer")
+                          "loginbell-deliver-once.service", "loginbell-scan.timer")
     expect_equal(said.stdout + said.stderr, "")
     for unit, limit in EXPOSURE.items():
         said = scene.host.run("systemd-analyze", "security", "--no-pager", unit).stdout
@@ -59,7 +60,7 @@ def nothing_listens(scene):
 
 
 @case
-def the_sender_is_in_no_group_and_an_administrator_reads_what_it_writes(scene):
+def the_sender_is_in_one_group_and_an_administrator_in_it_reads_the_state(scene):
     host = scene.host
 
     def groups(unit):
@@ -67,15 +68,12 @@ def the_sender_is_in_no_group_and_an_administrator_reads_what_it_writes(scene):
         numbers = re.search(r"^Groups:(.*)$", status, re.M)[1].split()
         return sorted(host.run("getent", "group", n).stdout.split(":")[0] for n in numbers)
 
-    expect_equal(groups(READER), ["adm", "systemd-journal"])
+    expect_equal(groups(READER), ["adm", "loginbell", "systemd-journal"])
     expect_equal(groups(SENDER), ["loginbell"])
-    host.run("useradd", "--groups", "adm", "carol")
-    found = host.run("find", "/var/lib/loginbell", "-printf", "%M %u %g %P\n").stdout
-    expect_in("drwxr-s--- loginbell adm \n", found)
-    for line in found.splitlines():
-        expect(re.match(r"(-rw-r-----|drwxr-s---) loginbell adm ", line), found)
-    host.run("runuser", "-u", "carol", "--", "cat", "/var/lib/loginbell/delivery",
-             "/var/lib/loginbell/ledger", "/var/lib/loginbell/position")
+    expect_layout(scene)
+    host.run("useradd", "--groups", "loginbell", "carol")
+    host.run("runuser", "-u", "carol", "--", "cat", "/var/lib/loginbell/deliver/delivery",
+             "/var/lib/loginbell/reader/ledger", "/var/lib/loginbell/reader/position")
 
 
 @case
@@ -180,7 +178,11 @@ def both_stop_in_time_while_the_mail_server_hangs(scene):
 def a_scan_catches_up_and_leaves_the_services_alone(scene):
     host = scene.host
     host.run("systemctl", "start", "loginbell-scan")  # the reader holds the state: nothing to do
-    expect_in("exec-condition", host.journal("-u", "loginbell-scan", "-o", "cat"))
+    expect_in("another loginbell is running", host.journal("-u", "loginbell-scan", "-o", "cat"))
+    harness.await_true(lambda: "another sender is running" in
+                       host.journal("-u", "loginbell-deliver-once", "-o", "cat"), "the second unit")
+    for unit in ("loginbell-scan", "loginbell-deliver-once"):
+        expect_equal(host.show(unit, "Result"), "success")
     host.run("systemctl", "stop", READER, SENDER)
     try:
         port = scene.login()
@@ -189,13 +191,13 @@ def a_scan_catches_up_and_leaves_the_services_alone(scene):
         scene.mailbox.stop()
         port = scene.login()
         host.run("systemctl", "start", "loginbell-scan")
-        expect_in(f"from {ELSEWHERE} port {port} ", host.read("/var/lib/loginbell/ledger"))
+        expect_in(f"from {ELSEWHERE} port {port} ", host.read("/var/lib/loginbell/reader/ledger"))
         expect_equal(host.run("loginbell", "scan", check=False).returncode, 75)
         expect_equal(scene.mailbox.holding(port), [])
     finally:
         scene.listen(scene.mailbox)
         host.run("systemctl", "start", READER)
-    host.run("systemctl", "kill", "-s", "USR1", SENDER)  # now, not when the back-off is over
+    host.run("loginbell", "queue", "--flush", check=False)  # now, not when the back-off is over
     scene.told(port)
 
 
@@ -266,15 +268,18 @@ def outside_of_a_sandbox_the_probe_finds_everything_open(scene):
 
 @case
 def the_sandboxes_hold(scene):
-    uid = int(scene.host.run("id", "-u", "loginbell").stdout)
-    shared = {"uid": uid, "writes": ["/var/lib/loginbell"], "listens": False,
-              "runs_what_was_written": False, "writable_code": False, "new_user_namespace": False,
-              "owners": [uid], "interfaces": ["lo"], "set-uid": False}
+    shared = {"listens": False, "runs_what_was_written": False, "writable_code": False,
+              "new_user_namespace": False, "interfaces": ["lo"], "set-uid": False}
+
+    def of(user, part):
+        uid = int(scene.host.run("id", "-u", user).stdout)
+        return dict(shared, uid=uid, owners=[uid], writes=[f"/var/lib/loginbell/{part}"])
+
     expect_equal(probe(scene, READER), dict(
-        shared, sockets=["AF_UNIX"],
+        of("loginbell", "reader"), sockets=["AF_UNIX"],
         reads=["/etc/loginbell/loginbell.conf", "/var/log/journal", "/run/log/journal"]))
     expect_equal(probe(scene, SENDER), dict(
-        shared, sockets=["AF_INET", "AF_INET6", "AF_UNIX"],
+        of("loginbell-deliver", "deliver"), sockets=["AF_INET", "AF_INET6", "AF_UNIX"],
         reads=["/etc/loginbell/loginbell.conf"]))
 
 
@@ -285,7 +290,7 @@ def ready_before_sshd_and_without_holding_up_the_boot(scene):
     port = scene.login()
     host.reboot()
     scene.listen(scene.mailbox)
-    host.run("systemctl", "kill", "-s", "USR1", SENDER)  # now, not when the back-off is over
+    host.run("loginbell", "queue", "--flush", check=False)  # now, not when the back-off is over
     scene.told(port)
 
     def usec(unit, key):

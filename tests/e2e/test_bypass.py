@@ -21,8 +21,8 @@ OTHER_CA, OTHER_KEY = "SHA256:" + "D" * 43, "SHA256:" + "E" * 43
 HEADERS = {"Date", "From", "To", "Message-ID", "In-Reply-To", "References", "Subject",
            "Auto-Submitted", "X-Auto-Response-Suppress", "X-Loginbell-Event", "X-Loginbell-Host",
            "X-Loginbell-User", "X-Loginbell-Addr", "X-Loginbell-Method", "X-Loginbell-Key",
-           "X-Loginbell-Count", "X-Loginbell-Verdict", "MIME-Version", "Content-Type",
-           "Content-Transfer-Encoding"}
+           "X-Loginbell-Count", "X-Loginbell-Verdict", "X-Loginbell-Sequence", "MIME-Version",
+           "Content-Type", "Content-Transfer-Encoding"}
 HOSTILE = [b"a\rb", b"a\nb", b"a\r\nBcc: victim@example.org", b"x\r\n.\r\nMAIL FROM:<x@example.org>\r\n",
            b"x\n.\nQUIT\n", b".", b"..", b"--boundary--", b"=?utf-8?q?x?=", b"\x1b[31mred\x1b[0m",
            b"\x1b]0;title\x07", b"a\x00b", b"a\x7fb", "\u202etxt.exe".encode(),

@@ -176,7 +176,7 @@ def a_container_follows_the_hosts_journal_over_rotations(host):
     expect_equal(mail["From"], f"loginbell@{HOSTNAME}.{DOMAIN}")
     expect_equal(watch.stop(), 0, watch.log())
     expect_equal(len(host.mailbox.mails), 3)
-    expect(os.path.exists(f"{ROOT}/home/.local/state/loginbell/position"), "the state")
+    expect(os.path.exists(f"{ROOT}/home/.local/state/loginbell/reader/position"), "the state")
 
 
 @case

@@ -151,13 +151,13 @@ def what_is_written_is_durable_in_the_promised_order(host):
                    env=ENVIRONMENT, check=True)
     with open(trace, encoding="utf-8", errors="replace") as file:
         calls = file.read().splitlines()
-    expect(check_order(calls, host.state) >= 1, "no position was stored")
+    expect(check_order(calls, host.reader) >= 1, "no position was stored")
     expect_equal(host.ledger().count("KIND=login"), LOGINS)
     ledger = next(n for n, c in enumerate(calls) if c.startswith("fdatasync"))
     for broken in (calls[:ledger] + calls[ledger + 1:],
                    [c for c in calls if not c.startswith("fsync")]):
         try:
-            check_order(broken, host.state)
+            check_order(broken, host.reader)
         except AssertionError:
             continue
         raise AssertionError("a broken order is not noticed")
@@ -188,7 +188,7 @@ def a_fault_of_the_disk_at_any_system_call_loses_and_repeats_nothing(host):
                 host.mailbox.mails.clear()
                 trace = f"{WORK}/strace"
                 done = subprocess.run(
-                    ["strace", "-qq", "-o", trace, "-e", f"trace={call}", "-P", host.state,
+                    ["strace", "-qq", "-o", trace, "-e", f"trace={call}", "-P", host.reader,
                      *(a for n in ("ledger", "position", "position.tmp", "reserve", "reader.lock")
                        for a in ("-P", f"{host.reader}/{n}")),
                      "-e", f"inject={call}:{error}:when={when}",

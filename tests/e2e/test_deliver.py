@@ -40,7 +40,7 @@ def one_alert_goes_in_one_mail(state):
         equal(mail.message["Subject"], "[web1] SSH login: user1 from 203.0.113.9")
         assert "Accepted password for user1 from 203.0.113.9 port 4711" in mail.text
         equal(state.outgoing(), [])
-        equal(marks(state), {("", "login"): 1, ("", "forged"): 1, ("", "aside"): 0})
+        equal(marks(state), {("", "login"): 1, ("", "forged"): 1, ("", "retry"): 0})
         state.once()
         equal(len(server.mails), 1)
 
@@ -904,7 +904,7 @@ def given_up_alerts_are_told_in_the_next_mail(state):
         state.once()
         equal(len(server.mails), 1)
         assert "2 earlier alerts could not be delivered" in " ".join(server.mails[0].text.split())
-        assert "UNTOLD" not in state.delivery()
+        assert "UNREPORTED" not in state.delivery()
 
 
 @test

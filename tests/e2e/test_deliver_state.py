@@ -26,7 +26,7 @@ def damages(text):
     yield "binary", os.urandom(300)
     yield "NULs", bytes(len(text))
     yield "twice", text * 2
-    yield "longer", text + b"EXCEPTION=refused login 1 1 1 0 0 0\n"
+    yield "longer", text + b"HELD=refused login 1 1 1 0 0 0\n"
 
 
 def for_each_damage(text, attempt):
@@ -100,7 +100,7 @@ def files_of_nobody_are_left_alone(state):
         put_off(state, server, 2)
         frozen = state.read("outgoing/mail.login")
         names = {"README": b"by hand", "other.login": frozen, "mail.login.tmp": b"torn",
-                 "mail.aside": b"", "mail.forged": frozen}
+                 "mail.retry": b"", "mail.forged": frozen}
         for name, content in names.items():
             overwrite(state, "outgoing/" + name, content)
         os.mkdir(state.file("outgoing/mail.login.old"))
@@ -108,7 +108,7 @@ def files_of_nobody_are_left_alone(state):
         equal([users(m) for m in server.mails], [["user1", "user2"]])
         for name in ("README", "other.login", "mail.login.old"):
             assert f"outgoing/{name}" in log, log
-        equal(state.outgoing(), ["README", "mail.aside.damaged", "mail.login.old", "mail.login.tmp",
+        equal(state.outgoing(), ["README", "mail.login.old", "mail.login.tmp", "mail.retry.damaged",
                                  "other.login"])
         state.once()
         equal(len(server.mails), 1)

@@ -17,22 +17,22 @@ ALIVE = re.compile(rf"\[{HOSTNAME}\] still watching: (.*)")
 
 
 def kept(host):
-    """The line that is kept with the position: BEGIN DUE LOGINS ALLOWED FORGED GAPS."""
+    """What is stored with the position: BEGIN DUE LOGINS ALLOWED FORGED GAPS."""
     with open(f"{host.reader}/position", encoding="ascii") as file:
-        lines = file.read().splitlines()
-    return [int(n) for n in lines[2].split()[2:]] if len(lines) > 2 else None
+        m = re.search(r"^HEARTBEAT=(.*)$", file.read(), re.M)
+    return [int(n) for n in m[1].split()] if m else None
 
 
 def set_due(host, seconds):
     """As if the day had begun so long ago that it ends in some seconds."""
     path = f"{host.reader}/position"
-    with open(path, encoding="ascii") as file:
-        position = file.read().splitlines()[1]
     numbers = kept(host)
     numbers[1] = time.time_ns() // 1000 + int(seconds * 1000000)
-    text = position + "\nheartbeat 1 " + " ".join(map(str, numbers))
+    with open(path, encoding="ascii") as file:
+        text = re.sub(r"(?m)^HEARTBEAT=.*$", "HEARTBEAT=" + " ".join(map(str, numbers)), file.read())
+    text = re.sub(r"(?m)^CRC=.*\n", "", text)
     owner = os.stat(path)
-    harness.write(path, f"CRC={zlib.crc32(text.encode()):08x}\n{text}\n", 0o640)
+    harness.write(path, f"{text}CRC={zlib.crc32(text.encode()):08x}\n", 0o640)
     os.chown(path, owner.st_uid, owner.st_gid)
 
 

@@ -10,6 +10,7 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import hosts
 import host_service
+import host_state
 import host_intruder
 import host_life
 import host_fleet

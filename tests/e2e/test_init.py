@@ -85,6 +85,7 @@ class Hanger:
 
 def configure(host, **options):
     host.configure(source="auto", state_owner=None, **options)
+    shutil.chown(f"{WORK}/password", "loginbell-deliver")
     os.makedirs(os.path.dirname(CONFIG), exist_ok=True)
     shutil.copy(host.config, CONFIG)
 
@@ -107,11 +108,21 @@ def processes(*names):
     return pids
 
 
+def parent(pid):
+    with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+        return int(file.read().rpartition(")")[2].split()[1])
+
+
 def watcher():
-    """The pid of `watch`; what it forks is younger."""
+    """The pid of `watch`, the supervisor."""
     pids = processes("loginbell")
     expect(pids, "watch does not run")
-    return min(pids)
+    return next(p for p in pids if parent(p) not in pids)
+
+
+def reader():
+    return await_true(lambda: [p for p in processes("loginbell") if parent(p) == watcher()],
+                      "the reader")[0]
 
 
 def sender():
@@ -125,12 +136,22 @@ def identity(pid):
     return [[int(n) for n in lines[key].split()] for key in ("Uid", "Gid", "Groups")]
 
 
-def expect_service_user(pid):
-    uid, gid = (int(run("id", "-u", "loginbell").stdout),
-                int(run("getent", "group", "adm").stdout.split(":")[2]))
-    uids, gids, groups = identity(pid)
-    expect_equal((uids, gids), ([uid] * 4, [gid] * 4), f"of {pid}")
-    expect(0 not in groups, groups)
+def user_id(name):
+    return int(run("id", "-u", name).stdout)
+
+
+def group_id(name):
+    return int(run("getent", "group", name).stdout.split(":")[2])
+
+
+def expect_service_users():
+    """The reader may read logs; the sender is in no other group than that of the state."""
+    gid = group_id("loginbell")
+    expect_equal(identity(watcher())[0], [0] * 4)
+    uids, gids, groups = identity(reader())
+    expect_equal((uids, gids), ([user_id("loginbell")] * 4, [gid] * 4))
+    expect_equal(sorted(groups), sorted([gid, group_id("adm"), group_id("systemd-journal")]))
+    expect_equal(identity(sender()), [[user_id("loginbell-deliver")] * 4, [gid] * 4, [gid]])
 
 
 class Scene:
@@ -179,14 +200,18 @@ def kill_watch():
 @case
 def lsb_start_says_what_to_do_where_there_is_no_user(host):
     with Scene(host):
-        run("userdel", "loginbell")
+        run("userdel", "loginbell-deliver")
         try:
             expect_in("adduser --system", script("start", status=6))
             script("status", status=3)
             expect(not os.path.exists(STATE), "a state directory was made")
+            # The program itself names the user that is missing.
+            done = run(f"{WORK}/bin/loginbell", "watch", check=False)
+            expect_equal(done.returncode, 1)
+            expect_in("there is no user loginbell-deliver", done.stderr)
         finally:
-            run("useradd", "--system", "--user-group", "--no-create-home", "loginbell")
-            shutil.chown(f"{WORK}/password", "loginbell")
+            run("useradd", "--system", "--gid", "loginbell", "--no-create-home",
+                "loginbell-deliver")
 
 
 @case
@@ -209,15 +234,19 @@ def lsb_a_login_after_start_is_mailed_and_one_before_stop(host):
 
 
 @case
-def lsb_everything_runs_as_the_service_user(host):
+def lsb_reader_and_sender_run_as_two_users(host):
     with Scene(host):
         script("start")
-        for pid in (watcher(), sender()):
-            expect_service_user(pid)
-        status = os.stat(STATE)
-        expect_equal((status.st_mode & 0o7777, status.st_uid, status.st_gid),
-                     (0o750, int(run("id", "-u", "loginbell").stdout),
-                      int(run("getent", "group", "adm").stdout.split(":")[2])))
+        expect_service_users()
+        gid = group_id("loginbell")
+        for path, owner in ((STATE, (0o755, 0, 0)),
+                            (f"{STATE}/reader", (0o2750, user_id("loginbell"), gid)),
+                            (f"{STATE}/deliver", (0o2750, user_id("loginbell-deliver"), gid))):
+            status = os.stat(path)
+            expect_equal((status.st_mode & 0o7777, status.st_uid, status.st_gid), owner, path)
+        # The supervisor holds nothing that an intruder could write to.
+        files = [os.readlink(f) for f in glob.glob(f"/proc/{watcher()}/fd/*")]
+        expect(not any(f.startswith((STATE, "/var/log", "socket:")) for f in files), files)
 
 
 @case
@@ -226,7 +255,7 @@ def lsb_messages_go_to_the_syslog_with_their_priority(host):
         since = len(host.rsyslogd.text("daemon.log"))
         script("start")
         scene.login("root")
-        for line in (f"daemon.notice loginbell[{watcher()}]: watching /var/log/auth.log",
+        for line in (f"daemon.notice loginbell[{reader()}]: watching /var/log/auth.log",
                      "daemon.warning loginbell-deliver["):
             host.rsyslogd.wait_line(line, "daemon.log", since)
         expect("loginbell[" not in host.rsyslogd.text("auth.log"), "they reached the log it follows")
@@ -253,6 +282,19 @@ def lsb_after_sigkill_status_says_dead_and_start_goes_on(host):
         expect(watcher() != pid, "no new process")
         script("status")
         scene.expect_mailed(port)
+
+
+@case
+def lsb_a_program_that_is_killed_is_started_again(host):
+    with Scene(host) as scene:
+        script("start")
+        for which in (reader, sender):
+            pid = which()
+            os.kill(pid, signal.SIGKILL)
+            port = scene.login("root")
+            await_true(lambda w=which, p=pid: processes("loginbell")[1:] and w() != p, "another")
+            await_true(lambda p=port: scene.times_mailed(p), f"a mail on port {port}")
+        script("stop")
 
 
 @case
@@ -332,9 +374,14 @@ def lsb_reload_takes_new_rules_and_refuses_faulty_ones(host):
 @case
 def lsb_start_fails_where_watch_cannot_begin(host):
     with Scene(host):
-        os.makedirs(STATE)  # root's
-        expect_in("syslog", script("start", status=1))
-        expect_equal(processes(), [])
+        for part, user in (("reader", "loginbell"), ("deliver", "loginbell-deliver")):
+            os.makedirs(f"{STATE}/{part}")  # root's
+            since = len(host.rsyslogd.text("daemon.log"))
+            expect_in("syslog", script("start", status=1))
+            host.rsyslogd.wait_line(f"chown -R {user}:loginbell {STATE}/{part}", "daemon.log",
+                                    since)
+            expect_equal(processes(), [])
+            shutil.rmtree(STATE)
 
 
 @case
@@ -370,8 +417,7 @@ def openrc_a_login_after_start_is_mailed_and_one_before_stop(host):
         script("status", status=3)
         script("start")
         script("status")
-        for pid in (sender(), watcher()):
-            expect_service_user(pid)
+        expect_service_users()
         scene.expect_mailed(scene.login("root"))
         port = scene.login("alice")
         time.sleep(0.05)

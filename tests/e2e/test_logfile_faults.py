@@ -270,10 +270,10 @@ def a_full_state_directory_delays_alerts_and_loses_none(host):
         scene.again()
         append(line(2))
         scene.mailed("2")
-        fill(host.state)
+        fill(host.reader)
         for number in range(3, 40):
             append(line(number))
-        harness.await_true(lambda: "the position does not advance" in scene.watch.log(), "a word of the full disk")
+        harness.await_true(lambda: "does not advance" in scene.watch.log(), "a word of the full disk")
         expect_idle(scene, "a full state directory")
         os.unlink(f"{host.reader}/filler")
         harness.await_true(lambda: "\nPORT=39\n" in host.ledger(), "the last login in the ledger")

@@ -107,6 +107,53 @@ def what_waits_is_shown_and_a_flush_mails_it(state):
         equal(queue(state, "-o", "json"), "")
 
 
+def status(state, expect=0):
+    """{destination: (waiting, given up)}"""
+    p = subprocess.run([LOGINBELL, "status", "-c", state.config_path, "--state-directory",
+                        state.path], capture_output=True, timeout=DEADLINE, text=True)
+    if "Sanitizer" in p.stderr or p.returncode != expect:
+        raise AssertionError(f"exit status {p.returncode}, not {expect}:\n{p.stdout}{p.stderr}")
+    found = {}
+    for line in p.stdout.splitlines():
+        m = re.match(r'\[Mail(?: "(.*)")?\]  (?:nothing waits|(\d+) alerts wait)'
+                     r'(?:.*; (\d+) were given up)?', line)
+        if m:
+            found[m[1] or ""] = int(m[2] or 0), int(m[3] or 0)
+    return found
+
+
+def agree(state, expect=0):
+    """What status counts, which is what queue lists."""
+    counted = status(state, expect)
+    listed = {name: [0, 0] for name in counted}
+    for _, name, how, _ in set(r[:3] + (None,) for r in rows(state, expect=expect)):
+        listed[name][how == "given-up"] += 1
+    equal({name: tuple(n) for name, n in listed.items()}, counted)
+    return counted
+
+
+@test
+def status_and_queue_agree_also_about_a_new_destination(state):
+    with Server() as server:
+        state.config(server, alert="GiveUpAfter=10s\nInterval=0\nRepeatInterval=0")
+        state.add()
+        equal(agree(state, expect=75), {"": (1, 0)})
+        state.once()
+        equal(agree(state), {"": (0, 0)})
+        state.config(server, alert="GiveUpAfter=10s\nInterval=0\nRepeatInterval=0", extra=OPS)
+        equal(agree(state), {"": (0, 0), "ops": (0, 0)})
+        equal(queue(state), '[Mail]  nothing waits\n[Mail "ops"]  nothing waits\n')
+        state.add()
+        equal(agree(state, expect=75), {"": (1, 0), "ops": (1, 0)})
+        server.hook = lambda verb, argument, _: (
+            "451 later" if verb == "RCPT" and "ops@" in argument else None)
+        state.once(75)
+        equal(agree(state, expect=75), {"": (0, 0), "ops": (1, 0)})
+        state.pass_time(60)
+        state.once()
+        equal(agree(state), {"": (0, 0), "ops": (0, 1)})
+
+
 @test
 def a_flush_that_fails_says_so(state):
     with Server(later) as server:
@@ -157,7 +204,7 @@ def what_was_given_up_is_shown_and_taken_back(state):
         equal(mailed(server), [["user2"]])
         equal([e[:4] for e in exceptions(state)], [["given-up", "login", "1", "1"]])
         queue(state, "--retry", id_of(state, 2), expect=1)
-        assert "waits no more" in state.said, state.said
+        assert "does not wait" in state.said, state.said
         state.once()
         equal(mailed(server), [["user2"]])
         state.add()
@@ -169,7 +216,7 @@ def what_was_given_up_is_shown_and_taken_back(state):
 def what_is_taken_back_waits_as_long_as_any(state):
     with Server() as server:
         give_up(state, server, n=1)
-        equal(lanes(state)["", "aside"].tries, 1)
+        equal(lanes(state)["", "retry"].tries, 1)
         server.hook = later
         queue(state, "--retry", id_of(state, 1), expect=75)
         equal(rows(state), [("user1", "", "deferred", None)])
@@ -215,7 +262,7 @@ def what_is_dropped_is_never_mailed_and_the_others_are(state):
         assert "DROPPED" not in state.delivery(), state.delivery()
         equal(marks(state)["", "login"], 5)
         queue(state, "--drop", id_of(state, 1), expect=1)
-        assert "waits no more" in state.said, state.said
+        assert "does not wait" in state.said, state.said
 
 
 @test
@@ -379,6 +426,42 @@ def nothing_is_written_or_waited_for_to_show(state):
             queue(state, expect=75)
             queue(state, id_of(state, 1))
         equal(content(state), before)
+
+
+@test
+def what_is_no_regular_file_in_the_state_hangs_nobody(state):
+    def make(how, path):
+        if how == "fifo":
+            os.mkfifo(path)
+        elif how == "folder":
+            os.mkdir(path)
+        else:
+            os.symlink(how, path)
+
+    with Server(later) as server:
+        state.config(server)
+        state.add(2)
+        state.once(75)
+        names = ("ledger", "position", "reader.pid", "reader.lock", "delivery", "sender.pid",
+                 "sender.lock", "outgoing/mail.login", "outgoing")
+        for how in ("fifo", "folder", "/dev/zero"):
+            for name in names:
+                path = state.file(name)
+                kept = state.path + "/kept"
+                if os.path.lexists(path):
+                    os.rename(path, kept)
+                make(how, path)
+                for command in ([LOGINBELL, "status"], [LOGINBELL, "queue"],
+                                [LOGINBELL, "scan", "--dry-run"], [LOGINBELL_DELIVER]):
+                    subprocess.run([*command, "-c", state.config_path, "--state-directory",
+                                    state.path], capture_output=True, timeout=DEADLINE,
+                                   stdin=subprocess.DEVNULL)
+                if os.path.isdir(path) and not os.path.islink(path):
+                    shutil.rmtree(path)
+                elif os.path.lexists(path):
+                    os.unlink(path)
+                if os.path.lexists(kept):
+                    os.rename(kept, path)
 
 
 @test

@@ -35,7 +35,7 @@ def pass_time(state, seconds):
             blocks[i] = f"{text}CRC={zlib.crc32(text.encode()):08x}"
     with open(state.file("ledger"), "w", encoding="utf-8") as f:
         f.write("\n\n".join(blocks))
-    times = {"LANE": (3, 5, 6), "EXCEPTION": (6, 7), "REPEAT": (1,)}
+    times = {"QUEUE": (3, 5, 6), "HELD": (6, 7), "REPEAT": (1,)}
     text = ""
     for line in state.delivery().splitlines():
         key, _, value = line.partition("=")

@@ -1,58 +1,40 @@
 /*
- * A block ends with a CRC line and an empty line; no value holds a newline, so neither can occur
- * inside one. What is searched for is the CRC line: where the separator behind it is damaged, the
- * block before it and the one behind it are both still found. A piece without a CRC line ends at
- * the next empty line and is damaged. One that is longer than any block may be is skipped to the
- * next empty line without being held.
+ * A block ends with a CRC line and an empty line; no value has a newline, so neither can occur
+ * inside one. The scan looks for the CRC line: if the separator after it is damaged, the blocks
+ * before and after it are both still found. A piece without a CRC line ends at the next empty line
+ * and is damaged. A piece that is longer than any block is skipped to the next empty line.
  *
  * The file is read while it is written to. Bytes at its end that make no whole block are not kept:
  * the writer may cut them off and write others in their place, so they are read again each time.
- * For the same reason whatever is not a sound block is believed only when a second reading gives
- * the same bytes: one read(2) may see a page from before such a cut, and the next from after it.
+ * For the same reason a block is reported as damaged only if a second reading finds the same bytes:
+ * one read(2) may see a page from before such a cut, and the next from after it.
  */
 #include "store/ledger/format.h"
 
 #include <errno.h>
-#include <stdio.h>
+#include <inttypes.h>
 #include <unistd.h>
 
 #include "base/hash.h"
-#include "base/number.h"
+#include "store/fields.h"
 #include "text/alert.h"
 
 #define MAGIC	       "LOGINBELL_LEDGER="
 #define VERSION	       "1"
 #define FIRST_KEY      "KIND="
-#define CRC_KEY	       "CRC="
-#define CRC_LINE       12 /* "CRC=" and 8 digits */
 #define SEPARATOR      2  /* "\n\n" behind them */
 #define SMALLEST_BLOCK 32 /* no alert's block is as short */
 
-/* Takes the line that @text begins with, without its newline. */
-static struct slice take_line(struct slice *text)
-{
-	const char *end = text->n > 0 ? memchr(text->p, '\n', text->n) : NULL;
-	struct slice line = {text->p, end ? (size_t)(end - text->p) : text->n};
-
-	*text = slice_from(*text, line.n + (end != NULL));
-	return line;
-}
-
-static bool is_id(struct slice s)
-{
-	for (size_t i = 0; i < s.n; i++)
-		if (!((s.p[i] >= '0' && s.p[i] <= '9') || (s.p[i] >= 'a' && s.p[i] <= 'f')))
-			return false;
-	return s.n == LEDGER_ID_MAX - 1;
-}
-
 int ledger_header_write(const struct ledger_header *h, struct buffer *ret)
 {
-	size_t start = ret->len;
-	int r = buffer_printf(ret, MAGIC VERSION "\nID=%s\nFIRST_SEQ=%llu\n", h->id,
-			      (unsigned long long)h->first_seq);
+	struct fields_writer w;
+	int r;
 
-	return r < 0 ? r : ledger_block_end(ret, start);
+	fields_begin(&w, ret, MAGIC VERSION);
+	fields_add(&w, "ID", "%s", h->id);
+	fields_add(&w, "FIRST_SEQ", "%" PRIu64, h->first_seq);
+	r = fields_end(&w);
+	return r < 0 ? r : buffer_append_char(ret, '\n');
 }
 
 bool ledger_header_is(struct slice body)
@@ -60,23 +42,27 @@ bool ledger_header_is(struct slice body)
 	return slice_starts_with(body, MAGIC);
 }
 
+static int read_id(struct slice id, char ret[LEDGER_ID_MAX])
+{
+	struct slice rest = id;
+	struct hash128 unused;
+
+	if (fields_hash(&rest, &unused) < 0)
+		return -EINVAL;
+	return fields_string(id, ret, LEDGER_ID_MAX);
+}
+
 int ledger_header_read(struct slice body, struct ledger_header *ret)
 {
+	struct slice first = fields_find(body, "FIRST_SEQ");
 	struct ledger_header h = {0};
 
 	if (!ledger_header_is(body))
 		return -EINVAL;
-	if (!slice_eq_str(take_line(&body), MAGIC VERSION))
+	if (!slice_starts_with(body, MAGIC VERSION "\n"))
 		return -EPROTONOSUPPORT;
-	while (body.n > 0) {
-		struct slice line = take_line(&body);
-
-		if (slice_starts_with(line, "ID=") && is_id(slice_from(line, 3)))
-			memcpy(h.id, line.p + 3, LEDGER_ID_MAX - 1);
-		else if (slice_starts_with(line, "FIRST_SEQ="))
-			(void)number_parse_u64(slice_from(line, 10), UINT64_MAX, &h.first_seq);
-	}
-	if (h.id[0] == '\0' || h.first_seq == 0)
+	if (read_id(fields_find(body, "ID"), h.id) < 0 ||
+	    fields_numbers(&first, 1, (uint64_t *[]){&h.first_seq}) < 0 || h.first_seq == 0)
 		return -EINVAL;
 	*ret = h;
 	return 0;
@@ -84,36 +70,27 @@ int ledger_header_read(struct slice body, struct ledger_header *ret)
 
 void ledger_header_guess(struct slice piece, struct ledger_header *ret)
 {
-	memset(ret, 0, sizeof(*ret));
-	while (piece.n > 0) {
-		struct slice line = take_line(&piece);
+	struct slice id = fields_find(piece, "ID"), kind = fields_find(piece, "KIND");
+	struct slice seq = fields_find(piece, "SEQ");
 
-		/* An alert has an id too: only behind the first two lines of a header. */
-		if (slice_starts_with(line, FIRST_KEY) || slice_starts_with(line, "SEQ="))
-			return;
-		if (slice_starts_with(line, "ID=") && is_id(slice_from(line, 3))) {
-			memcpy(ret->id, line.p + 3, LEDGER_ID_MAX - 1);
-			return;
-		}
-	}
+	memset(ret, 0, sizeof(*ret));
+	/* An alert has an id too, but not before its KIND and SEQ. */
+	if ((kind.p && kind.p < id.p) || (seq.p && seq.p < id.p) || read_id(id, ret->id) < 0)
+		ret->id[0] = '\0';
 }
 
 int ledger_block_end(struct buffer *block, size_t start)
 {
-	return buffer_printf(block, CRC_KEY "%08x\n\n",
-			     (unsigned)hash_crc32(0, block->data + start, block->len - start));
+	int r = fields_add_crc(block, start);
+
+	return r < 0 ? r : buffer_append_char(block, '\n');
 }
 
 int ledger_block_seq(struct slice body, uint64_t *ret)
 {
-	while (body.n > 0) {
-		struct slice line = take_line(&body);
+	struct slice seq = fields_find(body, "SEQ");
 
-		if (slice_starts_with(line, "SEQ="))
-			return number_parse_u64(slice_from(line, 4), UINT64_MAX, ret) < 0 ? -EINVAL
-											  : 0;
-	}
-	return -EINVAL;
+	return seq.p && fields_numbers(&seq, 1, (uint64_t *[]){ret}) == 0 ? 0 : -EINVAL;
 }
 
 void ledger_reach_block(struct ledger_reach *r, uint64_t seq)
@@ -192,37 +169,20 @@ struct piece {
 	uint32_t crc;
 };
 
-static bool crc_line(struct slice line, uint32_t *ret)
-{
-	uint64_t v;
-
-	if (line.n < CRC_LINE || !slice_starts_with(line, CRC_KEY) ||
-	    number_parse_hex((struct slice){line.p + 4, CRC_LINE - 4}, UINT32_MAX, &v) < 0)
-		return false;
-	*ret = (uint32_t)v;
-	return true;
-}
-
 static bool find_crc(struct slice s, struct piece *ret)
 {
 	size_t at = 0;
 
 	while (at < s.n) {
-		struct slice rest = slice_from(s, at), line = take_line(&rest);
+		const char *end = memchr(s.p + at, '\n', s.n - at);
+		size_t n = end ? (size_t)(end - s.p) - at : s.n - at;
 
-		if (crc_line(line, &ret->crc)) {
-			ret->body = at;
-			ret->end = at + CRC_LINE;
-			ret->crc_known = true;
+		ret->body = at;
+		ret->crc_known = fields_is_crc((struct slice){s.p + at, n}, &ret->crc);
+		ret->end = at + (ret->crc_known ? FIELDS_CRC_LINE : 1);
+		if (ret->crc_known || (n == 0 && end))
 			return true;
-		}
-		if (line.n == 0 && rest.n < s.n - at) {
-			ret->body = at;
-			ret->end = at + 1;
-			ret->crc_known = false;
-			return true;
-		}
-		at = s.n - rest.n;
+		at += n + 1;
 	}
 	return false;
 }
@@ -320,9 +280,10 @@ int ledger_scan_next(struct ledger_scan *s, struct slice *ret_body)
 			if (!(sound && piece.ended) &&
 			    !confirmed(s, (struct slice){rest.p, piece.end}))
 				continue;
-			s->unended_at = piece.crc_known && !piece.ended
-						? ledger_scan_offset(s) + piece.body + CRC_LINE
-						: 0;
+			s->unended_at =
+				piece.crc_known && !piece.ended
+					? ledger_scan_offset(s) + piece.body + FIELDS_CRC_LINE
+					: 0;
 			s->at += piece.end;
 			s->piece_len = piece.end;
 			*ret_body = (struct slice){rest.p, piece.body};

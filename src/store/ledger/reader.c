@@ -289,3 +289,30 @@ const char *ledger_reader_id(const struct ledger_reader *r)
 {
 	return r->id;
 }
+
+uint64_t ledger_first_seq(int dirfd)
+{
+	CLEANUP(drop) struct candidate c = {.fd = -1};
+
+	return look_at(dirfd, LEDGER_NAME, &c) == 0 ? c.header.first_seq : 0;
+}
+
+int ledger_each(int dirfd, ledger_alert each, void *userdata, uint64_t *ret_damaged)
+{
+	CLEANUP(free_reader) struct ledger_reader *r = NULL;
+	struct alert a;
+	int k = ledger_reader_open(dirfd, 0, &r, NULL);
+
+	if (k < 0)
+		return k;
+	while ((k = ledger_reader_next(r, &a)) > 0) {
+		if (k == LEDGER_E_REPLACED)
+			continue;
+		k = each(userdata, &a);
+		if (k < 0)
+			return k;
+	}
+	if (ret_damaged)
+		*ret_damaged = r->damaged;
+	return k;
+}

@@ -48,3 +48,14 @@ uint64_t ledger_reader_damaged(const struct ledger_reader *r);
 /* The id of the ledger; "" where there is none yet, or its header is damaged. Lives as long as the
  * reader. */
 const char *ledger_reader_id(const struct ledger_reader *r);
+
+/* The number of the first alert in the file "ledger"; 0 if its header cannot be read. */
+uint64_t ledger_first_seq(int dirfd);
+
+/*
+ * Calls @each for every alert that there is now, in order; the alert lives until it returns.
+ * *ret_damaged (may be NULL) is the number of damaged blocks. -errno, also that of @each, which
+ * ends it.
+ */
+typedef int (*ledger_alert)(void *userdata, const struct alert *alert);
+int ledger_each(int dirfd, ledger_alert each, void *userdata, uint64_t *ret_damaged);

@@ -370,27 +370,28 @@ static int make_block(const struct alert *a, struct buffer *ret)
 	return write_block(&cut, ret);
 }
 
-static int copy(int from, int to, uint64_t n)
+/* Copies the bytes from @begin to @end to the same offsets; both may be of the same file. */
+static int copy(int from, int to, uint64_t begin, uint64_t end)
 {
 	AUTO_FREE char *bytes = malloc(LEDGER_WINDOW);
 
 	if (!bytes)
 		return -ENOMEM;
-	for (uint64_t at = 0; at < n;) {
-		ssize_t k = pread(from, bytes, n - at < LEDGER_WINDOW ? n - at : LEDGER_WINDOW,
+	for (uint64_t at = begin; at < end;) {
+		ssize_t n = pread(from, bytes, end - at < LEDGER_WINDOW ? end - at : LEDGER_WINDOW,
 				  (off_t)at);
 		int r;
 
-		if (k < 0 && errno == EINTR)
+		if (n < 0 && errno == EINTR)
 			continue;
-		if (k <= 0)
-			return k < 0 ? -errno : -EIO;
-		r = io_write_all(to, bytes, (size_t)k);
+		if (n <= 0)
+			return n < 0 ? -errno : -EIO;
+		r = io_pwrite_all(to, bytes, (size_t)n, (long long)at);
 		if (r < 0)
 			return r;
-		at += (uint64_t)k;
+		at += (uint64_t)n;
 	}
-	return fsync(to) < 0 ? -errno : 0;
+	return 0;
 }
 
 /* The open file no longer has its name: a copy of it gets that. */
@@ -406,7 +407,9 @@ static int put_back(struct ledger_writer *w)
 		    O_RDWR | O_APPEND | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0640);
 	if (fd < 0 || fchmod(fd, 0640) < 0)
 		return -errno;
-	r = copy(w->fd, fd, w->size);
+	r = copy(w->fd, fd, 0, w->size);
+	if (r == 0 && fsync(fd) < 0)
+		r = -errno;
 	if (r == 0 && renameat(w->dirfd, temporary, w->dirfd, LEDGER_NAME) < 0)
 		r = -errno;
 	if (r < 0) {
@@ -512,29 +515,8 @@ int ledger_append(struct ledger_writer *w, struct alert *a)
 static int write_again(struct ledger_writer *w)
 {
 	AUTO_CLOSE int fd = file_open(w->dirfd, LEDGER_NAME, O_RDWR, 0);
-	AUTO_FREE char *bytes = malloc(LEDGER_WINDOW);
-	uint64_t at = w->synced;
 
-	if (fd < 0)
-		return fd;
-	if (!bytes)
-		return -ENOMEM;
-	while (at < w->size) {
-		uint64_t rest = w->size - at;
-		ssize_t n =
-			pread(fd, bytes, rest < LEDGER_WINDOW ? rest : LEDGER_WINDOW, (off_t)at);
-		int r;
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 ? -errno : -EIO;
-		r = io_pwrite_all(fd, bytes, (size_t)n, (long long)at);
-		if (r < 0)
-			return r;
-		at += (uint64_t)n;
-	}
-	return 0;
+	return fd < 0 ? fd : copy(fd, fd, w->synced, w->size);
 }
 
 int ledger_sync(struct ledger_writer *w)
@@ -579,6 +561,11 @@ bool ledger_lost(struct ledger_writer *w)
 
 	w->lost = false;
 	return lost;
+}
+
+const char *ledger_id(const struct ledger_writer *w)
+{
+	return w->id;
 }
 
 uint64_t ledger_last_seq(const struct ledger_writer *w)

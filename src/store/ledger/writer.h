@@ -69,6 +69,7 @@ uint64_t ledger_forged_until(const struct ledger_writer *w, uint64_t uid);
 /* Whether the file was found shorter than it was, since the last call. */
 bool ledger_lost(struct ledger_writer *w);
 
+const char *ledger_id(const struct ledger_writer *w);	 /* lives as long as @w */
 uint64_t ledger_last_seq(const struct ledger_writer *w); /* 0: none yet */
 uint64_t ledger_size(const struct ledger_writer *w);	 /* bytes */
 

@@ -86,7 +86,7 @@ static const struct source_ops fake_ops = {.next = fake_next,
 					   .progress = fake_progress};
 
 static char root[128];
-static char part[128]; /* the reader's */
+static char part[160]; /* the reader's */
 static struct options options;
 static struct config config;
 static struct session session;
@@ -170,13 +170,13 @@ static void assert_ledger(const char *want)
 /* @want is NULL if there is none. */
 static void assert_position(const char *want)
 {
-	AUTO_BUFFER struct buffer b = BUFFER_INIT(POSITION_MAX);
+	AUTO_POSITION struct position p = POSITION_INIT;
 	AUTO_CLOSE int dirfd = open(part, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int r = position_load(dirfd, &b, NULL, NULL);
+	int r = position_load(dirfd, &p, NULL);
 
 	assert_int_equal(r, want ? 0 : POSITION_E_NONE);
 	if (want)
-		assert_string_equal(buffer_cstr(&b), want);
+		assert_string_equal(p.text.data, want);
 }
 
 static void logins_are_recorded_before_the_position(void **state)
@@ -272,7 +272,7 @@ static void held_records_are_counted_once_over_a_failure(void **state)
 
 static void a_signal_ends_a_catch_up_with_the_rest_for_the_next(void **state)
 {
-	const char *position;
+	const struct position *position;
 
 	(void)state;
 	session.stop_usec = 1; /* long ago */
@@ -282,7 +282,8 @@ static void a_signal_ends_a_catch_up_with_the_rest_for_the_next(void **state)
 	assert_int_equal(intake_drain(intake, INTAKE_FINAL), 0);
 	assert_ledger("login bob 0\n");
 	assert_int_equal(intake_position(intake, &position), STATUS_DONE);
-	assert_string_equal(position, "fake 1");
+	assert_string_equal(position->text.data, "fake 1");
+	assert_int_equal(position->time_usec, 1001); /* of the last alert */
 	assert_int_equal(intake_drain(intake, INTAKE_FINAL), 0);
 	assert_ledger("login bob 0\nlogin eve 0\n");
 }
@@ -297,20 +298,20 @@ static void remove_file(const char *name)
 
 static void a_position_that_is_removed_meanwhile_is_known(void **state)
 {
-	const char *position;
+	const struct position *position;
 
 	(void)state;
 	add("bob", 0);
 	assert_int_equal(intake_drain(intake, INTAKE_FOLLOWING), 0);
 	remove_file(POSITION_NAME);
 	assert_int_equal(intake_position(intake, &position), STATUS_DONE);
-	assert_string_equal(position, "fake 1");
+	assert_string_equal(position->text.data, "fake 1");
 	assert_ledger("login bob 0\n");
 }
 
 static void a_position_that_was_removed_is_reported_and_recovered(void **state)
 {
-	const char *position;
+	const struct position *position;
 
 	(void)state;
 	assert_int_equal(intake_position(intake, &position), STATUS_DONE);
@@ -322,7 +323,7 @@ static void a_position_that_was_removed_is_reported_and_recovered(void **state)
 	remove_file(POSITION_NAME);
 	start();
 	assert_int_equal(intake_position(intake, &position), STATUS_DONE);
-	assert_string_equal(position, "fake 1");
+	assert_string_equal(position->text.data, "fake 1");
 	assert_ledger("login bob 0\ngap  0\n");
 	assert_int_equal(intake_position(intake, &position), STATUS_DONE);
 	assert_ledger("login bob 0\ngap  0\n"); /* once an hour */

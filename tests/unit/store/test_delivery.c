@@ -149,15 +149,15 @@ static int read_body(const char *body)
 static void what_cannot_be_is_damaged(void **state)
 {
 	static const char *const bodies[] = {
-		"LANE=login 1 2 3 4 5 6\n", /* of no destination */
+		"QUEUE=login 1 2 3 4 5 6\n", /* of no destination */
 		"DESTINATION=\nDESTINATION=\n",
-		"DESTINATION=\nLANE=aslope 1 2 3 4 5 6\n",
-		"DESTINATION=\nLANE=login 1 2 3 4 5\n",
-		"DESTINATION=\nLANE=login 1 2 3 4 5 18446744073709551616\n",
-		"DESTINATION=\nEXCEPTION=waiting login 1 2 3 4 5 6\n",
-		"DESTINATION=\nEXCEPTION=refused aside 1 2 3 4 5 6\n",
-		"DESTINATION=\nEXCEPTION=refused login 0 2 3 4 5 6\n",
-		"DESTINATION=\nEXCEPTION=refused login 3 2 3 4 5 6\n",
+		"DESTINATION=\nQUEUE=aslope 1 2 3 4 5 6\n",
+		"DESTINATION=\nQUEUE=login 1 2 3 4 5\n",
+		"DESTINATION=\nQUEUE=login 1 2 3 4 5 18446744073709551616\n",
+		"DESTINATION=\nHELD=waiting login 1 2 3 4 5 6\n",
+		"DESTINATION=\nHELD=refused retry 1 2 3 4 5 6\n",
+		"DESTINATION=\nHELD=refused login 0 2 3 4 5 6\n",
+		"DESTINATION=\nHELD=refused login 3 2 3 4 5 6\n",
 		"DESTINATION=\nREPEAT=0123 1 2 3 4\n",
 		"DESTINATION=\nREPLY=\\q\n",
 		"LEDGER=0123456789abcdef0123456789abcdef0\n",
@@ -171,7 +171,7 @@ static void what_cannot_be_is_damaged(void **state)
 	assert_int_equal(read_body(""), 0);
 	assert_int_equal(read_body("FUTURE=1\n"), DELIVERY_E_DAMAGED); /* belongs to nobody */
 	assert_int_equal(read_body("DESTINATION=\nFUTURE=1\n"), 0);
-	assert_int_equal(read_body("DESTINATION=\nEXCEPTION=refused login 2 2 3 4 5 6\n"), 0);
+	assert_int_equal(read_body("DESTINATION=\nHELD=refused login 2 2 3 4 5 6\n"), 0);
 }
 
 static void exceptions_that_touch_are_joined(void **state)
@@ -254,28 +254,26 @@ static void the_least_good_state_counts(void **state)
 	assert_int_equal(delivery_state_of(dest, ALERT_LOGIN, 5), DELIVERY_DEFERRED);
 }
 
-static void settled_only_when_nothing_is_needed_any_more(void **state)
+static void another_ledger_makes_all_progress_void(void **state)
 {
 	AUTO_DELIVERY struct delivery *d = NULL;
 	struct delivery_destination *dest = one(&d);
-	struct delivery_repeat *p;
 
 	(void)state;
-	assert_true(delivery_settled(d, 0));
-	assert_false(delivery_settled(d, 1));
-	dest->queues[DELIVERY_LOGIN].done_up_to = 1;
-	assert_false(delivery_settled(d, 1));
-	dest->queues[DELIVERY_FORGED].done_up_to = 1;
-	assert_true(delivery_settled(d, 1));
-	except(dest, DELIVERY_GIVEN_UP, 1, 1, NULL);
-	assert_true(delivery_settled(d, 1));
-	p = delivery_repeat_add(dest, (struct hash128){1, 1});
-	assert_true(delivery_settled(d, 1));
-	p->count = 1;
-	assert_false(delivery_settled(d, 1));
-	p->count = 0;
-	except(dest, DELIVERY_REFUSED, 1, 1, "a@b");
-	assert_false(delivery_settled(d, 1));
+	assert_false(delivery_set_ledger(d, "first"));
+	dest->queues[DELIVERY_LOGIN].done_up_to = 5;
+	dest->queues[DELIVERY_LOGIN].serial = 3;
+	except(dest, DELIVERY_REFUSED, 4, 4, "a@b");
+	assert_non_null(delivery_repeat_add(dest, (struct hash128){1, 1}));
+	assert_int_equal(delivery_drop(dest, DELIVERY_LOGIN, 6), 0);
+	assert_false(delivery_set_ledger(d, "first"));
+	assert_false(delivery_set_ledger(d, ""));
+	assert_int_equal(dest->queues[DELIVERY_LOGIN].done_up_to, 5);
+	assert_true(delivery_set_ledger(d, "second"));
+	assert_string_equal(d->ledger_id, "second");
+	assert_int_equal(dest->queues[DELIVERY_LOGIN].done_up_to, 0);
+	assert_int_equal(dest->queues[DELIVERY_LOGIN].serial, 3);
+	assert_int_equal(dest->n_held + dest->n_repeats + dest->n_dropped, 0);
 }
 
 static void repeats_differ_in_each_part_of_the_key(void **state)
@@ -481,7 +479,7 @@ int main(void)
 		cmocka_unit_test(a_dropped_alert_waits_no_more_and_is_forgotten_behind_the_mark),
 		cmocka_unit_test(dropping_takes_one_alert_out_of_all_exceptions),
 		cmocka_unit_test(only_what_was_given_up_is_taken_back),
-		cmocka_unit_test(settled_only_when_nothing_is_needed_any_more),
+		cmocka_unit_test(another_ledger_makes_all_progress_void),
 		cmocka_unit_test(repeats_differ_in_each_part_of_the_key),
 		cmocka_unit_test(repeats_are_found_in_any_order_and_bounded),
 		cmocka_unit_test(expired_windows_go_unless_they_hold_something),

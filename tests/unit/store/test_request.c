@@ -106,6 +106,24 @@ static void a_request_is_listed_until_it_is_answered(void **state)
 	assert_int_equal(rmdir(path), 0);
 }
 
+static void a_damaged_answer_says_nothing(void **state)
+{
+	AUTO_BUFFER struct buffer text = BUFFER_INIT(REQUEST_TEXT_MAX);
+	AUTO_CLOSE int dirfd = -1;
+	char path[64];
+	bool done;
+
+	(void)state;
+	dirfd = open_directory(path);
+	make(dirfd, "answer.drop." ID);
+	assert_int_equal(request_read_answer(dirfd, &drop, &done, &text), -EBADMSG);
+	assert_int_equal(text.len, 0);
+	assert_int_equal(request_answer(dirfd, &drop, true, "a\nb"), 0);
+	assert_int_equal(request_read_answer(dirfd, &drop, &done, &text), 0);
+	assert_string_equal(buffer_cstr(&text), "a\nb");
+	assert_int_equal(rmdir(path), 0);
+}
+
 static void an_earlier_answer_is_not_taken_for_the_next_one(void **state)
 {
 	AUTO_BUFFER struct buffer text = BUFFER_INIT(REQUEST_TEXT_MAX);
@@ -154,6 +172,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(only_whole_names_are_requests),
 		cmocka_unit_test(a_request_is_listed_until_it_is_answered),
+		cmocka_unit_test(a_damaged_answer_says_nothing),
 		cmocka_unit_test(an_earlier_answer_is_not_taken_for_the_next_one),
 		cmocka_unit_test(an_answer_that_nobody_takes_goes_after_an_hour),
 	};
