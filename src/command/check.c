@@ -37,7 +37,7 @@ static void print_destinations(const struct config *c)
 int command_check(const struct options *options)
 {
 	struct session s;
-	int r = session_init(&s, options);
+	int r = session_init(&s, options, SESSION_REFUSE);
 
 	if (r == STATUS_DONE) {
 		size_t rules = whitelist_size(s.whitelist), n = s.config->n_destinations;

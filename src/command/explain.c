@@ -139,7 +139,7 @@ static int explain_input(struct explain *e)
 int command_explain(const struct options *options)
 {
 	struct explain e = {.shown = BUFFER_INIT(4 * LINE_MAX_SHOWN)};
-	int r = session_init(&e.session, options), k = 0;
+	int r = session_init(&e.session, options, SESSION_LAST_GOOD), k = 0;
 
 	if (r == STATUS_DONE && options->output != OUTPUT_SHORT) {
 		e.table = table_new(options, TABLE_NO_HOST);

@@ -66,7 +66,7 @@ static int report(struct session *s)
 int command_report(const struct options *options)
 {
 	struct session s;
-	int r = session_init(&s, options);
+	int r = session_init(&s, options, SESSION_LAST_GOOD);
 
 	if (r == STATUS_DONE)
 		r = report(&s);

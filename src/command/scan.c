@@ -76,6 +76,7 @@ static int read_all(struct session *s, struct intake *in, const struct position 
 		r = session_open_source(s, &so, position);
 	if (r != STATUS_DONE)
 		return r;
+	session_save_rules(s, recorder_dirfd(intake_recorder(in)));
 	if (resume && !position)
 		log_notice(
 			"first scan: reading begins at the end of %s; to look back, use "
@@ -101,7 +102,7 @@ static int record(const struct options *options, const struct position *peeked,
 	struct intake_counts counts = {0};
 	struct intake *in = NULL;
 	struct session s;
-	int r = session_init(&s, options);
+	int r = session_init(&s, options, SESSION_LAST_GOOD);
 
 	if (r == STATUS_DONE)
 		r = intake_open(&s, &in);

@@ -56,20 +56,21 @@ static void log_fault(const struct error *fault, void *userdata)
 
 int state_view_open(const struct options *options, struct state_view *ret)
 {
-	struct error err = {0};
+	AUTO_LAST_GOOD struct last_good good;
+	struct error err = {0}, unused;
 	int r;
 
 	*ret = (struct state_view){.path = BUFFER_INIT(4096),
 				   .dirfd = -1,
 				   .deliver_dirfd = -1,
 				   .now_usec = clock_now()};
-	r = config_file_load(options->config, &ret->config, log_fault, NULL, &err);
-	if (r == CONFIG_E_INVALID)
-		return STATUS_WRONG;
-	if (r != 0) {
+	last_good_init(&good);
+	r = config_file_load(options->config, &good, &ret->config, log_fault, NULL, &err);
+	if (r < 0)
 		log_error_struct(LOG_ERR, &err);
+	if (r != 0 && config_file_recover(options->state_directory, STATE_READER, &err, &good,
+					  &ret->config, &unused) != 0)
 		return r == -ENOMEM ? STATUS_FAILED : STATUS_WRONG;
-	}
 	r = open_parts(options, &ret->path, &ret->dirfd, &ret->deliver_dirfd);
 	if (r != STATUS_DONE)
 		return r;

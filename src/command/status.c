@@ -13,6 +13,7 @@
 #include "base/timetext.h"
 #include "command/row.h"
 #include "command/state_view.h"
+#include "store/last_good.h"
 #include "store/ledger/reader.h"
 #include "store/position.h"
 #include "store/state.h"
@@ -49,6 +50,20 @@ static void print_process(int dirfd, enum state_part part, const char *name)
 	case STATE_STOPPED:
 		printf("%-10s does not run\n", name);
 	}
+}
+
+/* What the reader itself wrote, since others may not be able to read its files. */
+static void print_fault(const struct status *s)
+{
+	AUTO_LAST_GOOD struct last_good good = {0};
+
+	if (last_good_load(s->state.dirfd, STATE_READER, &good) != 0 || !good.fault[0])
+		return;
+	printf("old rules in force: ");
+	row_print_safe(slice_of(good.fault));
+	printf("\n%-10s in force since ", "rules");
+	print_time(s, good.since_usec);
+	printf("\n");
 }
 
 static int print_position(const struct status *s)
@@ -160,6 +175,7 @@ static int show(struct status *s)
 	int r;
 
 	printf("%-10s %s\n", "state", s->state.path.data);
+	print_fault(s);
 	print_process(s->state.dirfd, STATE_READER, "reader");
 	print_process(s->state.deliver_dirfd, STATE_DELIVER, "sender");
 	r = print_position(s);

@@ -142,6 +142,7 @@ static void try_reopen(struct watch *w)
 
 static void tell_anew(struct watch *w)
 {
+	session_save_rules(&w->session, recorder_dirfd(intake_recorder(w->intake)));
 	w->told = false;
 	tell_status(w);
 }
@@ -152,7 +153,8 @@ static void follow_rules(struct watch *w)
 	if (w->slots[SLOT_RULES].fd >= 0)
 		(void)close(w->slots[SLOT_RULES].fd);
 	w->slots[SLOT_RULES].fd = whitelist_files_watch(w->session.options, w->session.config);
-	session_reload_rules(&w->session);
+	if (!w->session.reload_due)
+		session_reload_rules(&w->session);
 	tell_anew(w);
 }
 
@@ -166,9 +168,8 @@ static void reload(struct watch *w)
 			w->reopen_usec = 0;
 			try_reopen(w);
 		}
-		follow_rules(w);
-	} else
-		tell_anew(w);
+	}
+	follow_rules(w);
 	(void)notify_send("READY=1");
 }
 
@@ -273,8 +274,12 @@ static int loop(struct watch *w)
 			take_signals(w);
 		if (w->slots[SLOT_RULES].fd >= 0 && w->slots[SLOT_RULES].revents &&
 		    whitelist_files_changed(w->slots[SLOT_RULES].fd, w->session.options,
-					    w->session.config))
-			follow_rules(w);
+					    w->session.config)) {
+			if (w->session.reload_due)
+				reload(w);
+			else
+				follow_rules(w);
+		}
 		if (w->session.source) {
 			/* Drained before, since process() drops files that were deleted. */
 			drain(w, INTAKE_FOLLOWING);
@@ -368,7 +373,7 @@ static int read_log(const struct options *options, int ready_fd)
 		log_error("signals: %s", strerror(-w.slots[SLOT_SIGNALS].fd));
 		return STATUS_FAILED;
 	}
-	r = session_init(&w.session, options);
+	r = session_init(&w.session, options, SESSION_LAST_GOOD);
 	if (r == STATUS_DONE)
 		r = watch(&w);
 	(void)intake_free(w.intake);

@@ -31,17 +31,31 @@ static bool is_glob(const char *s)
 	return strpbrk(s, "*?[") != NULL;
 }
 
-static int load_file(struct whitelist *w, const char *path, struct error *err)
+struct loading {
+	struct whitelist *whitelist;
+	struct last_good *copy;
+	struct error *err;
+};
+
+static int load_text(void *userdata, const char *path, struct slice text)
+{
+	const struct loading *l = userdata;
+	int r = whitelist_add(l->whitelist, text, path, l->err);
+
+	return r > 0 ? STATUS_WRONG : r;
+}
+
+static int load_file(struct loading *l, const char *path)
 {
 	struct buffer text AUTO_BUFFER = BUFFER_INIT(WHITELIST_MAX);
 	int r = io_read_file_at(AT_FDCWD, path, &text);
 
 	if (r < 0) {
-		error_set(err, path, 0, 0, "the whitelist cannot be read: %s", strerror(-r));
+		error_set(l->err, path, 0, 0, "the whitelist cannot be read: %s", strerror(-r));
 		return r == -ENOMEM ? r : STATUS_WRONG;
 	}
-	r = whitelist_add(w, buffer_slice(&text), path, err);
-	return r > 0 ? STATUS_WRONG : r;
+	r = last_good_add(l->copy, LAST_GOOD_WHITELIST, path, buffer_slice(&text));
+	return r == 0 ? load_text(l, path, buffer_slice(&text)) : r;
 }
 
 /* A missing directory holds no files; one that cannot be read may hold some. */
@@ -51,7 +65,7 @@ static int glob_error(const char *path, int error)
 	return error != ENOENT && error != ENOTDIR;
 }
 
-static int load_pattern(struct whitelist *w, const char *pattern, bool may_miss, struct error *err)
+static int load_pattern(struct loading *l, const char *pattern, bool may_miss)
 {
 	glob_t found = {0};
 	int r;
@@ -59,42 +73,56 @@ static int load_pattern(struct whitelist *w, const char *pattern, bool may_miss,
 	if (!is_glob(pattern))
 		return may_miss && access(pattern, F_OK) < 0 && errno == ENOENT
 			       ? 0
-			       : load_file(w, pattern, err);
+			       : load_file(l, pattern);
 	r = glob(pattern, 0, glob_error, &found);
 	if (r == GLOB_NOSPACE)
 		r = -ENOMEM;
 	else if (r == GLOB_ABORTED) {
-		error_set(err, pattern, 0, 0, "the whitelist directory cannot be read: %s",
+		error_set(l->err, pattern, 0, 0, "the whitelist directory cannot be read: %s",
 			  strerror(errno));
 		r = STATUS_WRONG;
 	} else {
 		r = 0;
 		for (size_t i = 0; i < found.gl_pathc && r == 0; i++)
-			r = load_file(w, found.gl_pathv[i], err);
+			r = load_file(l, found.gl_pathv[i]);
 	}
 	globfree(&found);
 	return r;
 }
 
-int whitelist_files_load(const struct options *options, const struct config *config,
-			 struct whitelist **ret, struct error *err)
+/* @r is the result so far. Frees the whitelist, or it is *ret. */
+static int finish(struct loading *l, int r, struct whitelist **ret)
 {
-	struct whitelist *w AUTO_WHITELIST = whitelist_new();
+	if (r == 0)
+		r = whitelist_build(l->whitelist);
+	if (r == -ENOMEM)
+		error_set(l->err, NULL, 0, 0, "out of memory for the whitelist");
+	if (r == 0)
+		*ret = STEAL_PTR(l->whitelist);
+	(void)whitelist_free(l->whitelist);
+	return r;
+}
+
+int whitelist_files_load(const struct options *options, const struct config *config,
+			 struct last_good *copy, struct whitelist **ret, struct error *err)
+{
+	struct loading l = {whitelist_new(), copy, err};
 	bool may_miss = !options->n_whitelists && config->whitelist_is_default;
 	const char *pattern;
-	int r = 0;
+	int r = l.whitelist ? 0 : -ENOMEM;
 
-	if (!w)
-		r = -ENOMEM;
 	for (size_t i = 0; r == 0 && (pattern = pattern_at(options, config, i)); i++)
-		r = load_pattern(w, pattern, may_miss, err);
-	if (r == 0)
-		r = whitelist_build(w);
-	if (r == -ENOMEM)
-		error_set(err, NULL, 0, 0, "out of memory for the whitelist");
-	if (r == 0)
-		*ret = STEAL_PTR(w);
-	return r;
+		r = load_pattern(&l, pattern, may_miss);
+	return finish(&l, r, ret);
+}
+
+int whitelist_files_load_copy(const struct last_good *copy, struct whitelist **ret,
+			      struct error *err)
+{
+	struct loading l = {.whitelist = whitelist_new(), .err = err};
+	int r = l.whitelist ? last_good_each(copy, LAST_GOOD_WHITELIST, load_text, &l) : -ENOMEM;
+
+	return finish(&l, r, ret);
 }
 
 /* Removes the last part of @path. */

@@ -19,10 +19,10 @@
 #include "base/log.h"
 #include "base/notify.h"
 #include "base/timetext.h"
+#include "deliver/configuration.h"
 #include "deliver/sender.h"
 #include "deliver/signals.h"
 #include "deliver/tail.h"
-#include "store/config_file.h"
 #include "store/request.h"
 #include "store/schedule.h"
 #include "store/state.h"
@@ -34,6 +34,7 @@
 struct follower {
 	struct sender *s;
 	const char *config_path;
+	struct last_good *good; /* not owned */
 	int inotify, timer;
 	int ledger_watch, ledger_directory, parent; /* watches; -1: none */
 	uint64_t watchdog_usec, watchdog_due;
@@ -154,21 +155,25 @@ static void arm(const struct follower *f, uint64_t due_usec)
 
 static void reload(struct follower *f)
 {
+	AUTO_LAST_GOOD struct last_good good;
 	AUTO_CONFIG struct config *config = NULL;
-	struct error err;
 	int r;
 
 	(void)notify_send("RELOADING=1\nMONOTONIC_USEC=%llu",
 			  (unsigned long long)clock_usec(CLOCK_MONOTONIC));
-	r = config_file_load(f->config_path, &config, NULL, NULL, &err);
-	if (r != 0) {
-		log_error_struct(LOG_ERR, &err);
-		log_error("the old configuration stays in force");
-	} else if (sender_reload(f->s, config) == 0) {
+	r = configuration_load(f->config_path, NULL, CONFIGURATION_REFUSE, &good, &config);
+	if (r == 0)
+		r = sender_reload(f->s, config);
+	if (r == 0) {
 		config = NULL;
+		last_good_done(f->good);
+		*f->good = good;
+		last_good_init(&good);
+		configuration_save(f->good, f->s->dirfd);
 		log_notice("configuration reloaded");
 	} else {
-		log_error("out of memory; the old configuration stays in force");
+		log_error("%sthe old configuration stays in force",
+			  r == -ENOMEM ? "out of memory; " : "");
 	}
 	(void)notify_send("READY=1");
 }
@@ -234,11 +239,12 @@ static int wait(struct follower *f)
 	return 0;
 }
 
-int loop_run(struct sender *s, const char *config_path)
+int loop_run(struct sender *s, const char *config_path, struct last_good *good)
 {
 	AUTO_CLOSE int inotify = -1, timer = -1;
 	struct follower f = {.s = s,
 			     .config_path = config_path,
+			     .good = good,
 			     .ledger_watch = -1,
 			     .ledger_directory = -1,
 			     .parent = -1};

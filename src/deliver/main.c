@@ -12,6 +12,7 @@
 #include "base/timetext.h"
 #include "config.h"
 #include "deliver/admin.h"
+#include "deliver/configuration.h"
 #include "deliver/loop.h"
 #include "deliver/oneshot.h"
 #include "deliver/sender.h"
@@ -129,12 +130,6 @@ static int parse(int argc, char **argv, struct options *ret)
 	return 0;
 }
 
-static void on_fault(const struct error *fault, void *userdata)
-{
-	(void)userdata;
-	log_error_struct(LOG_ERR, fault);
-}
-
 static void report(const struct error *err)
 {
 	log_error_struct(LOG_ERR, err);
@@ -217,8 +212,8 @@ int main(int argc, char **argv)
 	AUTO_BUFFER struct buffer path = BUFFER_INIT(4096);
 	AUTO_CLOSE int dirfd = -1;
 	struct sender s = {.dirfd = -1, .ledger_dirfd = -1};
+	AUTO_LAST_GOOD struct last_good good = {0};
 	struct config *config = NULL;
-	struct error err = {0};
 	int r, status, lock_fd = -1;
 
 	log_init("loginbell-deliver");
@@ -230,12 +225,12 @@ int main(int argc, char **argv)
 		log_error("signals: %s", strerror(-r));
 		return 1;
 	}
-	r = config_file_load(options.config, &config, on_fault, NULL, &err);
-	if (r != 0) {
-		if (r < 0)
-			log_error_struct(LOG_ERR, &err);
+	r = configuration_load(options.config, options.state,
+			       options.task == TASK_TEST ? CONFIGURATION_REFUSE
+							 : CONFIGURATION_LAST_GOOD,
+			       &good, &config);
+	if (r < 0)
 		return EXIT_USAGE;
-	}
 	if (options.task == TASK_TEST) {
 		status = oneshot_test(config);
 		(void)config_free(config);
@@ -257,9 +252,11 @@ int main(int argc, char **argv)
 	}
 	status = 1;
 	s.path = path.data;
-	if (sender_open(&s, dirfd, config) == 0)
-		status = options.task == TASK_FOLLOW ? loop_run(&s, options.config)
+	if (sender_open(&s, dirfd, config) == 0) {
+		configuration_save(&good, dirfd);
+		status = options.task == TASK_FOLLOW ? loop_run(&s, options.config, &good)
 						     : once(&s, options.task);
+	}
 	state_close(&s);
 	state_unlock(dirfd, STATE_DELIVER, lock_fd);
 	return status;

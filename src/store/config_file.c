@@ -35,23 +35,33 @@ static int unreadable(const char *path, int r, struct error *err)
 
 struct loading {
 	struct config_parser *parser;
+	struct last_good *copy; /* NULL: none */
 	config_fault fault;
 	void *userdata;
 };
 
 /* 0 also after faults, which the parser remembers. */
-static int add_file(const struct loading *l, const char *path, struct error *err)
+static int add_text(void *userdata, const char *path, struct slice text)
+{
+	const struct loading *l = userdata;
+	int r = config_parser_add(l->parser, text, path, l->fault, l->userdata, NULL);
+
+	return r == CONFIG_E_INVALID ? 0 : r;
+}
+
+static int add_file(struct loading *l, const char *path, struct error *err)
 {
 	AUTO_BUFFER struct buffer text = BUFFER_INIT(CONFIG_TEXT_MAX);
 	int r = io_read_file_at(AT_FDCWD, path, &text);
 
 	if (r < 0)
 		return unreadable(path, r, err);
-	r = config_parser_add(l->parser, buffer_slice(&text), path, l->fault, l->userdata, NULL);
-	return r == CONFIG_E_INVALID ? 0 : r;
+	if (l->copy)
+		r = last_good_add(l->copy, LAST_GOOD_CONFIG, path, buffer_slice(&text));
+	return r == 0 ? add_text(l, path, buffer_slice(&text)) : r;
 }
 
-static int add_directory(const struct loading *l, const char *path, struct error *err)
+static int add_directory(struct loading *l, const char *path, struct error *err)
 {
 	struct dirent **entries;
 	int n = scandir(path, &entries, select_conf, by_name), r = 0;
@@ -73,10 +83,15 @@ static int add_directory(const struct loading *l, const char *path, struct error
 	return r;
 }
 
-static int load(const struct loading *l, const char *path, bool may_miss, struct error *err)
+static int load(struct loading *l, const char *path, bool may_miss, struct error *err)
 {
 	AUTO_FREE char *directory = NULL;
-	int r = add_file(l, path, err);
+	int r = 0;
+
+	if (l->copy)
+		r = last_good_add(l->copy, LAST_GOOD_FOR, path, (struct slice){NULL, 0});
+	if (r == 0)
+		r = add_file(l, path, err);
 
 	if (r < 0 && !(may_miss && r == -ENOENT))
 		return r;
@@ -87,21 +102,42 @@ static int load(const struct loading *l, const char *path, bool may_miss, struct
 	return add_directory(l, directory, err);
 }
 
-int config_file_load(const char *path, struct config **ret, config_fault fault, void *userdata,
-		     struct error *err)
+/* Frees the parser. @r is the result so far. */
+static int finish(struct loading *l, int r, struct config **ret, struct error *err)
 {
-	struct loading l = {config_parser_new(), fault, userdata};
-	const char *file = path ? path : CONFIG_FILE_DEFAULT;
-	int r = -ENOMEM;
-
-	if (l.parser)
-		r = load(&l, file, !path, err);
 	if (r == 0)
-		r = config_parser_finish(l.parser, ret, fault, userdata, err);
+		r = config_parser_finish(l->parser, ret, l->fault, l->userdata, err);
 	if (r == -ENOMEM)
-		error_set(err, file, 0, 0, "out of memory");
-	(void)config_parser_free(l.parser);
+		error_set(err, NULL, 0, 0, "out of memory for the configuration");
+	(void)config_parser_free(l->parser);
 	return r;
+}
+
+int config_file_load(const char *path, struct last_good *copy, struct config **ret,
+		     config_fault fault, void *userdata, struct error *err)
+{
+	struct loading l = {config_parser_new(), copy, fault, userdata};
+	const char *file = path ? path : CONFIG_FILE_DEFAULT;
+
+	return finish(&l, l.parser ? load(&l, file, !path, err) : -ENOMEM, ret, err);
+}
+
+int config_file_recover(const char *state, enum state_part part, const struct error *why,
+			struct last_good *copy, struct config **ret, struct error *err)
+{
+	struct loading l = {0};
+	int r = last_good_recover(state, part, why, copy);
+
+	if (r == LAST_GOOD_E_NONE)
+		return r;
+	if (r != 0) {
+		error_set(err, NULL, 0, 0, "%s", r < 0 ? strerror(-r) : "damaged");
+		return -EIO;
+	}
+	l.parser = config_parser_new();
+	r = l.parser ? last_good_each(copy, LAST_GOOD_CONFIG, add_text, &l) : -ENOMEM;
+	r = finish(&l, r, ret, err);
+	return r > 0 ? -EINVAL : r;
 }
 
 int config_file_read_body(const struct config_destination *destination, struct buffer *ret,

@@ -29,15 +29,15 @@ int file_open(int dirfd, const char *name, int flags, mode_t mode)
 	return S_ISREG(st.st_mode) ? steal_fd(&fd) : -EINVAL;
 }
 
-static int write_new(int dirfd, const char *name, struct slice content)
+static int write_new(int dirfd, const char *name, struct slice content, mode_t mode)
 {
-	AUTO_CLOSE int fd = file_open(dirfd, name, O_WRONLY | O_CREAT | O_EXCL, FILE_MODE);
+	AUTO_CLOSE int fd = file_open(dirfd, name, O_WRONLY | O_CREAT | O_EXCL, mode);
 	int r;
 
 	if (fd < 0)
 		return fd;
 	/* The umask may have removed the group's right. */
-	if (fchmod(fd, FILE_MODE) < 0)
+	if (fchmod(fd, mode) < 0)
 		return -errno;
 	r = io_write_all(fd, content.p, content.n);
 	if (r < 0)
@@ -45,7 +45,7 @@ static int write_new(int dirfd, const char *name, struct slice content)
 	return fsync(fd) < 0 ? -errno : 0;
 }
 
-int file_replace(int dirfd, const char *name, struct slice content)
+int file_replace_mode(int dirfd, const char *name, struct slice content, mode_t mode)
 {
 	char temporary[NAME_MAX + 1];
 	int r;
@@ -57,7 +57,7 @@ int file_replace(int dirfd, const char *name, struct slice content)
 		return -ENAMETOOLONG;
 	if (unlinkat(dirfd, temporary, 0) < 0 && errno != ENOENT)
 		return -errno;
-	r = write_new(dirfd, temporary, content);
+	r = write_new(dirfd, temporary, content, mode);
 	if (r == 0 && renameat(dirfd, temporary, dirfd, name) < 0)
 		r = -errno;
 	if (r < 0) {
@@ -65,6 +65,11 @@ int file_replace(int dirfd, const char *name, struct slice content)
 		return r;
 	}
 	return fsync(dirfd) < 0 ? -errno : 0;
+}
+
+int file_replace(int dirfd, const char *name, struct slice content)
+{
+	return file_replace_mode(dirfd, name, content, FILE_MODE);
 }
 
 int file_load(int dirfd, const char *name, struct buffer *ret)

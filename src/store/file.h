@@ -23,6 +23,7 @@ int file_open(int dirfd, const char *name, int flags, mode_t mode);
  * -errno of openat(2), write(2), fsync(2), renameat(2); -EINVAL if @name has a slash.
  */
 int file_replace(int dirfd, const char *name, struct slice content);
+int file_replace_mode(int dirfd, const char *name, struct slice content, mode_t mode);
 
 /* Reads the whole file into @ret, which is cleared first. As file_open(); -E2BIG, -ENOMEM;
  * -ENOENT if @dirfd is -1, a part that is missing. */

@@ -452,8 +452,9 @@ def nothing_in_the_state_directory_belongs_to_root(host):
         for directory, _, names in os.walk(host.state):
             for name in names:
                 status = os.stat(os.path.join(directory, name))
+                secret = name.endswith(".lock") or name == "config"
                 expect_equal((name, status.st_uid, status.st_mode & 0o777),
-                             (name, owner, 0o600 if name.endswith(".lock") else 0o640))
+                             (name, owner, 0o600 if secret else 0o640))
 
 
 def tell_logs():

@@ -97,7 +97,7 @@ static void load_reads_one_file_without_a_directory(void **state)
 	struct error err;
 
 	write_file(f, "test.conf", "[Mail]\nTo=main\n");
-	assert_int_equal(config_file_load(f->conf, &c, NULL, NULL, &err), 0);
+	assert_int_equal(config_file_load(f->conf, NULL, &c, NULL, NULL, &err), 0);
 	is_to(c, "<main>");
 }
 
@@ -116,7 +116,7 @@ static void load_reads_the_directory_by_order_of_bytes(void **state)
 	write_file(f, "test.conf.d/.hidden.conf", "not read\n");
 	write_file(f, "test.conf.d/.conf", "not read\n");
 	write_file(f, "test.conf.d/a.conf~", "not read\n");
-	assert_int_equal(config_file_load(f->conf, &c, NULL, NULL, &err), 0);
+	assert_int_equal(config_file_load(f->conf, NULL, &c, NULL, NULL, &err), 0);
 	is_to(c, "<main><ten><nine><b><a>");
 	assert_string_equal(c->destinations[0].from, "a");
 }
@@ -128,7 +128,7 @@ static void load_refuses_a_named_file_that_is_missing(void **state)
 	char text[512], expected[512];
 	struct error err;
 
-	assert_int_equal(config_file_load(f->conf, &c, NULL, NULL, &err), -ENOENT);
+	assert_int_equal(config_file_load(f->conf, NULL, &c, NULL, NULL, &err), -ENOENT);
 	assert_null(c);
 	error_format(&err, text, sizeof(text));
 	(void)snprintf(expected, sizeof(expected), "%s: cannot be read: No such file or directory",
@@ -146,7 +146,7 @@ static void load_names_a_directory_that_is_no_file(void **state)
 	write_file(f, "test.conf", "");
 	make_dir(f, "test.conf.d");
 	make_dir(f, "test.conf.d/sub.conf");
-	assert_int_equal(config_file_load(f->conf, &c, NULL, NULL, &err), -EISDIR);
+	assert_int_equal(config_file_load(f->conf, NULL, &c, NULL, NULL, &err), -EISDIR);
 	assert_null(c);
 	(void)snprintf(expected, sizeof(expected), "%s.d/sub.conf", f->conf);
 	assert_string_equal(err.file, expected);
@@ -162,7 +162,7 @@ static void load_names_a_file_in_place_of_the_directory(void **state)
 
 	write_file(f, "test.conf", "");
 	write_file(f, "test.conf.d", "");
-	assert_int_equal(config_file_load(f->conf, &c, NULL, NULL, &err), -ENOTDIR);
+	assert_int_equal(config_file_load(f->conf, NULL, &c, NULL, NULL, &err), -ENOTDIR);
 	(void)snprintf(expected, sizeof(expected), "%s.d", f->conf);
 	assert_string_equal(err.file, expected);
 }
@@ -178,12 +178,12 @@ static void load_refuses_more_than_a_mebibyte(void **state)
 	memset(text, '\n', CONFIG_TEXT_MAX + 1);
 	text[CONFIG_TEXT_MAX] = '\0';
 	write_file(f, "test.conf", text);
-	assert_int_equal(config_file_load(f->conf, &c, NULL, NULL, &err), 0);
+	assert_int_equal(config_file_load(f->conf, NULL, &c, NULL, NULL, &err), 0);
 	text[CONFIG_TEXT_MAX] = '\n';
 	text[CONFIG_TEXT_MAX + 1] = '\0';
 	write_file(f, "test.conf", text);
 	c = config_free(c);
-	assert_int_equal(config_file_load(f->conf, &c, NULL, NULL, &err), -E2BIG);
+	assert_int_equal(config_file_load(f->conf, NULL, &c, NULL, NULL, &err), -E2BIG);
 	assert_string_equal(err.file, f->conf);
 	assert_string_equal(err.text, "larger than 1 MiB");
 }
@@ -208,7 +208,7 @@ static void load_tells_the_faults_of_all_files(void **state)
 	make_dir(f, "test.conf.d");
 	write_file(f, "test.conf.d/a.conf", "x\n\n[Foo]\n");
 	write_file(f, "test.conf.d/B.conf", "[Mail]\nTo=ok\n");
-	assert_int_equal(config_file_load(f->conf, &c, count_fault, seen, &err), CONFIG_E_INVALID);
+	assert_int_equal(config_file_load(f->conf, NULL, &c, count_fault, seen, &err), CONFIG_E_INVALID);
 	assert_null(c);
 	assert_string_equal(seen, "test.conf:2 a.conf:1 a.conf:3 ");
 	assert_string_equal(err.file, f->conf);
