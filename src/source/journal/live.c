@@ -52,11 +52,10 @@ void live_init(struct live *l)
 
 void live_begin(struct live *l)
 {
-	char machine[JOURNAL_MACHINE_ID], directory[JOURNAL_MACHINE_PATH];
+	char directory[JOURNAL_MACHINE_PATH];
 
-	(void)journal_machine_id(machine);
 	for (size_t i = 0; i < JOURNAL_ROOTS; i++) {
-		journal_machine_directory((enum journal_root)i, machine, directory);
+		journal_machine_directory((enum journal_root)i, directory);
 		(void)snprintf(l->homes[i], sizeof(l->homes[i]), "%s/" NAME, directory);
 	}
 	l->on = true;

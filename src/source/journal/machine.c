@@ -26,9 +26,11 @@ int journal_machine_id(char ret[JOURNAL_MACHINE_ID])
 	return r < 0 ? r : 0;
 }
 
-void journal_machine_directory(enum journal_root root, const char *machine,
-			       char ret[JOURNAL_MACHINE_PATH])
+void journal_machine_directory(enum journal_root root, char ret[JOURNAL_MACHINE_PATH])
 {
+	char machine[JOURNAL_MACHINE_ID];
+
+	(void)journal_machine_id(machine);
 	/* Without an ID journald writes into the root itself. */
 	(void)snprintf(ret, JOURNAL_MACHINE_PATH, "%s%s%s",
 		       root == JOURNAL_ROOT_STORED ? "/var/log/journal" : "/run/log/journal",

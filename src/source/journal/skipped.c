@@ -134,18 +134,15 @@ static int look_below(struct look *l, const char *directory, int depth)
 
 static int look_everywhere(struct look *l, char *const *paths, const char *directory)
 {
-	char machine[JOURNAL_MACHINE_ID], path[JOURNAL_MACHINE_PATH];
+	char path[JOURNAL_MACHINE_PATH];
 	int r = 0;
 
 	if (directory)
 		return look_below(l, directory, 1);
 	for (; paths && *paths && r == 0; paths++)
 		r = look_at(l, *paths);
-	if (paths)
-		return r;
-	(void)journal_machine_id(machine);
-	for (size_t i = 0; i < JOURNAL_ROOTS && r == 0; i++) {
-		journal_machine_directory((enum journal_root)i, machine, path);
+	for (size_t i = 0; i < JOURNAL_ROOTS && !paths && r == 0; i++) {
+		journal_machine_directory((enum journal_root)i, path);
 		r = look_below(l, path, 0);
 	}
 	return r;
