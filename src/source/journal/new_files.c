@@ -63,14 +63,6 @@ static bool read_times(int fd, uint64_t *ret_head, uint64_t *ret_latest)
 	return true;
 }
 
-static bool is_known(const struct new_files *n, const struct opened_file *f)
-{
-	for (size_t i = 0; i < n->n_known; i++)
-		if (n->known[i].ino == f->ino && n->known[i].dev == f->dev)
-			return true;
-	return false;
-}
-
 /* sd_journal may close its own descriptor. */
 static int add(struct new_files *n, int fd)
 {
@@ -102,7 +94,7 @@ int new_files_look(struct new_files *n, const struct live *live, struct cursor_r
 		if (last > latest)
 			latest = last;
 		if ((since || n->known) && head > since && *r->place.cursor &&
-		    !is_known(n, &list[i]))
+		    !opened_has(n->known, n->n_known, list[i].dev, list[i].ino))
 			k = add(n, list[i].fd);
 	}
 	if (k < 0) {
