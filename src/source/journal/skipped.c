@@ -84,7 +84,7 @@ static int look_at(struct look *l, const char *path)
 	if (opened_has(l->open, l->n_open, st.st_dev, st.st_ino)) {
 		r = journal_index_check(path);
 		if (r != 0)
-			return r > 0 ? note(l->s, id, false) : r == -ENOMEM ? r : 0;
+			return r > 0 ? note(l->s, id, false) : 0;
 	} else if (id.born_usec + YOUNG_USEC > l->looked_usec) {
 		l->young = true;
 		return 0;
