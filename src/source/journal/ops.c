@@ -15,7 +15,6 @@
 #include <string.h>
 #include <systemd/sd-journal.h>
 
-#include "base/inotify.h"
 #include "base/timetext.h"
 #include "source/journal/access.h"
 #include "source/journal/begin.h"
@@ -413,8 +412,6 @@ static int journal_process(struct source *source)
 		return -ESTALE;
 	if (w->roots.fd >= 0 && journal_roots_changed(&w->roots))
 		return follow_roots(s);
-	if (s->orphans.n > 0)
-		(void)inotify_drain(s->orphans.fd, NULL, NULL);
 	s->looked_usec = s->clock(CLOCK_REALTIME);
 	r = process(s);
 	if (journal_sigbus_seen())
