@@ -16,8 +16,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "base/number.h"
 #include "base/timetext.h"
+#include "source/field.h"
 
 #define COARSE_USEC 20000 /* two ticks of a kernel with HZ=100 */
 
@@ -160,38 +160,23 @@ static int parse_fingerprint(struct slice s, struct file_id *id)
 	return 0;
 }
 
-static bool cut_value(struct slice *text, const char *key, struct slice *ret)
-{
-	if (!slice_skip(text, key))
-		return false;
-	*ret = slice_cut_word(text);
-	return true;
-}
-
-static bool cut_number(struct slice *text, const char *key, uint64_t max, uint64_t *ret)
-{
-	struct slice value;
-
-	return cut_value(text, key, &value) && number_parse_u64(value, max, ret) == 0;
-}
-
 /* *text is what follows the last value that was understood. */
 static int parse(struct slice *text, struct file_id *id)
 {
 	struct slice value;
 	int r;
 
-	if (!slice_skip(text, "v=1 ") || !cut_value(text, "path=", &value))
+	if (!slice_skip(text, "v=1 ") || !field_cut(text, "path=", &value))
 		return -EINVAL;
 	r = parse_path(value, &id->path);
 	if (r < 0)
 		return r;
-	if (!cut_number(text, "dev=", UINT64_MAX, &id->dev) ||
-	    !cut_number(text, "ino=", UINT64_MAX, &id->ino) ||
-	    !cut_value(text, "fingerprint=", &value) || parse_fingerprint(value, id) < 0 ||
-	    !cut_number(text, "offset=", INT64_MAX, &id->offset) ||
-	    !cut_number(text, "time=", UINT64_MAX, &id->time_usec) ||
-	    !cut_number(text, "until=", UINT64_MAX, &id->until_usec) || text->n > 0)
+	if (!field_cut_number(text, "dev=", UINT64_MAX, &id->dev) ||
+	    !field_cut_number(text, "ino=", UINT64_MAX, &id->ino) ||
+	    !field_cut(text, "fingerprint=", &value) || parse_fingerprint(value, id) < 0 ||
+	    !field_cut_number(text, "offset=", INT64_MAX, &id->offset) ||
+	    !field_cut_number(text, "time=", UINT64_MAX, &id->time_usec) ||
+	    !field_cut_number(text, "until=", UINT64_MAX, &id->until_usec) || text->n > 0)
 		return -EINVAL;
 	return 0;
 }
