@@ -30,7 +30,7 @@ int follow_open(struct follow *f, const char *name, const struct source_options 
 	bool stream = strcmp(name, "-") == 0;
 	int r, k;
 
-	*f = (struct follow){.prefix.text = BUFFER_INIT(16384)};
+	*f = (struct follow){.unreported = 0};
 	r = path_init(&f->path, stream ? NULL : name, options->follow, options->now_usec);
 	k = segments_init(&f->segments, options->follow && !stream ? &f->path.watch : NULL,
 			  options->now_usec, options->clock ? options->clock : clock_usec, block);
@@ -47,7 +47,6 @@ void follow_done(struct follow *f)
 {
 	segments_done(&f->segments);
 	path_done(&f->path);
-	buffer_done(&f->prefix.text);
 }
 
 /*
@@ -243,55 +242,29 @@ int follow_next(struct follow *f, enum lines_want want, struct line *ret)
 	}
 }
 
-/* Positions are written for every record, and the hash of the beginning is slow. */
-static int write_prefix(struct follow *f, const struct segment *segment, size_t at)
-{
-	struct follow_prefix *p = &f->prefix;
-	int r;
-
-	if (p->text.len > 0 && p->begun == f->segments.begun && p->at == at &&
-	    p->n == segment->head.n)
-		return 0;
-	buffer_clear(&p->text);
-	p->begun = f->segments.begun;
-	p->at = at;
-	p->n = segment->head.n;
-	r = file_id_write(f->path.name, segment->dev, segment->ino, &segment->head, &p->text);
-	if (r < 0)
-		buffer_clear(&p->text);
-	return r;
-}
-
-int follow_write_position(struct follow *f, uint64_t offset, uint64_t until_usec,
+int follow_write_position(const struct follow *f, uint64_t offset, uint64_t until_usec,
 			  struct buffer *ret)
 {
 	static const struct segment none;
 	const struct segments *s = &f->segments;
-	const struct segment *segment = &s->queue[0];
+	struct file_id id;
 	struct stat st;
-	size_t at = 0;
-	int r;
 
 	if (s->lines.stream)
 		return 0;
-	if (s->n == 0) {
-		segment = &none;
-		offset = 0;
-	} else if (s->n == 2 && !next_is_written(s) && fstat(segment->fd, &st) == 0 &&
-		   st.st_nlink == 0) {
+	if (s->n == 0)
+		id = segment_id(&none, 0);
+	else if (s->n == 2 && !next_is_written(s) && fstat(s->queue[0].fd, &st) == 0 &&
+		 st.st_nlink == 0)
 		/* The old file is deleted and cannot be found again; the new one exists. */
-		segment = &s->queue[++at];
-		offset = 0;
-	}
+		id = segment_id(&s->queue[1], 0);
+	else
+		id = segment_id(&s->queue[0], offset);
+	id.path = f->path.name;
+	id.time_usec = s->time_usec;
 	/* Nothing is known of files that came after the last look. */
-	if (until_usec > f->path.looked_usec)
-		until_usec = f->path.looked_usec;
-	r = write_prefix(f, segment, at);
-	if (r == 0)
-		r = buffer_append_slice(ret, buffer_slice(&f->prefix.text));
-	if (r == 0)
-		r = file_id_write_offset(offset, s->time_usec, until_usec, ret);
-	return r;
+	id.until_usec = until_usec < f->path.looked_usec ? until_usec : f->path.looked_usec;
+	return file_id_write(&id, ret);
 }
 
 /*

@@ -4,18 +4,10 @@
 #include "source/logfile/path.h"
 #include "source/source.h"
 
-/* What is the same in all positions of a segment. */
-struct follow_prefix {
-	struct buffer text;
-	unsigned begun; /* of the segments, ... */
-	size_t at, n;	/* ... of this one, with so many bytes of its beginning */
-};
-
 struct follow {
 	struct segments segments;
 	struct path path;
 	uint64_t unreported; /* bytes that were read since the caller heard of any */
-	struct follow_prefix prefix;
 };
 
 enum follow_next {
@@ -36,7 +28,7 @@ void follow_done(struct follow *f);
 int follow_next(struct follow *f, enum lines_want want, struct line *ret);
 
 /* Appends the position at @offset of the first segment. -ENOMEM, -E2BIG. */
-int follow_write_position(struct follow *f, uint64_t offset, uint64_t until_usec,
+int follow_write_position(const struct follow *f, uint64_t offset, uint64_t until_usec,
 			  struct buffer *ret);
 
 /*

@@ -243,13 +243,12 @@ static int details(struct source *source, struct record *r)
 			f->name.len = name;
 		}
 	}
-	if (k == 0)
-		k = write_position(f, 0);
-	if (k < 0)
+	if (k < 0 || f->nameless)
 		return k;
+	k = write_position(f, 0);
 	if (f->position.len > 0)
 		r->position = buffer_slice(&f->position);
-	return 0;
+	return k;
 }
 
 static int wait_fd(struct source *source, short *ret_events, uint64_t *ret_timeout_usec)

@@ -140,7 +140,10 @@ void segments_abandon_late(struct segments *s, struct segment *file);
 /* Forgets late file @at, which is closed or the caller's. */
 void segments_drop_late(struct segments *s, size_t at);
 
-/* The first segment and where its reading is; without a path. */
+/* A segment and an offset in it; without a path and times. */
+struct file_id segment_id(const struct segment *segment, uint64_t offset);
+
+/* The same of the first segment and where its reading is. */
 struct file_id segments_first_id(const struct segments *s);
 
 /* Whether a file, or what it is a copy of, is queued or was read. @st may be NULL. */
