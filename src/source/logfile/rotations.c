@@ -48,31 +48,19 @@ static DIR *open_directory(const struct directory *directory)
 	return opendir(directory->dir[0] ? directory->dir : "/");
 }
 
-/* A file without a fingerprint is known by its inode, if it has the name of a rotation. */
-static bool is_plain(const struct file_id *id, const struct open_file *file, bool named)
-{
-	bool same = file->st.st_ino == id->ino && (id->fingerprint_of > 0 || named);
-
-	return file->compression == COMPRESSION_NONE &&
-	       (same || id->fingerprint_of >= FILE_COPY_MIN) && file_id_matches(id, file);
-}
-
-/* A file that cannot be unpacked is known by its inode alone. */
-static bool is_compressed(const struct file_id *id, const struct open_file *file)
-{
-	return file->compression != COMPRESSION_NONE &&
-	       (id->fingerprint_of >= FILE_COPY_MIN ||
-		(id->fingerprint_of == 0 && file->st.st_ino == id->ino)) &&
-	       file_id_matches(id, file);
-}
-
-static bool matches(DIR *d, const struct dirent *e, const char *base, const struct file_id *id,
+/*
+ * Without a fingerprint that is long enough, a file is known by its inode. If it has none at all,
+ * it must have the name of a rotation, or of the path. A compressed file must have none.
+ */
+static bool matches(DIR *d, const char *name, const char *base, const struct file_id *id,
 		    bool compressed, struct open_file *file)
 {
-	if (compressed)
-		return names_unpack(d, e->d_name, base, file) && is_compressed(id, file);
-	return is_plain(id, file,
-			names_is_rotation(e->d_name, base) || strcmp(e->d_name, base) == 0);
+	bool named = names_is_rotation(name, base) || strcmp(name, base) == 0;
+	bool by_inode = id->fingerprint_of == 0 ? named : !compressed;
+
+	return (file->compression != COMPRESSION_NONE) == compressed &&
+	       (id->fingerprint_of >= FILE_COPY_MIN || (by_inode && file->st.st_ino == id->ino)) &&
+	       names_unpack(d, name, base, file) && file_id_matches(id, file);
 }
 
 /* The file with the same inode, else the longest. Sets *ret_changed if one may have been missed. */
@@ -89,7 +77,7 @@ static int find_in(const struct directory *directory, const struct file_id *id, 
 		if ((compressed && !names_is_rotation(e->d_name, directory->base)) ||
 		    names_open(d, e, &file, ret_changed) < 0)
 			continue;
-		if (!matches(d, e, directory->base, id, compressed, &file) ||
+		if (!matches(d, e->d_name, directory->base, id, compressed, &file) ||
 		    (best.fd >= 0 && file.st.st_ino != id->ino && !compressed &&
 		     file.st.st_size <= best.st.st_size)) {
 			(void)close(file.fd);
