@@ -42,15 +42,6 @@ struct host *host_free(struct host *h)
 	return NULL;
 }
 
-static char *hostname_of(struct slice stem)
-{
-	struct buffer host AUTO_BUFFER = BUFFER_INIT(HOST_ID_MAX);
-
-	if (collector_name_host(stem, &host) < 0 || !buffer_cstr(&host))
-		return NULL;
-	return STEAL_PTR(host.data);
-}
-
 struct host *host_new(const char *name, struct slice stem)
 {
 	struct host *h = calloc(1, sizeof(*h));
@@ -61,7 +52,7 @@ struct host *host_new(const char *name, struct slice stem)
 	h->place.max = PLACE_MAX;
 	h->record.text.max = h->record.position.max = h->record.identity.max = DETAIL_MAX;
 	h->name = strdup(name);
-	h->hostname = named ? hostname_of(stem) : NULL;
+	h->hostname = named ? collector_name_host(stem) : NULL;
 	return h->name && (h->hostname || !named) ? h : host_free(h);
 }
 
