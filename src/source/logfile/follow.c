@@ -70,7 +70,7 @@ static int continue_in_copy(struct follow *f, const struct open_file *copy)
 	if (r < 0)
 		return r;
 	lines_begin(&s->lines, s->queue[0].fd, (uint64_t)copy->st.st_size);
-	segments_shift(s, SEGMENTS_KEEP);
+	segments_shift(s);
 	return 0;
 }
 
@@ -88,7 +88,6 @@ static int append_next(struct follow *f, const struct open_file *now)
 	struct segments *s = &f->segments;
 	struct path_state state = {.ino = 0};
 	struct file_head head;
-	uint64_t offset = 0;
 	int r;
 
 	if (is_queued(s, &now->st)) {
@@ -107,8 +106,7 @@ static int append_next(struct follow *f, const struct open_file *now)
 		(void)close(now->fd);
 		return r;
 	}
-	(void)late_forget(s, now, &offset);
-	r = segments_append(s, now, offset, 0);
+	r = segments_append(s, now, late_forget(s, now), 0);
 	if (r == 0)
 		path_set_head(&state, &s->queue[s->n - 1]);
 	return r;
@@ -235,8 +233,7 @@ int follow_next(struct follow *f, enum lines_want want, struct line *ret)
 			return 0;
 		/* One more look: the old file may have been written before the new one was. */
 		if (leaves)
-			segments_shift(s, s->queue[0].dead || s->lines.piped ? SEGMENTS_CLOSE
-									     : SEGMENTS_KEEP);
+			segments_shift(s);
 		else
 			s->closing = true;
 	}

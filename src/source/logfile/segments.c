@@ -262,14 +262,14 @@ static bool shares_watch(const struct segments *s)
 	return false;
 }
 
-void segments_shift(struct segments *s, enum segments_shift how)
+void segments_shift(struct segments *s)
 {
 	struct segment first = s->queue[0];
 
 	s->previous_end = first.offset = s->lines.offset;
 	first.seen_offset = s->lines.read_offset;
 	s->finished += first.offset;
-	if (how == SEGMENTS_CLOSE) {
+	if (first.dead || s->lines.piped) {
 		if (shares_watch(s))
 			first.watch = -1;
 		segments_close_late(s, &first);

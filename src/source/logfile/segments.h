@@ -117,13 +117,8 @@ int segments_insert(struct segments *s, size_t at, const struct open_file *file,
 int segments_append(struct segments *s, const struct open_file *file, uint64_t offset,
 		    uint64_t since_usec);
 
-enum segments_shift {
-	SEGMENTS_CLOSE,
-	SEGMENTS_KEEP, /* as a late file */
-};
-
-/* Leaves the first segment for the next one. */
-void segments_shift(struct segments *s, enum segments_shift how);
+/* Leaves the first segment for the next one, and keeps it as a late file if more may come. */
+void segments_shift(struct segments *s);
 
 /* Returns to a late file. -ENOMEM, -EOVERFLOW: it stays the caller's. */
 int segments_return(struct segments *s, const struct segment *file);

@@ -124,7 +124,7 @@ static int queue_truncated(struct segments *s, const struct path *path)
 	s->queue[0].dead = true;
 	/* Without a whole copy, the line that was being written is all that is left. */
 	if (copied)
-		segments_shift(s, SEGMENTS_CLOSE);
+		segments_shift(s);
 	else
 		lines_finish(&s->lines);
 	s->closing = !copied;
