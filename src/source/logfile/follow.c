@@ -25,15 +25,17 @@
 #define AGAIN_BYTES 4194304
 
 int follow_open(struct follow *f, const char *name, const struct source_options *options,
-		size_t block, struct error *err)
+		struct error *err)
 {
+	size_t block = options->follow ? LINES_BLOCK : LINES_BLOCK_ONCE;
 	bool stream = strcmp(name, "-") == 0;
 	int r, k;
 
 	*f = (struct follow){.unreported = 0};
 	r = path_init(&f->path, stream ? NULL : name, options->follow, options->now_usec);
 	k = segments_init(&f->segments, options->follow && !stream ? &f->path.watch : NULL,
-			  options->now_usec, options->clock ? options->clock : clock_usec, block);
+			  options->now_usec, options->clock ? options->clock : clock_usec,
+			  options->block > 0 ? options->block : block);
 	if (r < 0 || k < 0) {
 		r = r < 0 ? r : k;
 		error_set(err, name, 0, 0, "cannot be read: %s", strerror(-r));
@@ -306,13 +308,12 @@ int follow_wait_fd(const struct follow *f, short *ret_events, uint64_t *ret_time
 	return f->path.watch.fd;
 }
 
-int follow_process(struct follow *f)
+void follow_process(struct follow *f)
 {
 	if (f->segments.lines.stream)
-		return 0;
+		return;
 	watch_drain(&f->path.watch);
 	f->segments.check = true;
-	return 0;
 }
 
 void follow_progress(const struct follow *f, uint64_t *ret_done, uint64_t *ret_total)

@@ -17,11 +17,11 @@ enum follow_next {
 };
 
 /*
- * @name as in logfile_open(); @block as in lines_init(). *f must not be moved in memory afterwards.
+ * @name as in logfile_open(). *f must not be moved in memory afterwards.
  * 0, SOURCE_E_…, -errno; *err is set if not 0. follow_done() is called in all cases.
  */
 int follow_open(struct follow *f, const char *name, const struct source_options *options,
-		size_t block, struct error *err);
+		struct error *err);
 void follow_done(struct follow *f);
 
 /* enum follow_next; 0: nothing now; -errno. */
@@ -39,6 +39,6 @@ int follow_write_identity(const struct follow *f, const struct line *line, struc
 
 /* As source_wait_fd() and source_process(). */
 int follow_wait_fd(const struct follow *f, short *ret_events, uint64_t *ret_timeout_usec);
-int follow_process(struct follow *f);
+void follow_process(struct follow *f);
 
 void follow_progress(const struct follow *f, uint64_t *ret_done, uint64_t *ret_total);

@@ -263,9 +263,8 @@ static int wait_fd(struct source *source, short *ret_events, uint64_t *ret_timeo
 
 static int process(struct source *source)
 {
-	struct logfile *f = (struct logfile *)source;
-
-	return follow_process(&f->follow);
+	follow_process(&((struct logfile *)source)->follow);
+	return 0;
 }
 
 static int position(struct source *source, uint64_t read_until_usec, struct slice *ret)
@@ -309,8 +308,8 @@ static const struct source_ops ops = {
 	.free = logfile_free,
 };
 
-int logfile_open_block(const char *path, const struct source_options *options, size_t block,
-		       struct source **ret, struct error *err)
+int logfile_open(const char *path, const struct source_options *options, struct source **ret,
+		 struct error *err)
 {
 	struct logfile *f = malloc(sizeof(*f));
 	int r;
@@ -331,7 +330,7 @@ int logfile_open_block(const char *path, const struct source_options *options, s
 		.name = BUFFER_INIT(8192),
 		.clock_reads = UINT64_MAX,
 	};
-	r = follow_open(&f->follow, path, options, block, err);
+	r = follow_open(&f->follow, path, options, err);
 	if (r == 0 && options->resume)
 		r = keep_line_before(f);
 	if (r == 0)
@@ -343,14 +342,6 @@ int logfile_open_block(const char *path, const struct source_options *options, s
 	}
 	*ret = &f->source;
 	return 0;
-}
-
-int logfile_open(const char *path, const struct source_options *options, struct source **ret,
-		 struct error *err)
-{
-	size_t block = options->follow ? LINES_BLOCK : LINES_BLOCK_ONCE;
-
-	return logfile_open_block(path, options, block, ret, err);
 }
 
 const char *logfile_polls(const struct source *s)
