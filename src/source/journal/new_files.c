@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "source/journal/seek.h"
 #include "source/journal/sigbus.h"
 
 #define ATTEMPTS 5 /* to read a file that is cut meanwhile */
@@ -130,7 +131,7 @@ static int open_reader(struct new_files *n, const struct cursor_reader *r)
 	if (k < 0)
 		return k;
 	cursor_reader_note_bounds(&n->reader);
-	return cursor_reader_go_to_place(&n->reader);
+	return journal_seek_place(&n->reader);
 }
 
 /* Whether the current entry is one that the journal's reader skipped. */

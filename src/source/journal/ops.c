@@ -20,6 +20,7 @@
 #include "source/journal/begin.h"
 #include "source/journal/entry.h"
 #include "source/journal/login_hint.h"
+#include "source/journal/seek.h"
 #include "source/journal/sigbus.h"
 #include "text/login.h"
 
@@ -343,7 +344,7 @@ static int unmap(struct journal *s)
 	if (r >= 0)
 		r = journal_reopen(s);
 	if (r >= 0)
-		r = cursor_reader_go_to_place(&s->reader);
+		r = journal_seek_place(&s->reader);
 	s->reader.landing.gap = false; /* everything before was read */
 	return r;
 }

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
+#include "source/journal/seek.h"
 #include "source/journal/sigbus.h"
 
 void orphans_done(struct orphans *o)
@@ -77,7 +78,7 @@ static int step(struct orphan *t)
 		t->begun = true;
 		cursor_reader_note_bounds(&t->reader);
 		if (k >= 0)
-			k = cursor_reader_go_to_place(&t->reader);
+			k = journal_seek_place(&t->reader);
 		if (k < 0)
 			return k;
 	}
