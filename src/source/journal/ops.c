@@ -221,17 +221,6 @@ static int get_message(struct journal *s, struct slice *ret)
 	return r;
 }
 
-/* The gap that the last seek left, as the next record. */
-static int next_vacuumed(struct journal *s, struct record *ret)
-{
-	struct journal_landing *l = &s->reader.landing;
-
-	l->gap = false;
-	s->record.gap.from_usec = l->gap_from_usec;
-	s->record.gap.to_usec = l->gap_to_usec;
-	return return_gap(s, GAP_VACUUMED, ret);
-}
-
 /* What sd_journal skips of new files comes before the next entry. */
 static int next_new(struct journal *s)
 {
@@ -249,8 +238,10 @@ static int journal_next(struct source *source, struct record *ret)
 	s->record.gap.kind = GAP_NONE;
 	s->record.side = NULL;
 	s->record.orphan = NULL;
-	if (s->reader.landing.gap)
-		return next_vacuumed(s, ret);
+	if (s->reader.landing.gap) {
+		s->reader.landing.gap = false;
+		return return_gap(s, GAP_VACUUMED, ret);
+	}
 	if (s->ended)
 		return 0;
 	for (;;) {
