@@ -17,7 +17,6 @@
 #include "source/journal/ops.h"
 #include "source/journal/sigbus.h"
 
-#define PLACE_MAX	  ((size_t)12288) /* as JOURNAL_POSITION_MAX */
 #define DETAIL_MAX	  ((size_t)16384) /* bytes, with the journal's text */
 #define HOST_SHOWN	  255		  /* bytes of the name that the host calls itself */
 #define RETRY_MIN_USEC	  (USEC_PER_SEC / 4)
@@ -49,7 +48,7 @@ struct host *host_new(const char *name, struct slice stem)
 
 	if (!h)
 		return NULL;
-	h->place.max = PLACE_MAX;
+	h->place.max = JOURNAL_POSITION_MAX;
 	h->record.text.max = h->record.position.max = h->record.identity.max = DETAIL_MAX;
 	h->name = strdup(name);
 	h->hostname = named ? collector_name_host(stem) : NULL;

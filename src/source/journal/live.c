@@ -18,6 +18,7 @@
 #include <systemd/sd-journal.h>
 
 #include "base/cleanup.h"
+#include "base/slice.h"
 #include "base/timetext.h"
 
 #define MISSING_USEC (10 * USEC_PER_SEC) /* journald makes a file sooner, also under load */
@@ -99,13 +100,13 @@ static enum whereabouts whereabouts_of(const struct live_file *f)
 
 int live_file_path(const struct live_file *f, char ret[PATH_MAX])
 {
-	size_t n = strlen(DELETED), len;
+	struct slice path;
 	int r = path_of(f->fd, ret);
 
 	if (r < 0)
 		return r;
-	len = strlen(ret);
-	return len < n || strcmp(ret + len - n, DELETED) != 0;
+	path = slice_of(ret);
+	return !slice_skip_end(&path, DELETED);
 }
 
 /* STATE_ONLINE if it cannot be read. */
