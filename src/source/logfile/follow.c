@@ -316,19 +316,19 @@ void follow_process(struct follow *f)
 	f->segments.check = true;
 }
 
-void follow_progress(const struct follow *f, uint64_t *ret_done, uint64_t *ret_total)
+void follow_progress(const struct follow *f, struct source_progress *ret)
 {
 	const struct segments *s = &f->segments;
 	struct stat st;
 	bool compressed = false;
 
-	*ret_done = s->finished + s->lines.offset;
-	*ret_total = s->finished;
+	*ret = (struct source_progress){.done = s->finished + s->lines.offset,
+					.total = s->finished};
 	for (size_t i = 0; i < s->n; i++) {
 		if (fstat(s->queue[i].fd, &st) == 0 && S_ISREG(st.st_mode))
-			*ret_total += (uint64_t)st.st_size;
+			ret->total += (uint64_t)st.st_size;
 		compressed |= s->queue[i].compression != COMPRESSION_NONE;
 	}
-	if (compressed || *ret_total < *ret_done)
-		*ret_total = 0;
+	if (compressed || ret->total < ret->done)
+		ret->total = 0;
 }

@@ -37,8 +37,7 @@ int follow_write_position(const struct follow *f, uint64_t offset, uint64_t unti
  */
 int follow_write_identity(const struct follow *f, const struct line *line, struct buffer *ret);
 
-/* As source_wait_fd() and source_process(). */
+/* As source_wait_fd(), source_process() and source_progress(). */
 int follow_wait_fd(const struct follow *f, short *ret_events, uint64_t *ret_timeout_usec);
 void follow_process(struct follow *f);
-
-void follow_progress(const struct follow *f, uint64_t *ret_done, uint64_t *ret_total);
+void follow_progress(const struct follow *f, struct source_progress *ret);
