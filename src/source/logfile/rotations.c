@@ -134,6 +134,8 @@ static void rotations_done(struct rotations *l)
 	free(l->files);
 }
 
+#define AUTO_ROTATIONS CLEANUP(rotations_done)
+
 static bool is_same(const struct stat *st, uint64_t dev, uint64_t ino)
 {
 	return st->st_dev == dev && st->st_ino == ino;
@@ -303,7 +305,7 @@ static bool was_compressed(const struct segments *s, const struct open_file *fil
 int rotations_append(struct segments *s, const struct path *path, const struct timespec *since,
 		     const struct rotations_except *except, uint64_t since_usec)
 {
-	struct rotations l = {0};
+	AUTO_ROTATIONS struct rotations l = {0};
 	struct path_state state;
 	int r = list(path, since, except, &l, &state);
 
@@ -315,7 +317,6 @@ int rotations_append(struct segments *s, const struct path *path, const struct t
 	}
 	if (r == 0)
 		r = queue(s, path, s->n, &l, since_usec);
-	rotations_done(&l);
 	return r < 0 ? r : 0;
 }
 
@@ -352,7 +353,7 @@ int rotations_insert(struct segments *s, const struct path *path, size_t at,
 		     const struct open_file *now, struct path_state *ret)
 {
 	static const struct rotations_except none;
-	struct rotations l = {0};
+	AUTO_ROTATIONS struct rotations l = {0};
 	size_t n = 0, listed;
 	int r = list(path, since, &none, &l, ret);
 
@@ -372,7 +373,6 @@ int rotations_insert(struct segments *s, const struct path *path, size_t at,
 		l.n = n;
 		r = queue(s, path, at, &l, 0);
 	}
-	rotations_done(&l);
 	return r;
 }
 
@@ -381,29 +381,27 @@ bool rotations_have_copy(const struct path *path, const struct file_head *head,
 {
 	const struct rotations_except except = {.changed_usec = changed_usec};
 	const struct timespec always = {.tv_sec = 0};
-	struct rotations l = {0};
+	AUTO_ROTATIONS struct rotations l = {0};
 	struct path_state state;
 	struct file_head copy;
-	bool has = false;
 
 	(void)list(path, &always, &except, &l, &state);
 	for (size_t i = 0; i < l.n; i++)
-		has |= file_head_of(&l.files[i], &copy) == 0 && file_head_alike(head, &copy);
-	rotations_done(&l);
-	return has;
+		if (file_head_of(&l.files[i], &copy) == 0 && file_head_alike(head, &copy))
+			return true;
+	return false;
 }
 
 bool rotations_have_older(const struct path *path, const struct timespec *since)
 {
 	static const struct rotations_except none;
 	const struct timespec always = {.tv_sec = 0};
-	struct rotations l = {0};
+	AUTO_ROTATIONS struct rotations l = {0};
 	struct path_state state;
-	bool has = false;
 
 	(void)list(path, &always, &none, &l, &state);
 	for (size_t i = 0; i < l.n; i++)
-		has |= file_time_is_before(&l.files[i].st.st_mtim, since);
-	rotations_done(&l);
-	return has;
+		if (file_time_is_before(&l.files[i].st.st_mtim, since))
+			return true;
+	return false;
 }
