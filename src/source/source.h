@@ -47,7 +47,8 @@ struct source_options {
 	uint64_t go_on_usec;	     /* another source was read up to then; of log files */
 	bool from_end;		     /* without resume: begin after the last record */
 	bool follow;		     /* wait_fd() and process() will be called */
-	bool nameless;		     /* records need no identity */
+	bool nameless;		     /* records need neither identity nor position */
+	size_t block;		     /* bytes of a log file read at once; 0: suitable */
 	uint64_t now_usec;
 	uint64_t (*clock)(clockid_t id); /* microseconds; NULL: base/clock.h's */
 };

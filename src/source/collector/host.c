@@ -17,7 +17,6 @@
 #include "source/journal/ops.h"
 #include "source/journal/sigbus.h"
 
-#define PLACE_MAX	  ((size_t)12288) /* as JOURNAL_POSITION_MAX */
 #define DETAIL_MAX	  ((size_t)16384) /* bytes, with the journal's text */
 #define HOST_SHOWN	  255		  /* bytes of the name that the host calls itself */
 #define RETRY_MIN_USEC	  (USEC_PER_SEC / 4)
@@ -42,15 +41,6 @@ struct host *host_free(struct host *h)
 	return NULL;
 }
 
-static char *hostname_of(struct slice stem)
-{
-	struct buffer host AUTO_BUFFER = BUFFER_INIT(HOST_ID_MAX);
-
-	if (collector_name_host(stem, &host) < 0 || !buffer_cstr(&host))
-		return NULL;
-	return STEAL_PTR(host.data);
-}
-
 struct host *host_new(const char *name, struct slice stem)
 {
 	struct host *h = calloc(1, sizeof(*h));
@@ -58,10 +48,10 @@ struct host *host_new(const char *name, struct slice stem)
 
 	if (!h)
 		return NULL;
-	h->place.max = PLACE_MAX;
+	h->place.max = JOURNAL_POSITION_MAX;
 	h->record.text.max = h->record.position.max = h->record.identity.max = DETAIL_MAX;
 	h->name = strdup(name);
-	h->hostname = named ? hostname_of(stem) : NULL;
+	h->hostname = named ? collector_name_host(stem) : NULL;
 	return h->name && (h->hostname || !named) ? h : host_free(h);
 }
 

@@ -8,7 +8,8 @@
 #include "base/buffer.h"
 #include "source/source.h"
 
-#define HOST_ID_MAX 600 /* bytes with a NUL: of a machine's directory, "/", and a stem */
+/* Bytes with a NUL. A machine's directory, "/" and a stem have at most 511. */
+#define HOST_ID_MAX 600
 
 /* Files that cannot be opened or read. */
 struct host_bad {

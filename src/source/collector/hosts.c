@@ -70,14 +70,11 @@ static struct host *host_of_file(struct hosts *hs, const char *machine, const ch
 {
 	char name[HOST_ID_MAX];
 	struct slice stem;
-	int n;
 
 	if (!collector_name_stem(file, &stem))
 		return NULL;
-	n = snprintf(name, sizeof(name), "%s%s%.*s", machine, *machine ? "/" : "", (int)stem.n,
-		     stem.p);
-	if (n < 0 || (size_t)n >= sizeof(name))
-		return NULL;
+	(void)snprintf(name, sizeof(name), "%s%s%.*s", machine, *machine ? "/" : "", (int)stem.n,
+		       stem.p);
 	for (char *c = name; *c; c++)
 		if (*c == '\n')
 			*c = ' ';

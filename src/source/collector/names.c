@@ -6,6 +6,8 @@
  */
 #include "source/collector/names.h"
 
+#include <stdlib.h>
+
 #include "base/ascii.h"
 
 #define ID_DIGITS     32
@@ -43,11 +45,9 @@ bool collector_name_stem(const char *file, struct slice *ret)
 	struct slice s = slice_of(file);
 	const char *at;
 
-	if (s.n > 0 && s.p[s.n - 1] == '~')
-		s.n--;
-	if (s.n <= 8 || memcmp(s.p + s.n - 8, ".journal", 8) != 0)
+	(void)slice_skip_end(&s, "~");
+	if (!slice_skip_end(&s, ".journal") || s.n == 0)
 		return false;
-	s.n -= 8;
 	at = memrchr(s.p, '@', s.n);
 	if (at && at > s.p && is_archive_mark(slice_from(s, (size_t)(at - s.p) + 1)))
 		s.n = (size_t)(at - s.p);
@@ -60,23 +60,24 @@ bool collector_name_is_host(struct slice stem)
 	return stem.n > sizeof(prefix) - 1 && slice_starts_with(stem, prefix);
 }
 
-int collector_name_host(struct slice stem, struct buffer *ret)
+char *collector_name_host(struct slice stem)
 {
 	struct slice s = slice_from(stem, sizeof(prefix) - 1);
-	int r = 0;
+	char *host = malloc(s.n + 1), *end = host;
 
-	while (s.n > 0 && r == 0) {
+	if (!host)
+		return NULL;
+	for (; s.n > 0; s = slice_from(s, 1)) {
+		*end = *s.p;
 		if (s.n >= 4 && s.p[0] == '\\' && s.p[1] == 'x' && ascii_hex(s.p[2]) >= 0 &&
 		    ascii_hex(s.p[3]) >= 0) {
-			r = buffer_append_char(ret,
-					       (char)(ascii_hex(s.p[2]) << 4 | ascii_hex(s.p[3])));
-			s = slice_from(s, 4);
-		} else {
-			r = buffer_append_char(ret, *s.p);
-			s = slice_from(s, 1);
+			*end = (char)(ascii_hex(s.p[2]) << 4 | ascii_hex(s.p[3]));
+			s = slice_from(s, 3);
 		}
+		end++;
 	}
-	return r;
+	*end = '\0';
+	return host;
 }
 
 bool collector_name_is_machine(const char *name)

@@ -3,7 +3,7 @@
 
 #include <stdbool.h>
 
-#include "base/buffer.h"
+#include "base/slice.h"
 
 /*
  * The part that the names of one host's files share: "remote-web1@….journal", "remote-web1.journal"
@@ -15,10 +15,10 @@ bool collector_name_stem(const char *file, struct slice *ret);
 bool collector_name_is_host(struct slice stem);
 
 /*
- * Appends the name of the host: that of its certificate, or else its address. journal-remote writes
- * as \xNN what a file name cannot hold. -ENOMEM, -E2BIG.
+ * The name of the host, to be freed: that of its certificate, or else its address. journal-remote
+ * writes as \xNN what a file name cannot hold. NULL: out of memory.
  */
-int collector_name_host(struct slice stem, struct buffer *ret);
+char *collector_name_host(struct slice stem);
 
 /* Whether a directory of this name holds a machine's journal: its ID, maybe with a namespace. */
 bool collector_name_is_machine(const char *name);

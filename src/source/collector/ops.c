@@ -443,8 +443,6 @@ int collector_open(const char *directory, const struct source_options *options, 
 		r = start(c, directory, err);
 	}
 	if (r == 0) {
-		/* The caller owns its text. */
-		c->options.resume = NULL;
 		*ret = &c->source;
 		return 0;
 	}

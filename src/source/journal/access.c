@@ -21,10 +21,10 @@
 
 bool journal_access_is_file(const char *name)
 {
-	size_t n = strlen(name);
+	struct slice stem = slice_of(name);
 
-	return (n > 8 && strcmp(name + n - 8, ".journal") == 0) ||
-	       (n > 9 && strcmp(name + n - 9, ".journal~") == 0);
+	(void)slice_skip_end(&stem, "~");
+	return slice_skip_end(&stem, ".journal") && stem.n > 0;
 }
 
 /*
@@ -111,22 +111,8 @@ static int check_limit(unsigned count, const char *name, struct error *err)
 	return SOURCE_E_UNREADABLE;
 }
 
-static int find_machine(char ret[JOURNAL_MACHINE_ID], struct error *err)
-{
-	int r = journal_machine_id(ret);
-
-	if (r == 0)
-		return 0;
-	/* If the file exists, the error is -ENOMEDIUM, -ENOPKG, … */
-	error_set(err, "/etc/machine-id", 0, 0,
-		  "%s; the journal is found by the machine ID, or name its directory with "
-		  "--directory",
-		  r == -ENOENT || r == -EACCES ? strerror(-r) : "holds no machine ID");
-	return SOURCE_E_UNREADABLE;
-}
-
-/* Checks and counts the files of @directory, or if it is NULL, of @machine. */
-static int check_all(const char *directory, const char *machine, unsigned *count, struct error *err)
+/* Checks and counts the files of @directory, or if it is NULL, of this machine. */
+static int check_all(const char *directory, unsigned *count, struct error *err)
 {
 	int r = 0;
 
@@ -136,7 +122,7 @@ static int check_all(const char *directory, const char *machine, unsigned *count
 	for (size_t i = 0; i < JOURNAL_ROOTS && !directory && r == 0; i++) {
 		char path[JOURNAL_MACHINE_PATH];
 
-		journal_machine_directory((enum journal_root)i, machine, path);
+		journal_machine_directory((enum journal_root)i, path);
 		r = check_directory(path, 0, false, count, err);
 	}
 	return r == 0 ? check_limit(*count, directory, err) : r;
@@ -144,18 +130,21 @@ static int check_all(const char *directory, const char *machine, unsigned *count
 
 int journal_access_check(const char *directory, struct error *err)
 {
-	char machine[JOURNAL_MACHINE_ID] = "";
-	struct error without_id;
+	char machine[JOURNAL_MACHINE_ID];
 	unsigned count;
-	int r, no_id = directory ? 0 : find_machine(machine, &without_id);
+	int r = check_all(directory, &count, err), no_id = journal_machine_id(machine);
 
-	r = check_all(directory, machine, &count, err);
 	if (r != 0 || count > 0)
 		return r;
-	if (no_id)
-		*err = without_id;
-	else if (directory)
+	if (directory)
 		error_set(err, directory, 0, 0, "holds no journal files");
+	else if (no_id)
+		/* If the file exists, the error is -ENOMEDIUM, -ENOPKG, … */
+		error_set(err, "/etc/machine-id", 0, 0,
+			  "%s; the journal is found by the machine ID, or name its directory with "
+			  "--directory",
+			  no_id == -ENOENT || no_id == -EACCES ? strerror(-no_id)
+							       : "holds no machine ID");
 	else
 		error_set(err, NULL, 0, 0,
 			  "no journal files in /var/log/journal/%s or /run/log/journal/%s", machine,
@@ -165,11 +154,7 @@ int journal_access_check(const char *directory, struct error *err)
 
 int journal_access_again(const char *directory)
 {
-	char machine[JOURNAL_MACHINE_ID] = "";
-	struct error err;
 	unsigned count;
 
-	if (!directory)
-		(void)journal_machine_id(machine);
-	return check_all(directory, machine, &count, &err) == 0 ? 0 : -EACCES;
+	return check_all(directory, &count, NULL) == 0 ? 0 : -EACCES;
 }

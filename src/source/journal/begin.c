@@ -39,8 +39,6 @@ static int make_wait_fd(struct journal *s)
 		r = epoll_add(w->epoll_fd, w->roots.fd, EPOLLIN);
 	if (r == 0)
 		r = epoll_add(w->epoll_fd, w->hint_fd, EPOLLIN);
-	if (r == 0)
-		r = epoll_add(w->epoll_fd, s->orphans.fd, EPOLLIN);
 	return r;
 }
 
@@ -166,11 +164,11 @@ static void raise_file_limit(void)
 	}
 }
 
-/* Descriptors whose absence costs no more than time: without them nothing of that is followed. */
+/* Without a descriptor entries are only seen later, and no orphans. */
 static void watch_machine(struct journal *s)
 {
-	s->wait.hint_fd = login_hint_open();
-	if (orphans_begin(&s->orphans) == 0)
+	s->wait.hint_fd = s->orphans.fd = login_hint_open();
+	if (s->wait.hint_fd >= 0)
 		live_begin(&s->live);
 }
 
@@ -217,7 +215,6 @@ struct journal *journal_new(const struct source_ops *ops, const struct source_op
 	s->clock = options->clock ? options->clock : clock_usec;
 	s->wait.epoll_fd = s->wait.hint_fd = s->wait.roots.fd = -1;
 	live_init(&s->live);
-	orphans_init(&s->orphans);
 	s->record.details.max = JOURNAL_DETAILS_MAX;
 	s->record.position.max = s->record.identity.max = JOURNAL_POSITION_MAX;
 	s->pass.text.max = JOURNAL_POSITION_MAX;
@@ -236,10 +233,10 @@ void journal_free(struct journal *s)
 		return;
 	cursor_reader_close(&s->reader);
 	repeats_forget(&s->repeats);
+	orphans_done(&s->orphans);
 	close_fd(s->wait.epoll_fd);
 	close_fd(s->wait.hint_fd);
 	close_fd(s->wait.roots.fd);
-	orphans_done(&s->orphans);
 	live_done(&s->live);
 	new_files_done(&s->new_files);
 	skipped_done(&s->skipped);

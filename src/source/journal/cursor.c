@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <inttypes.h>
 
-#include "base/number.h"
+#include "source/field.h"
 #include "source/source.h"
 
 static const char head[] = "journal ";
@@ -29,59 +29,43 @@ int journal_position_format(const struct journal_position *p, uint64_t until_use
 	return r < 0 ? r : buffer_printf(ret, " cursor=%s", p->cursor);
 }
 
-/* Cuts "NAME=VALUE " off the left of @s. */
-static bool cut_field(struct slice *s, const char *name, struct slice *ret)
+static bool parse(struct slice text, struct journal_position *p)
 {
-	size_t n = strlen(name);
-	const char *end;
+	struct slice bound = {NULL, 0};
 
-	if (!slice_starts_with(*s, name))
+	if (!field_cut_number(&text, "time=", UINT64_MAX, &p->time_usec) ||
+	    !field_cut_number(&text, "until=", UINT64_MAX, &p->until_usec) ||
+	    (slice_starts_with(text, "files=") &&
+	     !field_cut_number(&text, "files=", UINT64_MAX, &p->files_usec)) ||
+	    (field_cut(&text, "bound=", &bound) && bound.n != sizeof(p->bound) - 1))
 		return false;
-	*s = slice_from(*s, n);
-	end = memchr(s->p, ' ', s->n);
-	if (!end)
+	if (bound.n > 0)
+		memcpy(p->bound, bound.p, bound.n);
+	(void)field_cut(&text, "boots=", &p->boots);
+	if (!slice_skip(&text, "cursor=") || text.n >= sizeof(p->cursor) ||
+	    memchr(text.p, '\0', text.n))
 		return false;
-	*ret = (struct slice){s->p, (size_t)(end - s->p)};
-	*s = slice_from(*s, ret->n + 1);
+	memcpy(p->cursor, text.p, text.n);
 	return true;
 }
 
 int journal_position_parse(struct slice text, struct journal_position *ret, struct error *err)
 {
 	struct journal_position p = {.cursor = ""};
-	struct slice time, until, files, bound = {NULL, 0};
+	struct slice rest = text;
 
-	if (!slice_starts_with(text, head)) {
+	if (!slice_skip(&rest, head))
 		error_set(err, NULL, 0, 0, "the position is not one of the journal: \"%.*s\"",
 			  (int)(text.n < 80 ? text.n : 80), text.p);
-		return SOURCE_E_POSITION;
-	}
-	text = slice_from(text, sizeof(head) - 1);
-	if (!cut_field(&text, "time=", &time) || !cut_field(&text, "until=", &until) ||
-	    number_parse_u64(time, UINT64_MAX, &p.time_usec) < 0 ||
-	    number_parse_u64(until, UINT64_MAX, &p.until_usec) < 0 ||
-	    (cut_field(&text, "files=", &files) &&
-	     number_parse_u64(files, UINT64_MAX, &p.files_usec) < 0) ||
-	    (cut_field(&text, "bound=", &bound) && bound.n != sizeof(p.bound) - 1)) {
+	else if (!parse(rest, &p))
 		error_set(err, NULL, 0, 0, "the position cannot be read");
-		return SOURCE_E_POSITION;
-	}
-	if (bound.n > 0)
-		memcpy(p.bound, bound.p, bound.n);
-	(void)cut_field(&text, "boots=", &p.boots);
-	if (!slice_starts_with(text, "cursor=") || text.n - 7 >= sizeof(p.cursor) ||
-	    memchr(text.p, '\0', text.n)) {
-		error_set(err, NULL, 0, 0, "the position cannot be read");
-		return SOURCE_E_POSITION;
-	}
-	memcpy(p.cursor, text.p + 7, text.n - 7);
-	p.cursor[text.n - 7] = '\0';
-	if (!p.cursor[0] && !p.until_usec) {
+	else if (!p.cursor[0] && !p.until_usec)
 		error_set(err, NULL, 0, 0, "the position has neither cursor nor time");
-		return SOURCE_E_POSITION;
+	else {
+		*ret = p;
+		return 0;
 	}
-	*ret = p;
-	return 0;
+	return SOURCE_E_POSITION;
 }
 
 /* The value of "K=" in a cursor; p is NULL if it has none. */

@@ -74,18 +74,6 @@ int cursor_reader_match(struct cursor_reader *r, const char *boot)
 	return k < 0 ? k : add_match(r->j, "_BOOT_ID", boot);
 }
 
-int cursor_reader_go_to_place(struct cursor_reader *r)
-{
-	r->landing = (struct journal_landing){.gap = false};
-	if (*r->place.cursor || r->place.until_usec)
-		return journal_seek_position(r->j, &r->place, r->begin_usec, r->end_usec,
-					     &r->landing);
-	/* The sender's clock says nothing of when its files came. */
-	return r->since_usec && !r->place.one_sender
-		       ? sd_journal_seek_realtime_usec(r->j, r->since_usec)
-		       : sd_journal_seek_head(r->j);
-}
-
 int cursor_reader_next(struct cursor_reader *r)
 {
 	if (r->landing.pending) {

@@ -5,7 +5,15 @@
 #pragma once
 
 #include "source/journal/cursor.h"
-#include "source/journal/seek.h"
+
+struct sd_journal;
+
+/* Where the last seek ended. */
+struct journal_landing {
+	bool pending; /* the current entry is unread, and the next one */
+	bool gap;     /* entries between these times were vacuumed unread */
+	uint64_t gap_from_usec, gap_to_usec;
+};
 
 struct cursor_reader {
 	struct sd_journal *j; /* NULL: closed */
@@ -33,12 +41,6 @@ void cursor_reader_note_bounds(struct cursor_reader *r);
 
 /* Matches what may be a login or a notice of journald, of @boot (32 digits; "": any). -errno. */
 int cursor_reader_match(struct cursor_reader *r, const char *boot);
-
-/*
- * Goes after the place, or without one to where reading begins, and sets landing: a gap, and
- * whether the current entry is the next one. -errno.
- */
-int cursor_reader_go_to_place(struct cursor_reader *r);
 
 /* One entry further: 1, 0 at the end, -errno of sd_journal_next(3). */
 int cursor_reader_next(struct cursor_reader *r);

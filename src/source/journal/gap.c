@@ -52,7 +52,7 @@ static uint64_t time_of(const struct gap *g, const struct cursor_reader *reader,
 	uint64_t usec;
 
 	if (g->kind == GAP_VACUUMED)
-		return g->to_usec;
+		return reader->landing.gap_to_usec;
 	if (g->kind == GAP_ORPHAN || g->kind == GAP_NO_LIVE)
 		return now_usec;
 	return sd_journal_get_realtime_usec(reader->j, &usec) < 0 ? reader->end_usec : usec;
@@ -64,7 +64,7 @@ int gap_fill(const struct gap *g, const struct cursor_reader *reader, uint64_t n
 	int k;
 
 	r->realtime_usec = time_of(g, reader, now_usec);
-	r->from_usec = g->kind == GAP_VACUUMED ? g->from_usec : 0;
+	r->from_usec = g->kind == GAP_VACUUMED ? reader->landing.gap_from_usec : 0;
 	r->source = SLICE_LITERAL("journal");
 	r->trusted = r->authenticated = true;
 	buffer_clear(details);

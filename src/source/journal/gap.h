@@ -9,7 +9,7 @@
 
 enum gap_kind {
 	GAP_NONE,
-	GAP_VACUUMED,	/* the journal begins later than reading had ended */
+	GAP_VACUUMED,	/* the journal begins later than reading had ended: the reader's landing */
 	GAP_UNREADABLE, /* an entry, which may have been a login */
 	GAP_SKIPPED,	/* a file that sd_journal(3) skips */
 	GAP_ORPHAN,	/* a file that was removed while journald writes to it */
@@ -18,7 +18,6 @@ enum gap_kind {
 
 struct gap {
 	enum gap_kind kind;
-	uint64_t from_usec, to_usec; /* GAP_VACUUMED */
 	struct skipped_file skipped; /* GAP_SKIPPED */
 	const struct orphan *orphan; /* GAP_ORPHAN */
 	const char *home;	     /* GAP_NO_LIVE: the file's name */

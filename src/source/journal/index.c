@@ -51,32 +51,25 @@ static size_t fields_of(sd_journal *j, struct field *ret)
 	return n;
 }
 
-static int is_found(sd_journal *j, const struct field *f)
+static bool is_found(sd_journal *j, const struct field *f)
 {
 	sd_journal_flush_matches(j);
 	if (sd_journal_add_match(j, f->data, f->size) < 0)
-		return 1; /* not a name that a match may have */
+		return true; /* not a name that a match may have */
 	return sd_journal_seek_head(j) >= 0 && sd_journal_next(j) > 0;
 }
 
 static int check(sd_journal *j)
 {
-	struct field *fields;
-	size_t n;
-	int r = 1;
+	struct field fields[FIELDS_MAX];
+	size_t n = 0;
 
-	if (sd_journal_seek_head(j) < 0 || sd_journal_next(j) <= 0)
-		return 0;
-	fields = calloc(FIELDS_MAX, sizeof(*fields));
-	if (!fields)
-		return -ENOMEM;
-	n = fields_of(j, fields);
-	if (n == 0)
-		r = 0;
-	for (size_t i = 0; i < n && r > 0; i++)
-		r = is_found(j, &fields[i]);
-	free(fields);
-	return r;
+	if (sd_journal_seek_head(j) >= 0 && sd_journal_next(j) > 0)
+		n = fields_of(j, fields);
+	for (size_t i = 0; i < n; i++)
+		if (!is_found(j, &fields[i]))
+			return 0;
+	return n > 0;
 }
 
 int journal_index_check(const char *path)

@@ -18,6 +18,7 @@
 #include <systemd/sd-journal.h>
 
 #include "base/cleanup.h"
+#include "base/slice.h"
 #include "base/timetext.h"
 
 #define MISSING_USEC (10 * USEC_PER_SEC) /* journald makes a file sooner, also under load */
@@ -52,11 +53,10 @@ void live_init(struct live *l)
 
 void live_begin(struct live *l)
 {
-	char machine[JOURNAL_MACHINE_ID], directory[JOURNAL_MACHINE_PATH];
+	char directory[JOURNAL_MACHINE_PATH];
 
-	(void)journal_machine_id(machine);
 	for (size_t i = 0; i < JOURNAL_ROOTS; i++) {
-		journal_machine_directory((enum journal_root)i, machine, directory);
+		journal_machine_directory((enum journal_root)i, directory);
 		(void)snprintf(l->homes[i], sizeof(l->homes[i]), "%s/" NAME, directory);
 	}
 	l->on = true;
@@ -100,13 +100,13 @@ static enum whereabouts whereabouts_of(const struct live_file *f)
 
 int live_file_path(const struct live_file *f, char ret[PATH_MAX])
 {
-	size_t n = strlen(DELETED), len;
+	struct slice path;
 	int r = path_of(f->fd, ret);
 
 	if (r < 0)
 		return r;
-	len = strlen(ret);
-	return len < n || strcmp(ret + len - n, DELETED) != 0;
+	path = slice_of(ret);
+	return !slice_skip_end(&path, DELETED);
 }
 
 /* STATE_ONLINE if it cannot be read. */

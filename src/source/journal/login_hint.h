@@ -13,7 +13,7 @@
 int login_hint_open(void);
 
 /*
- * Reads what is pending: 1 if somebody connected, else 0. Executables that were replaced, as by an
- * upgrade, are watched again.
+ * Reads what is pending, also of other watches: 1 if somebody connected, else 0. Executables that
+ * were replaced, as by an upgrade, are watched again.
  */
 int login_hint_drain(int fd);

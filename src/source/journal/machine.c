@@ -26,9 +26,11 @@ int journal_machine_id(char ret[JOURNAL_MACHINE_ID])
 	return r < 0 ? r : 0;
 }
 
-void journal_machine_directory(enum journal_root root, const char *machine,
-			       char ret[JOURNAL_MACHINE_PATH])
+void journal_machine_directory(enum journal_root root, char ret[JOURNAL_MACHINE_PATH])
 {
+	char machine[JOURNAL_MACHINE_ID];
+
+	(void)journal_machine_id(machine);
 	/* Without an ID journald writes into the root itself. */
 	(void)snprintf(ret, JOURNAL_MACHINE_PATH, "%s%s%s",
 		       root == JOURNAL_ROOT_STORED ? "/var/log/journal" : "/run/log/journal",
@@ -38,14 +40,14 @@ void journal_machine_directory(enum journal_root root, const char *machine,
 bool journal_machine_changed(void)
 {
 	struct buffer text AUTO_BUFFER = BUFFER_INIT(256);
-	char known[JOURNAL_MACHINE_ID], now[JOURNAL_MACHINE_ID];
-	sd_id128_t id;
+	char now[JOURNAL_MACHINE_ID];
+	sd_id128_t known, id;
 
 	/* A file that is missing or being written names no other machine. */
-	if (journal_machine_id(known) < 0 || io_read_file_at(-1, ID_FILE, &text) < 0 ||
+	if (sd_id128_get_machine(&known) < 0 || io_read_file_at(-1, ID_FILE, &text) < 0 ||
 	    text.len < sizeof(now) - 1)
 		return false;
 	memcpy(now, text.data, sizeof(now) - 1);
 	now[sizeof(now) - 1] = '\0';
-	return sd_id128_from_string(now, &id) >= 0 && strcmp(now, known) != 0;
+	return sd_id128_from_string(now, &id) >= 0 && !sd_id128_equal(id, known);
 }

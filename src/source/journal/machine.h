@@ -15,9 +15,8 @@ enum journal_root { JOURNAL_ROOT_STORED, JOURNAL_ROOT_VOLATILE };
  */
 int journal_machine_id(char ret[JOURNAL_MACHINE_ID]);
 
-/* The directory of @machine ("": it has no ID) below a root. */
-void journal_machine_directory(enum journal_root root, const char *machine,
-			       char ret[JOURNAL_MACHINE_PATH]);
+/* This machine's directory below a root. */
+void journal_machine_directory(enum journal_root root, char ret[JOURNAL_MACHINE_PATH]);
 
 /* Whether /etc/machine-id names another machine than journal_machine_id(). */
 bool journal_machine_changed(void);

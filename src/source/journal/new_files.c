@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "source/journal/seek.h"
 #include "source/journal/sigbus.h"
 
 #define ATTEMPTS 5 /* to read a file that is cut meanwhile */
@@ -63,14 +64,6 @@ static bool read_times(int fd, uint64_t *ret_head, uint64_t *ret_latest)
 	return true;
 }
 
-static bool is_known(const struct new_files *n, const struct opened_file *f)
-{
-	for (size_t i = 0; i < n->n_known; i++)
-		if (n->known[i].ino == f->ino && n->known[i].dev == f->dev)
-			return true;
-	return false;
-}
-
 /* sd_journal may close its own descriptor. */
 static int add(struct new_files *n, int fd)
 {
@@ -102,7 +95,7 @@ int new_files_look(struct new_files *n, const struct live *live, struct cursor_r
 		if (last > latest)
 			latest = last;
 		if ((since || n->known) && head > since && *r->place.cursor &&
-		    !is_known(n, &list[i]))
+		    !opened_has(n->known, n->n_known, list[i].dev, list[i].ino))
 			k = add(n, list[i].fd);
 	}
 	if (k < 0) {
@@ -138,7 +131,7 @@ static int open_reader(struct new_files *n, const struct cursor_reader *r)
 	if (k < 0)
 		return k;
 	cursor_reader_note_bounds(&n->reader);
-	return cursor_reader_go_to_place(&n->reader);
+	return journal_seek_place(&n->reader);
 }
 
 /* Whether the current entry is one that the journal's reader skipped. */

@@ -3,66 +3,49 @@
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 
+#include "base/cleanup.h"
 #include "base/number.h"
 
-/* The next descriptor of this process that @live does not hold; -1: there is none. */
-static int next_fd(DIR *dir, const struct live *live)
-{
-	struct dirent *entry;
-	uint64_t fd;
-
-	while ((entry = readdir(dir)))
-		if (number_parse_u64(slice_of(entry->d_name), INT_MAX, &fd) == 0 &&
-		    !live_holds(live, (int)fd))
-			return (int)fd;
-	return -1;
-}
-
-int opened_count(const struct live *live, size_t *ret)
-{
-	DIR *dir = opendir("/proc/self/fd");
-
-	if (!dir)
-		return -errno;
-	*ret = 0;
-	while (next_fd(dir, live) >= 0)
-		(*ret)++;
-	(void)closedir(dir);
-	return 0;
-}
+#define STEP 64
 
 int opened_list(const struct live *live, struct opened_file **ret, size_t *ret_n)
 {
+	AUTO_FREE struct opened_file *list = NULL;
 	DIR *dir = opendir("/proc/self/fd");
-	struct opened_file *list = NULL;
-	size_t n = 0, room = 0;
+	struct dirent *entry;
 	struct stat st;
-	int fd;
+	size_t n = 0;
+	uint64_t fd;
 
 	if (!dir)
 		return -errno;
-	while ((fd = next_fd(dir, live)) >= 0) {
-		if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+	while ((entry = readdir(dir))) {
+		if (number_parse_u64(slice_of(entry->d_name), INT_MAX, &fd) < 0 ||
+		    live_holds(live, (int)fd) || fstat((int)fd, &st) < 0 || !S_ISREG(st.st_mode))
 			continue;
-		if (n == room) {
-			struct opened_file *more;
+		if (n % STEP == 0) {
+			struct opened_file *more = reallocarray(list, n + STEP, sizeof(*list));
 
-			room = room ? 2 * room : 64;
-			more = reallocarray(list, room, sizeof(*list));
 			if (!more) {
-				free(list);
 				(void)closedir(dir);
 				return -ENOMEM;
 			}
 			list = more;
 		}
-		list[n++] = (struct opened_file){fd, st.st_dev, st.st_ino};
+		list[n++] = (struct opened_file){(int)fd, st.st_dev, st.st_ino};
 	}
 	(void)closedir(dir);
-	*ret = list;
+	*ret = STEAL_PTR(list);
 	*ret_n = n;
 	return 0;
+}
+
+bool opened_has(const struct opened_file *list, size_t n, dev_t dev, ino_t ino)
+{
+	for (size_t i = 0; i < n; i++)
+		if (list[i].ino == ino && list[i].dev == dev)
+			return true;
+	return false;
 }

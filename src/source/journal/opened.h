@@ -18,5 +18,4 @@ struct opened_file {
  */
 int opened_list(const struct live *live, struct opened_file **ret, size_t *ret_n);
 
-/* How many there are, which costs less. -errno of opendir(3). */
-int opened_count(const struct live *live, size_t *ret);
+bool opened_has(const struct opened_file *list, size_t n, dev_t dev, ino_t ino);

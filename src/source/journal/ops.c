@@ -15,12 +15,12 @@
 #include <string.h>
 #include <systemd/sd-journal.h>
 
-#include "base/inotify.h"
 #include "base/timetext.h"
 #include "source/journal/access.h"
 #include "source/journal/begin.h"
 #include "source/journal/entry.h"
 #include "source/journal/login_hint.h"
+#include "source/journal/seek.h"
 #include "source/journal/sigbus.h"
 #include "text/login.h"
 
@@ -221,17 +221,6 @@ static int get_message(struct journal *s, struct slice *ret)
 	return r;
 }
 
-/* The gap that the last seek left, as the next record. */
-static int next_vacuumed(struct journal *s, struct record *ret)
-{
-	struct journal_landing *l = &s->reader.landing;
-
-	l->gap = false;
-	s->record.gap.from_usec = l->gap_from_usec;
-	s->record.gap.to_usec = l->gap_to_usec;
-	return return_gap(s, GAP_VACUUMED, ret);
-}
-
 /* What sd_journal skips of new files comes before the next entry. */
 static int next_new(struct journal *s)
 {
@@ -249,8 +238,10 @@ static int journal_next(struct source *source, struct record *ret)
 	s->record.gap.kind = GAP_NONE;
 	s->record.side = NULL;
 	s->record.orphan = NULL;
-	if (s->reader.landing.gap)
-		return next_vacuumed(s, ret);
+	if (s->reader.landing.gap) {
+		s->reader.landing.gap = false;
+		return return_gap(s, GAP_VACUUMED, ret);
+	}
 	if (s->ended)
 		return 0;
 	for (;;) {
@@ -344,7 +335,7 @@ static int unmap(struct journal *s)
 	if (r >= 0)
 		r = journal_reopen(s);
 	if (r >= 0)
-		r = cursor_reader_go_to_place(&s->reader);
+		r = journal_seek_place(&s->reader);
 	s->reader.landing.gap = false; /* everything before was read */
 	return r;
 }
@@ -413,8 +404,6 @@ static int journal_process(struct source *source)
 		return -ESTALE;
 	if (w->roots.fd >= 0 && journal_roots_changed(&w->roots))
 		return follow_roots(s);
-	if (s->orphans.n > 0)
-		(void)inotify_drain(s->orphans.fd, NULL, NULL);
 	s->looked_usec = s->clock(CLOCK_REALTIME);
 	r = process(s);
 	if (journal_sigbus_seen())

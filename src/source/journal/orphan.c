@@ -4,31 +4,17 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/inotify.h"
+#include "source/journal/seek.h"
 #include "source/journal/sigbus.h"
-
-void orphans_init(struct orphans *o)
-{
-	o->n = 0;
-	o->fd = -1;
-}
-
-int orphans_begin(struct orphans *o)
-{
-	o->fd = inotify_open();
-	return o->fd < 0 ? o->fd : 0;
-}
 
 void orphans_done(struct orphans *o)
 {
 	while (o->n > 0)
 		orphans_drop(o, &o->list[0]);
-	if (o->fd >= 0)
-		(void)close(o->fd);
 }
 
 void orphans_drop(struct orphans *o, struct orphan *t)
@@ -92,7 +78,7 @@ static int step(struct orphan *t)
 		t->begun = true;
 		cursor_reader_note_bounds(&t->reader);
 		if (k >= 0)
-			k = cursor_reader_go_to_place(&t->reader);
+			k = journal_seek_place(&t->reader);
 		if (k < 0)
 			return k;
 	}

@@ -22,13 +22,9 @@ struct orphan {
 struct orphans {
 	struct orphan list[ORPHANS_MAX]; /* the oldest first */
 	size_t n;
-	int fd; /* inotify(7): an orphan was written to; -1: not in use */
+	int fd; /* the caller's, of inotify(7): an orphan was written to */
 };
 
-void orphans_init(struct orphans *o);
-
-/* Opens fd. -errno of inotify_init1(2). */
-int orphans_begin(struct orphans *o);
 void orphans_done(struct orphans *o);
 
 /*

@@ -6,6 +6,7 @@
 #include <systemd/sd-journal.h>
 
 #include "base/cleanup.h"
+#include "source/journal/seek.h"
 
 const char *boot_pass_boot(const struct boot_pass *p, const struct cursor_reader *r)
 {
@@ -103,7 +104,7 @@ int boot_pass_begin(struct boot_pass *p, struct cursor_reader *r)
 		return sd_journal_seek_head(r->j);
 	}
 	p->main_entries = 0;
-	return cursor_reader_go_to_place(r);
+	return journal_seek_place(r);
 }
 
 /*

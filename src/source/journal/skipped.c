@@ -34,14 +34,6 @@ struct look {
 	struct skipped_file *ret;
 };
 
-static bool is_open(const struct look *l, const struct stat *st)
-{
-	for (size_t i = 0; i < l->n_open; i++)
-		if (l->open[i].ino == st->st_ino && l->open[i].dev == st->st_dev)
-			return true;
-	return false;
-}
-
 /* Without a birth time that of a file which is written to changes, but not what was reported. */
 static bool is_known(const struct skipped *s, struct skipped_id id)
 {
@@ -89,10 +81,10 @@ static int look_at(struct look *l, const char *path)
 	id = (struct skipped_id){.inode = st.st_ino, .born_usec = born(path)};
 	if (is_known(l->s, id))
 		return 0;
-	if (is_open(l, &st)) {
+	if (opened_has(l->open, l->n_open, st.st_dev, st.st_ino)) {
 		r = journal_index_check(path);
 		if (r != 0)
-			return r > 0 ? note(l->s, id, false) : r == -ENOMEM ? r : 0;
+			return r > 0 ? note(l->s, id, false) : 0;
 	} else if (id.born_usec + YOUNG_USEC > l->looked_usec) {
 		l->young = true;
 		return 0;
@@ -134,18 +126,15 @@ static int look_below(struct look *l, const char *directory, int depth)
 
 static int look_everywhere(struct look *l, char *const *paths, const char *directory)
 {
-	char machine[JOURNAL_MACHINE_ID], path[JOURNAL_MACHINE_PATH];
+	char path[JOURNAL_MACHINE_PATH];
 	int r = 0;
 
 	if (directory)
 		return look_below(l, directory, 1);
 	for (; paths && *paths && r == 0; paths++)
 		r = look_at(l, *paths);
-	if (paths)
-		return r;
-	(void)journal_machine_id(machine);
-	for (size_t i = 0; i < JOURNAL_ROOTS && r == 0; i++) {
-		journal_machine_directory((enum journal_root)i, machine, path);
+	for (size_t i = 0; i < JOURNAL_ROOTS && !paths && r == 0; i++) {
+		journal_machine_directory((enum journal_root)i, path);
 		r = look_below(l, path, 0);
 	}
 	return r;
@@ -155,20 +144,17 @@ int skipped_find(struct skipped *s, char *const *paths, const char *directory,
 		 const struct live *live, uint64_t looked_usec, struct skipped_file *ret)
 {
 	struct look l = {.s = s, .looked_usec = looked_usec, .ret = ret};
-	size_t descriptors = 0;
-	int r = opened_count(live, &descriptors);
+	int r = opened_list(live, &l.open, &l.n_open);
 
 	/* The difference is large as well after the clock was set back. */
-	if (r < 0 || (descriptors == s->descriptors && looked_usec - s->looked_usec < LOOK_USEC))
-		return r;
-	r = opened_list(live, &l.open, &l.n_open);
-	if (r == 0)
+	if (r == 0 && (l.n_open != s->n_open || looked_usec - s->looked_usec >= LOOK_USEC)) {
 		r = look_everywhere(&l, paths, directory);
-	free(l.open);
-	if (r == 0 && !l.young) {
-		s->descriptors = descriptors;
-		s->looked_usec = looked_usec;
+		if (r == 0 && !l.young) {
+			s->n_open = l.n_open;
+			s->looked_usec = looked_usec;
+		}
 	}
+	free(l.open);
 	return r;
 }
 

@@ -22,7 +22,7 @@ struct skipped_file {
 struct skipped {
 	struct skipped_id *known;
 	size_t n_known;
-	size_t descriptors;
+	size_t n_open;
 	uint64_t looked_usec;
 };
 

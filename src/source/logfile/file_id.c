@@ -12,12 +12,13 @@
 #include "source/logfile/file_id.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "base/number.h"
 #include "base/timetext.h"
+#include "source/field.h"
 
 #define COARSE_USEC 20000 /* two ticks of a kernel with HZ=100 */
 
@@ -29,6 +30,13 @@ void file_id_done(struct file_id *id)
 	id->path = NULL;
 }
 
+/* The hash is needed for every record, and is slow. */
+static void set_size(struct file_head *h, size_t n)
+{
+	h->n = n;
+	h->hash = hash_fnv_add(hash_fnv_init(), h->bytes, n);
+}
+
 int file_head_read(int fd, struct file_head *ret)
 {
 	ssize_t n;
@@ -38,12 +46,14 @@ int file_head_read(int fd, struct file_head *ret)
 	} while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return -errno;
-	ret->n = (size_t)n;
+	set_size(ret, (size_t)n);
 	return 0;
 }
 
 struct hash128 file_head_hash(const struct file_head *h, size_t n)
 {
+	if (n >= h->n && h->n > 0)
+		return h->hash;
 	return hash_fnv_add(hash_fnv_init(), h->bytes, n < h->n ? n : h->n);
 }
 
@@ -81,41 +91,19 @@ static int write_escaped(const char *s, struct buffer *ret)
 	return r;
 }
 
-int file_id_write(const char *path, uint64_t dev, uint64_t ino, const struct file_head *h,
-		  struct buffer *ret)
+int file_id_write(const struct file_id *id, struct buffer *ret)
 {
-	struct hash128 hash = file_head_hash(h, h->n);
-	int r;
+	int r = buffer_append_str(ret, "file v=1 path=");
 
-	r = buffer_append_str(ret, "file v=1 path=");
 	if (r == 0)
-		r = write_escaped(path, ret);
-	if (r == 0)
-		r = buffer_printf(ret, " dev=%llu ino=%llu fingerprint=%zu:%016llx%016llx",
-				  (unsigned long long)dev, (unsigned long long)ino, h->n,
-				  (unsigned long long)hash.high, (unsigned long long)hash.low);
-	return r;
-}
-
-/* printf(3) is too slow for every record. */
-static int write_number(const char *name, uint64_t v, struct buffer *ret)
-{
-	int r = buffer_append_str(ret, name);
-
-	return r < 0 ? r : buffer_append_u64(ret, v);
-}
-
-int file_id_write_offset(uint64_t offset, uint64_t time_usec, uint64_t until_usec,
-			 struct buffer *ret)
-{
-	int r;
-
-	r = write_number(" offset=", offset, ret);
-	if (r == 0)
-		r = write_number(" time=", time_usec, ret);
-	if (r == 0)
-		r = write_number(" until=", until_usec, ret);
-	return r;
+		r = write_escaped(id->path, ret);
+	if (r < 0)
+		return r;
+	return buffer_printf(ret,
+			     " dev=%" PRIu64 " ino=%" PRIu64 " fingerprint=%" PRIu64 ":%016" PRIx64
+			     "%016" PRIx64 " offset=%" PRIu64 " time=%" PRIu64 " until=%" PRIu64,
+			     id->dev, id->ino, id->fingerprint_of, id->fingerprint.high,
+			     id->fingerprint.low, id->offset, id->time_usec, id->until_usec);
 }
 
 static int parse_path(struct slice s, char **ret)
@@ -160,38 +148,23 @@ static int parse_fingerprint(struct slice s, struct file_id *id)
 	return 0;
 }
 
-static bool cut_value(struct slice *text, const char *key, struct slice *ret)
-{
-	if (!slice_skip(text, key))
-		return false;
-	*ret = slice_cut_word(text);
-	return true;
-}
-
-static bool cut_number(struct slice *text, const char *key, uint64_t max, uint64_t *ret)
-{
-	struct slice value;
-
-	return cut_value(text, key, &value) && number_parse_u64(value, max, ret) == 0;
-}
-
 /* *text is what follows the last value that was understood. */
 static int parse(struct slice *text, struct file_id *id)
 {
 	struct slice value;
 	int r;
 
-	if (!slice_skip(text, "v=1 ") || !cut_value(text, "path=", &value))
+	if (!slice_skip(text, "v=1 ") || !field_cut(text, "path=", &value))
 		return -EINVAL;
 	r = parse_path(value, &id->path);
 	if (r < 0)
 		return r;
-	if (!cut_number(text, "dev=", UINT64_MAX, &id->dev) ||
-	    !cut_number(text, "ino=", UINT64_MAX, &id->ino) ||
-	    !cut_value(text, "fingerprint=", &value) || parse_fingerprint(value, id) < 0 ||
-	    !cut_number(text, "offset=", INT64_MAX, &id->offset) ||
-	    !cut_number(text, "time=", UINT64_MAX, &id->time_usec) ||
-	    !cut_number(text, "until=", UINT64_MAX, &id->until_usec) || text->n > 0)
+	if (!field_cut_number(text, "dev=", UINT64_MAX, &id->dev) ||
+	    !field_cut_number(text, "ino=", UINT64_MAX, &id->ino) ||
+	    !field_cut(text, "fingerprint=", &value) || parse_fingerprint(value, id) < 0 ||
+	    !field_cut_number(text, "offset=", INT64_MAX, &id->offset) ||
+	    !field_cut_number(text, "time=", UINT64_MAX, &id->time_usec) ||
+	    !field_cut_number(text, "until=", UINT64_MAX, &id->until_usec) || text->n > 0)
 		return -EINVAL;
 	return 0;
 }
@@ -226,7 +199,7 @@ void file_unpack_head(struct open_file *file)
 	if (file->compression == COMPRESSION_NONE)
 		return;
 	unpack_start(&u, file->compression, file->fd, unpack_directories);
-	file->head.n = unpack_read(&u, file->head.bytes, sizeof(file->head.bytes));
+	set_size(&file->head, unpack_read(&u, file->head.bytes, sizeof(file->head.bytes)));
 	if (file->head.n < sizeof(file->head.bytes))
 		file->fault = unpack_end(&u);
 	else

@@ -26,6 +26,7 @@
 struct file_head {
 	char bytes[FILE_HEAD_SIZE];
 	size_t n;
+	struct hash128 hash; /* of all of them; not set if n is 0 */
 };
 
 /* -errno of pread(2). */
@@ -79,12 +80,8 @@ void file_id_done(struct file_id *id);
 
 #define AUTO_FILE_ID CLEANUP(file_id_done)
 
-/* Appends all but the offset and the times. -ENOMEM, -E2BIG. */
-int file_id_write(const char *path, uint64_t dev, uint64_t ino, const struct file_head *h,
-		  struct buffer *ret);
-/* Appends the rest. */
-int file_id_write_offset(uint64_t offset, uint64_t time_usec, uint64_t until_usec,
-			 struct buffer *ret);
+/* Appends it as text. -ENOMEM, -E2BIG. */
+int file_id_write(const struct file_id *id, struct buffer *ret);
 
 /* 0, -ENOMEM, -EINVAL with *err set. */
 int file_id_parse(struct slice text, struct file_id *ret, struct error *err);

@@ -25,15 +25,17 @@
 #define AGAIN_BYTES 4194304
 
 int follow_open(struct follow *f, const char *name, const struct source_options *options,
-		size_t block, struct error *err)
+		struct error *err)
 {
+	size_t block = options->follow ? LINES_BLOCK : LINES_BLOCK_ONCE;
 	bool stream = strcmp(name, "-") == 0;
 	int r, k;
 
-	*f = (struct follow){.prefix.text = BUFFER_INIT(16384)};
+	*f = (struct follow){.unreported = 0};
 	r = path_init(&f->path, stream ? NULL : name, options->follow, options->now_usec);
 	k = segments_init(&f->segments, options->follow && !stream ? &f->path.watch : NULL,
-			  options->now_usec, options->clock ? options->clock : clock_usec, block);
+			  options->now_usec, options->clock ? options->clock : clock_usec,
+			  options->block > 0 ? options->block : block);
 	if (r < 0 || k < 0) {
 		r = r < 0 ? r : k;
 		error_set(err, name, 0, 0, "cannot be read: %s", strerror(-r));
@@ -47,7 +49,6 @@ void follow_done(struct follow *f)
 {
 	segments_done(&f->segments);
 	path_done(&f->path);
-	buffer_done(&f->prefix.text);
 }
 
 /*
@@ -71,7 +72,7 @@ static int continue_in_copy(struct follow *f, const struct open_file *copy)
 	if (r < 0)
 		return r;
 	lines_begin(&s->lines, s->queue[0].fd, (uint64_t)copy->st.st_size);
-	segments_shift(s, SEGMENTS_KEEP);
+	segments_shift(s);
 	return 0;
 }
 
@@ -89,7 +90,6 @@ static int append_next(struct follow *f, const struct open_file *now)
 	struct segments *s = &f->segments;
 	struct path_state state = {.ino = 0};
 	struct file_head head;
-	uint64_t offset = 0;
 	int r;
 
 	if (is_queued(s, &now->st)) {
@@ -108,8 +108,7 @@ static int append_next(struct follow *f, const struct open_file *now)
 		(void)close(now->fd);
 		return r;
 	}
-	(void)late_forget(s, now, &offset);
-	r = segments_append(s, now, offset, 0);
+	r = segments_append(s, now, late_forget(s, now), 0);
 	if (r == 0)
 		path_set_head(&state, &s->queue[s->n - 1]);
 	return r;
@@ -236,62 +235,35 @@ int follow_next(struct follow *f, enum lines_want want, struct line *ret)
 			return 0;
 		/* One more look: the old file may have been written before the new one was. */
 		if (leaves)
-			segments_shift(s, s->queue[0].dead || s->lines.piped ? SEGMENTS_CLOSE
-									     : SEGMENTS_KEEP);
+			segments_shift(s);
 		else
 			s->closing = true;
 	}
 }
 
-/* Positions are written for every record, and the hash of the beginning is slow. */
-static int write_prefix(struct follow *f, const struct segment *segment, size_t at)
-{
-	struct follow_prefix *p = &f->prefix;
-	int r;
-
-	if (p->text.len > 0 && p->begun == f->segments.begun && p->at == at &&
-	    p->n == segment->head.n)
-		return 0;
-	buffer_clear(&p->text);
-	p->begun = f->segments.begun;
-	p->at = at;
-	p->n = segment->head.n;
-	r = file_id_write(f->path.name, segment->dev, segment->ino, &segment->head, &p->text);
-	if (r < 0)
-		buffer_clear(&p->text);
-	return r;
-}
-
-int follow_write_position(struct follow *f, uint64_t offset, uint64_t until_usec,
+int follow_write_position(const struct follow *f, uint64_t offset, uint64_t until_usec,
 			  struct buffer *ret)
 {
 	static const struct segment none;
 	const struct segments *s = &f->segments;
-	const struct segment *segment = &s->queue[0];
+	struct file_id id;
 	struct stat st;
-	size_t at = 0;
-	int r;
 
 	if (s->lines.stream)
 		return 0;
-	if (s->n == 0) {
-		segment = &none;
-		offset = 0;
-	} else if (s->n == 2 && !next_is_written(s) && fstat(segment->fd, &st) == 0 &&
-		   st.st_nlink == 0) {
+	if (s->n == 0)
+		id = segment_id(&none, 0);
+	else if (s->n == 2 && !next_is_written(s) && fstat(s->queue[0].fd, &st) == 0 &&
+		 st.st_nlink == 0)
 		/* The old file is deleted and cannot be found again; the new one exists. */
-		segment = &s->queue[++at];
-		offset = 0;
-	}
+		id = segment_id(&s->queue[1], 0);
+	else
+		id = segment_id(&s->queue[0], offset);
+	id.path = f->path.name;
+	id.time_usec = s->time_usec;
 	/* Nothing is known of files that came after the last look. */
-	if (until_usec > f->path.looked_usec)
-		until_usec = f->path.looked_usec;
-	r = write_prefix(f, segment, at);
-	if (r == 0)
-		r = buffer_append_slice(ret, buffer_slice(&f->prefix.text));
-	if (r == 0)
-		r = file_id_write_offset(offset, s->time_usec, until_usec, ret);
-	return r;
+	id.until_usec = until_usec < f->path.looked_usec ? until_usec : f->path.looked_usec;
+	return file_id_write(&id, ret);
 }
 
 /*
@@ -336,28 +308,27 @@ int follow_wait_fd(const struct follow *f, short *ret_events, uint64_t *ret_time
 	return f->path.watch.fd;
 }
 
-int follow_process(struct follow *f)
+void follow_process(struct follow *f)
 {
 	if (f->segments.lines.stream)
-		return 0;
+		return;
 	watch_drain(&f->path.watch);
 	f->segments.check = true;
-	return 0;
 }
 
-void follow_progress(const struct follow *f, uint64_t *ret_done, uint64_t *ret_total)
+void follow_progress(const struct follow *f, struct source_progress *ret)
 {
 	const struct segments *s = &f->segments;
 	struct stat st;
 	bool compressed = false;
 
-	*ret_done = s->finished + s->lines.offset;
-	*ret_total = s->finished;
+	*ret = (struct source_progress){.done = s->finished + s->lines.offset,
+					.total = s->finished};
 	for (size_t i = 0; i < s->n; i++) {
 		if (fstat(s->queue[i].fd, &st) == 0 && S_ISREG(st.st_mode))
-			*ret_total += (uint64_t)st.st_size;
+			ret->total += (uint64_t)st.st_size;
 		compressed |= s->queue[i].compression != COMPRESSION_NONE;
 	}
-	if (compressed || *ret_total < *ret_done)
-		*ret_total = 0;
+	if (compressed || ret->total < ret->done)
+		ret->total = 0;
 }

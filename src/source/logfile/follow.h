@@ -4,18 +4,10 @@
 #include "source/logfile/path.h"
 #include "source/source.h"
 
-/* What is the same in all positions of a segment. */
-struct follow_prefix {
-	struct buffer text;
-	unsigned begun; /* of the segments, ... */
-	size_t at, n;	/* ... of this one, with so many bytes of its beginning */
-};
-
 struct follow {
 	struct segments segments;
 	struct path path;
 	uint64_t unreported; /* bytes that were read since the caller heard of any */
-	struct follow_prefix prefix;
 };
 
 enum follow_next {
@@ -25,18 +17,18 @@ enum follow_next {
 };
 
 /*
- * @name as in logfile_open(); @block as in lines_init(). *f must not be moved in memory afterwards.
+ * @name as in logfile_open(). *f must not be moved in memory afterwards.
  * 0, SOURCE_E_…, -errno; *err is set if not 0. follow_done() is called in all cases.
  */
 int follow_open(struct follow *f, const char *name, const struct source_options *options,
-		size_t block, struct error *err);
+		struct error *err);
 void follow_done(struct follow *f);
 
 /* enum follow_next; 0: nothing now; -errno. */
 int follow_next(struct follow *f, enum lines_want want, struct line *ret);
 
 /* Appends the position at @offset of the first segment. -ENOMEM, -E2BIG. */
-int follow_write_position(struct follow *f, uint64_t offset, uint64_t until_usec,
+int follow_write_position(const struct follow *f, uint64_t offset, uint64_t until_usec,
 			  struct buffer *ret);
 
 /*
@@ -45,8 +37,7 @@ int follow_write_position(struct follow *f, uint64_t offset, uint64_t until_usec
  */
 int follow_write_identity(const struct follow *f, const struct line *line, struct buffer *ret);
 
-/* As source_wait_fd() and source_process(). */
+/* As source_wait_fd(), source_process() and source_progress(). */
 int follow_wait_fd(const struct follow *f, short *ret_events, uint64_t *ret_timeout_usec);
-int follow_process(struct follow *f);
-
-void follow_progress(const struct follow *f, uint64_t *ret_done, uint64_t *ret_total);
+void follow_process(struct follow *f);
+void follow_progress(const struct follow *f, struct source_progress *ret);

@@ -108,19 +108,19 @@ int late_look(struct segments *s, const struct path *path)
 	return 0;
 }
 
-bool late_forget(struct segments *s, const struct open_file *file, uint64_t *ret_offset)
+uint64_t late_forget(struct segments *s, const struct open_file *file)
 {
 	for (size_t i = 0; i < s->late.n; i++) {
 		struct segment *late = &s->late.files[i];
+		uint64_t offset = late->offset;
 
 		if (late->fd < 0 || late->ino != file->st.st_ino || late->dev != file->st.st_dev)
 			continue;
-		*ret_offset = late->offset;
 		segments_close_late(s, late);
 		segments_drop_late(s, i);
-		return true;
+		return offset;
 	}
-	return false;
+	return 0;
 }
 
 uint64_t late_due(const struct segments *s)

@@ -6,8 +6,8 @@
 /* Returns to one that was written, and closes those whose time is over. 0, -errno. */
 int late_look(struct segments *s, const struct path *path);
 
-/* If @file is a late file: forgets it, and sets where its reading stopped. */
-bool late_forget(struct segments *s, const struct open_file *file, uint64_t *ret_offset);
+/* If @file is a late file: forgets it. The offset at which its reading stopped; 0: it was none. */
+uint64_t late_forget(struct segments *s, const struct open_file *file);
 
 /* When the next one is closed; as segments_now(). UINT64_MAX: none. */
 uint64_t late_due(const struct segments *s);

@@ -53,11 +53,6 @@ void lines_begin(struct lines *l, int fd, uint64_t offset)
 	l->skipped = 0;
 }
 
-void lines_finish(struct lines *l)
-{
-	l->finished = true;
-}
-
 /* Whether a STEM begins in the STRIDE bytes at @p. Without a branch, it is vectorised. */
 static bool stride_has_stem(const char *p)
 {

@@ -25,7 +25,7 @@ struct lines {
 	bool piped;	 /* read in order from @fd, with offsets */
 	bool wait;	 /* of a stream: reads would block while it has no data */
 	bool ended;	 /* the last read reached the end */
-	bool finished;	 /* nothing more is read */
+	bool finished;	 /* set by the caller: only what is in the buffer remains */
 	uint64_t reads;	 /* counts reads that returned bytes */
 	uint64_t offset; /* of data[start] in the file: everything before it was searched */
 
@@ -51,9 +51,6 @@ void lines_done(struct lines *l);
 
 /* Begins to read @fd at @offset, and drops what was read of another. */
 void lines_begin(struct lines *l, int fd, uint64_t offset);
-
-/* Reads no more: only what is in the buffer remains. */
-void lines_finish(struct lines *l);
 
 /* The bytes of the last LINES_READ, and their offset in the file. */
 struct slice lines_fresh(const struct lines *l, uint64_t *ret_offset);

@@ -20,13 +20,10 @@
 
 struct logfile {
 	struct source source; /* first: the ops receive it */
-	const char *const *programs;
-	uint64_t since_usec, until_usec;
+	struct source_options options;
 	struct follow follow;
-	bool nameless;
 
 	/* The record that next() returned. */
-	bool is_gap;
 	struct line line;
 	struct syslog_line said;
 
@@ -47,7 +44,7 @@ static bool understand(struct logfile *f, struct slice line)
 		f->clock = (struct syslog_clock){
 			.now_usec = segments_written_usec(&f->follow.segments)};
 	}
-	return syslog_line_read(line, f->programs, &f->clock, &f->said) == 0;
+	return syslog_line_read(line, f->options.programs, &f->clock, &f->said) == 0;
 }
 
 /* The same of what follows a line that a full disk cut off. */
@@ -88,14 +85,14 @@ static bool is_in_time(struct logfile *f)
 
 	if (t == 0)
 		return true;
-	if (f->until_usec > 0 && t > f->until_usec) {
+	if (f->options.until_usec > 0 && t > f->options.until_usec) {
 		f->ended = true;
 		return false;
 	}
 	f->follow.segments.time_usec = t;
 	if (t % USEC_PER_SEC == 0)
 		t += USEC_PER_SEC - 1;
-	return t >= since && t >= f->since_usec;
+	return t >= since && t >= f->options.since_usec;
 }
 
 /* The next line may say that this one was repeated; then it is needed again. */
@@ -159,8 +156,7 @@ static int next(struct source *source, struct record *ret)
 			return SOURCE_AGAIN;
 		if (r <= 0)
 			return r;
-		f->is_gap = r == FOLLOW_GAP;
-		if (f->is_gap) {
+		if (r == FOLLOW_GAP) {
 			*ret = (struct record){.kind = RECORD_GAP};
 			return 1;
 		}
@@ -216,7 +212,7 @@ static int message_details(struct logfile *f, struct record *r)
 	r->pid_known = f->said.header.pid.p &&
 		       number_parse_u64(f->said.header.pid, UINT32_MAX, &r->pid) == 0;
 	r->count = f->said.repeated;
-	if (f->nameless)
+	if (f->options.nameless)
 		return 0;
 	buffer_clear(&f->identity);
 	k = follow_write_identity(&f->follow, &f->line, &f->identity);
@@ -233,7 +229,7 @@ static int details(struct source *source, struct record *r)
 	r->trusted = true;
 	r->authenticated = false;
 	r->source = buffer_slice(&f->name);
-	if (f->is_gap) {
+	if (r->kind == RECORD_GAP) {
 		gap_details(f, r);
 	} else {
 		k = message_details(f, r);
@@ -243,13 +239,12 @@ static int details(struct source *source, struct record *r)
 			f->name.len = name;
 		}
 	}
-	if (k == 0)
-		k = write_position(f, 0);
-	if (k < 0)
+	if (k < 0 || f->options.nameless)
 		return k;
+	k = write_position(f, 0);
 	if (f->position.len > 0)
 		r->position = buffer_slice(&f->position);
-	return 0;
+	return k;
 }
 
 static int wait_fd(struct source *source, short *ret_events, uint64_t *ret_timeout_usec)
@@ -264,9 +259,8 @@ static int wait_fd(struct source *source, short *ret_events, uint64_t *ret_timeo
 
 static int process(struct source *source)
 {
-	struct logfile *f = (struct logfile *)source;
-
-	return follow_process(&f->follow);
+	follow_process(&((struct logfile *)source)->follow);
+	return 0;
 }
 
 static int position(struct source *source, uint64_t read_until_usec, struct slice *ret)
@@ -282,10 +276,7 @@ static int position(struct source *source, uint64_t read_until_usec, struct slic
 
 static void progress(struct source *source, struct source_progress *ret)
 {
-	const struct logfile *f = (const struct logfile *)source;
-
-	*ret = (struct source_progress){0};
-	follow_progress(&f->follow, &ret->done, &ret->total);
+	follow_progress(&((const struct logfile *)source)->follow, ret);
 }
 
 static void logfile_free(struct source *source)
@@ -310,8 +301,8 @@ static const struct source_ops ops = {
 	.free = logfile_free,
 };
 
-int logfile_open_block(const char *path, const struct source_options *options, size_t block,
-		       struct source **ret, struct error *err)
+int logfile_open(const char *path, const struct source_options *options, struct source **ret,
+		 struct error *err)
 {
 	struct logfile *f = malloc(sizeof(*f));
 	int r;
@@ -322,17 +313,14 @@ int logfile_open_block(const char *path, const struct source_options *options, s
 	}
 	*f = (struct logfile){
 		.source.ops = &ops,
-		.programs = options->programs,
-		.since_usec = options->since_usec,
-		.until_usec = options->until_usec,
+		.options = *options,
 		.login = BUFFER_INIT(LINES_LONGEST),
 		.position = BUFFER_INIT(16384),
-		.nameless = options->nameless,
 		.identity = BUFFER_INIT(256),
 		.name = BUFFER_INIT(8192),
 		.clock_reads = UINT64_MAX,
 	};
-	r = follow_open(&f->follow, path, options, block, err);
+	r = follow_open(&f->follow, path, options, err);
 	if (r == 0 && options->resume)
 		r = keep_line_before(f);
 	if (r == 0)
@@ -344,14 +332,6 @@ int logfile_open_block(const char *path, const struct source_options *options, s
 	}
 	*ret = &f->source;
 	return 0;
-}
-
-int logfile_open(const char *path, const struct source_options *options, struct source **ret,
-		 struct error *err)
-{
-	size_t block = options->follow ? LINES_BLOCK : LINES_BLOCK_ONCE;
-
-	return logfile_open_block(path, options, block, ret, err);
 }
 
 const char *logfile_polls(const struct source *s)

@@ -16,10 +16,6 @@
 int logfile_open(const char *path, const struct source_options *options, struct source **ret,
 		 struct error *err);
 
-/* The same with blocks of @block bytes, for tests. */
-int logfile_open_block(const char *path, const struct source_options *options, size_t block,
-		       struct source **ret, struct error *err);
-
 /* Why a followed log file is polled once a second; NULL: it is not. */
 const char *logfile_polls(const struct source *s);
 

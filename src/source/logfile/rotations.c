@@ -48,31 +48,19 @@ static DIR *open_directory(const struct directory *directory)
 	return opendir(directory->dir[0] ? directory->dir : "/");
 }
 
-/* A file without a fingerprint is known by its inode, if it has the name of a rotation. */
-static bool is_plain(const struct file_id *id, const struct open_file *file, bool named)
-{
-	bool same = file->st.st_ino == id->ino && (id->fingerprint_of > 0 || named);
-
-	return file->compression == COMPRESSION_NONE &&
-	       (same || id->fingerprint_of >= FILE_COPY_MIN) && file_id_matches(id, file);
-}
-
-/* A file that cannot be unpacked is known by its inode alone. */
-static bool is_compressed(const struct file_id *id, const struct open_file *file)
-{
-	return file->compression != COMPRESSION_NONE &&
-	       (id->fingerprint_of >= FILE_COPY_MIN ||
-		(id->fingerprint_of == 0 && file->st.st_ino == id->ino)) &&
-	       file_id_matches(id, file);
-}
-
-static bool matches(DIR *d, const struct dirent *e, const char *base, const struct file_id *id,
+/*
+ * Without a fingerprint that is long enough, a file is known by its inode. If it has none at all,
+ * it must have the name of a rotation, or of the path. A compressed file must have none.
+ */
+static bool matches(DIR *d, const char *name, const char *base, const struct file_id *id,
 		    bool compressed, struct open_file *file)
 {
-	if (compressed)
-		return names_unpack(d, e->d_name, base, file) && is_compressed(id, file);
-	return is_plain(id, file,
-			names_is_rotation(e->d_name, base) || strcmp(e->d_name, base) == 0);
+	bool named = names_is_rotation(name, base) || strcmp(name, base) == 0;
+	bool by_inode = id->fingerprint_of == 0 ? named : !compressed;
+
+	return (file->compression != COMPRESSION_NONE) == compressed &&
+	       (id->fingerprint_of >= FILE_COPY_MIN || (by_inode && file->st.st_ino == id->ino)) &&
+	       names_unpack(d, name, base, file) && file_id_matches(id, file);
 }
 
 /* The file with the same inode, else the longest. Sets *ret_changed if one may have been missed. */
@@ -89,7 +77,7 @@ static int find_in(const struct directory *directory, const struct file_id *id, 
 		if ((compressed && !names_is_rotation(e->d_name, directory->base)) ||
 		    names_open(d, e, &file, ret_changed) < 0)
 			continue;
-		if (!matches(d, e, directory->base, id, compressed, &file) ||
+		if (!matches(d, e->d_name, directory->base, id, compressed, &file) ||
 		    (best.fd >= 0 && file.st.st_ino != id->ino && !compressed &&
 		     file.st.st_size <= best.st.st_size)) {
 			(void)close(file.fd);
@@ -145,6 +133,8 @@ static void rotations_done(struct rotations *l)
 		(void)close(l->files[--l->n].fd);
 	free(l->files);
 }
+
+#define AUTO_ROTATIONS CLEANUP(rotations_done)
 
 static bool is_same(const struct stat *st, uint64_t dev, uint64_t ino)
 {
@@ -315,7 +305,7 @@ static bool was_compressed(const struct segments *s, const struct open_file *fil
 int rotations_append(struct segments *s, const struct path *path, const struct timespec *since,
 		     const struct rotations_except *except, uint64_t since_usec)
 {
-	struct rotations l = {0};
+	AUTO_ROTATIONS struct rotations l = {0};
 	struct path_state state;
 	int r = list(path, since, except, &l, &state);
 
@@ -327,7 +317,6 @@ int rotations_append(struct segments *s, const struct path *path, const struct t
 	}
 	if (r == 0)
 		r = queue(s, path, s->n, &l, since_usec);
-	rotations_done(&l);
 	return r < 0 ? r : 0;
 }
 
@@ -364,7 +353,7 @@ int rotations_insert(struct segments *s, const struct path *path, size_t at,
 		     const struct open_file *now, struct path_state *ret)
 {
 	static const struct rotations_except none;
-	struct rotations l = {0};
+	AUTO_ROTATIONS struct rotations l = {0};
 	size_t n = 0, listed;
 	int r = list(path, since, &none, &l, ret);
 
@@ -384,7 +373,6 @@ int rotations_insert(struct segments *s, const struct path *path, size_t at,
 		l.n = n;
 		r = queue(s, path, at, &l, 0);
 	}
-	rotations_done(&l);
 	return r;
 }
 
@@ -393,29 +381,27 @@ bool rotations_have_copy(const struct path *path, const struct file_head *head,
 {
 	const struct rotations_except except = {.changed_usec = changed_usec};
 	const struct timespec always = {.tv_sec = 0};
-	struct rotations l = {0};
+	AUTO_ROTATIONS struct rotations l = {0};
 	struct path_state state;
 	struct file_head copy;
-	bool has = false;
 
 	(void)list(path, &always, &except, &l, &state);
 	for (size_t i = 0; i < l.n; i++)
-		has |= file_head_of(&l.files[i], &copy) == 0 && file_head_alike(head, &copy);
-	rotations_done(&l);
-	return has;
+		if (file_head_of(&l.files[i], &copy) == 0 && file_head_alike(head, &copy))
+			return true;
+	return false;
 }
 
 bool rotations_have_older(const struct path *path, const struct timespec *since)
 {
 	static const struct rotations_except none;
 	const struct timespec always = {.tv_sec = 0};
-	struct rotations l = {0};
+	AUTO_ROTATIONS struct rotations l = {0};
 	struct path_state state;
-	bool has = false;
 
 	(void)list(path, &always, &none, &l, &state);
 	for (size_t i = 0; i < l.n; i++)
-		has |= file_time_is_before(&l.files[i].st.st_mtim, since);
-	rotations_done(&l);
-	return has;
+		if (file_time_is_before(&l.files[i].st.st_mtim, since))
+			return true;
+	return false;
 }

@@ -208,9 +208,7 @@ void segments_drop_late(struct segments *s, size_t at)
 
 void segments_abandon_late(struct segments *s, struct segment *file)
 {
-	struct file_id id = {.ino = file->ino,
-			     .fingerprint = file_head_hash(&file->head, file->head.n),
-			     .offset = file->offset};
+	struct file_id id = segment_id(file, file->offset);
 	uint64_t left_usec = file->until_usec - STAY_USEC, now = segments_now(s);
 	char name[FILE_NAME_SIZE];
 
@@ -264,14 +262,14 @@ static bool shares_watch(const struct segments *s)
 	return false;
 }
 
-void segments_shift(struct segments *s, enum segments_shift how)
+void segments_shift(struct segments *s)
 {
 	struct segment first = s->queue[0];
 
 	s->previous_end = first.offset = s->lines.offset;
 	first.seen_offset = s->lines.read_offset;
 	s->finished += first.offset;
-	if (how == SEGMENTS_CLOSE) {
+	if (first.dead || s->lines.piped) {
 		if (shares_watch(s))
 			first.watch = -1;
 		segments_close_late(s, &first);
@@ -281,17 +279,20 @@ void segments_shift(struct segments *s, enum segments_shift how)
 	begin_first(s);
 }
 
+struct file_id segment_id(const struct segment *segment, uint64_t offset)
+{
+	return (struct file_id){
+		.dev = segment->dev,
+		.ino = segment->ino,
+		.fingerprint_of = segment->head.n,
+		.fingerprint = file_head_hash(&segment->head, segment->head.n),
+		.offset = offset,
+	};
+}
+
 struct file_id segments_first_id(const struct segments *s)
 {
-	const struct segment *first = &s->queue[0];
-
-	return (struct file_id){
-		.dev = first->dev,
-		.ino = first->ino,
-		.fingerprint_of = first->head.n,
-		.fingerprint = file_head_hash(&first->head, first->head.n),
-		.offset = s->lines.offset,
-	};
+	return segment_id(&s->queue[0], s->lines.offset);
 }
 
 static bool is_one_of(const struct segment *files, size_t n, const struct stat *st,

@@ -117,13 +117,8 @@ int segments_insert(struct segments *s, size_t at, const struct open_file *file,
 int segments_append(struct segments *s, const struct open_file *file, uint64_t offset,
 		    uint64_t since_usec);
 
-enum segments_shift {
-	SEGMENTS_CLOSE,
-	SEGMENTS_KEEP, /* as a late file */
-};
-
-/* Leaves the first segment for the next one. */
-void segments_shift(struct segments *s, enum segments_shift how);
+/* Leaves the first segment for the next one, and keeps it as a late file if more may come. */
+void segments_shift(struct segments *s);
 
 /* Returns to a late file. -ENOMEM, -EOVERFLOW: it stays the caller's. */
 int segments_return(struct segments *s, const struct segment *file);
@@ -140,7 +135,10 @@ void segments_abandon_late(struct segments *s, struct segment *file);
 /* Forgets late file @at, which is closed or the caller's. */
 void segments_drop_late(struct segments *s, size_t at);
 
-/* The first segment and where its reading is; without a path. */
+/* A segment and an offset in it; without a path and times. */
+struct file_id segment_id(const struct segment *segment, uint64_t offset);
+
+/* The same of the first segment and where its reading is. */
 struct file_id segments_first_id(const struct segments *s);
 
 /* Whether a file, or what it is a copy of, is queued or was read. @st may be NULL. */

@@ -6,8 +6,6 @@
  */
 #include "source/logfile/since.h"
 
-#include <string.h>
-
 #include "source/logfile/compressed.h"
 #include "source/logfile/rotations.h"
 #include "text/syslog_header.h"
@@ -25,12 +23,10 @@ static uint64_t begin_usec(const struct segments *s)
 	if (text.n == 0)
 		return file_time_usec(&first->queued);
 	while (text.n > 0) {
-		const char *newline = memchr(text.p, '\n', text.n);
-		struct slice line = {text.p, newline ? (size_t)(newline - text.p) : text.n};
+		struct slice line = slice_cut_line(&text);
 
 		if (syslog_header_parse(line, &clock, &header) == 0 && header.realtime_usec > 0)
 			return header.realtime_usec;
-		text = slice_from(text, line.n + (newline ? 1 : 0));
 	}
 	return 0;
 }

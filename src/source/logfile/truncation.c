@@ -68,11 +68,23 @@ static bool was_copied(const struct segments *s, const struct path *path, const 
 								   : 0);
 }
 
+/*
+ * Queues, before segment @at, rotations that came before the first segment's file, of @st. What was
+ * rotated after it is queued after it, when the path is examined. Their number, or -errno.
+ */
+static int insert_rotations(struct segments *s, const struct path *path, size_t at,
+			    const struct timespec *since, const struct stat *st,
+			    struct path_state *ret)
+{
+	bool named = path_names(path, s->queue[0].fd);
+
+	return rotations_insert(s, path, at, since, named ? NULL : &st->st_mtim, NULL, ret);
+}
+
 /* Queues the rest of the lost generation, rotations made since, and the file from its beginning. */
 static int queue_truncated(struct segments *s, const struct path *path)
 {
 	struct file_id lost = segments_first_id(s);
-	const struct timespec *until = NULL;
 	struct timespec since = s->queue[0].queued;
 	uint64_t since_usec = s->queue[0].since_usec;
 	struct open_file copy, again = {.compression = COMPRESSION_NONE};
@@ -88,11 +100,8 @@ static int queue_truncated(struct segments *s, const struct path *path)
 		since = copy.st.st_mtim;
 		r = segments_insert(s, at++, &copy, lost.offset, 0);
 	}
-	/* What was rotated after this file is queued after it, when the path is examined. */
-	if (!path_names(path, s->queue[0].fd))
-		until = &again.st.st_mtim;
 	if (r == 0)
-		r = rotations_insert(s, path, at, &since, until, NULL, &state);
+		r = insert_rotations(s, path, at, &since, &again.st, &state);
 	if (r < 0)
 		return r;
 	at += (size_t)r;
@@ -115,9 +124,9 @@ static int queue_truncated(struct segments *s, const struct path *path)
 	s->queue[0].dead = true;
 	/* Without a whole copy, the line that was being written is all that is left. */
 	if (copied)
-		segments_shift(s, SEGMENTS_CLOSE);
+		segments_shift(s);
 	else
-		lines_finish(&s->lines);
+		s->lines.finished = true;
 	s->closing = !copied;
 	return 0;
 }
@@ -129,7 +138,6 @@ static int queue_truncated(struct segments *s, const struct path *path)
 static int queue_before_first(struct segments *s, const struct path *path,
 			      const struct file_head *head)
 {
-	const struct timespec *until = NULL;
 	struct timespec since = s->queue[0].queued;
 	struct path_state state;
 	struct stat st;
@@ -137,9 +145,7 @@ static int queue_before_first(struct segments *s, const struct path *path,
 
 	if (fstat(s->queue[0].fd, &st) < 0)
 		return -errno;
-	if (!path_names(path, s->queue[0].fd))
-		until = &st.st_mtim;
-	r = rotations_insert(s, path, 0, &since, until, NULL, &state);
+	r = insert_rotations(s, path, 0, &since, &st, &state);
 	if (r < 0)
 		return r;
 	if (r == 0) {

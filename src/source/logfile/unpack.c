@@ -60,16 +60,14 @@ enum compression compression_of(int fd, const char *name)
 
 const char *unpack_program(enum compression compression)
 {
-	switch (compression) {
-	case COMPRESSION_GZIP:
-		return "gzip";
-	case COMPRESSION_XZ:
-		return "xz";
-	case COMPRESSION_ZSTD:
-		return "zstd";
-	default:
-		return NULL;
-	}
+	static const char *const programs[] = {
+		[COMPRESSION_GZIP] = "gzip",
+		[COMPRESSION_XZ] = "xz",
+		[COMPRESSION_ZSTD] = "zstd",
+		[COMPRESSION_OTHER] = NULL,
+	};
+
+	return programs[compression];
 }
 
 static int start(struct unpack *u, const char *program, int fd, const char *const *directories)

@@ -52,15 +52,6 @@ void watch_done(struct watch *w)
 	w->fd = -1;
 }
 
-static int add(struct watch *w, const char *path, uint32_t events)
-{
-	int wd = inotify_add_watch(w->fd, path, events);
-
-	if (wd < 0 && errno != ENOENT && errno != ENOTDIR)
-		w->poll = errno == EACCES ? "its directory is not readable" : EXHAUSTED;
-	return wd;
-}
-
 /* Cuts the last name off the first *n bytes of @path; false at the root. */
 static bool cut_to_parent(const char *path, size_t *n)
 {
@@ -85,15 +76,23 @@ static bool is_silent(const struct statfs *st)
 	return false;
 }
 
+static int add(struct watch *w, const char *path, uint32_t events)
+{
+	int wd = inotify_add_watch(w->fd, path, events);
+	struct statfs st;
+
+	if (wd < 0 && errno != ENOENT && errno != ENOTDIR)
+		w->poll = errno == EACCES ? "its directory is not readable" : EXHAUSTED;
+	if (statfs(path, &st) == 0 && is_silent(&st))
+		w->poll = SILENT;
+	return wd;
+}
+
 static int add_directory(struct watch *w, const char *path, size_t n)
 {
 	AUTO_FREE char *dir = strndup(path, n);
-	struct statfs st;
-	int wd = dir ? add(w, dir, DIRECTORY_EVENTS) : -1;
 
-	if (wd >= 0 && wd != w->dir && wd != w->target && statfs(dir, &st) == 0 && is_silent(&st))
-		w->silent = true;
-	return wd;
+	return dir ? add(w, dir, DIRECTORY_EVENTS) : -1;
 }
 
 /* Watches the nearest directory above @file that exists. Returns the watch, or -1. */
@@ -142,8 +141,6 @@ void watch_directory(struct watch *w)
 	w->dir = add_nearest(w, w->path);
 	if (w->dir < 0 && !w->poll)
 		w->poll = "no directory of its path can be watched";
-	if (w->silent)
-		w->poll = SILENT;
 	w->target = target ? add_nearest(w, target) : -1;
 	for (size_t i = 0; i < ARRAY_SIZE(old); i++)
 		if (old[i] != w->dir && old[i] != w->target)
@@ -153,10 +150,7 @@ void watch_directory(struct watch *w)
 int watch_file(struct watch *w, int fd)
 {
 	char path[40];
-	struct statfs st;
 
-	if (fstatfs(fd, &st) == 0 && is_silent(&st))
-		w->poll = SILENT;
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	return add(w, path, IN_MODIFY | IN_ATTRIB);
 }

@@ -8,7 +8,6 @@ struct watch {
 	const char *path; /* the caller's; absolute */
 	int fd;		  /* of inotify, or an eventfd that is never ready */
 	int dir, target;  /* watches of the path's directory, and of that of its link's target */
-	bool silent;	  /* the file system of a directory does not report all writes */
 	const char *poll; /* why changes may come without an event; NULL: they do not */
 };
 

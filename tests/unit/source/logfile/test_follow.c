@@ -130,7 +130,8 @@ static void open_in_blocks(struct scene *t, bool follow, const char *first)
 
 	(void)login_line(line, sizeof(line), first);
 	t->source = source_free(t->source);
-	assert_int_equal(logfile_open_block(t->log, &o, strlen(line), &t->source, &err), 0);
+	o.block = strlen(line);
+	assert_int_equal(logfile_open(t->log, &o, &t->source, &err), 0);
 	assert_int_equal(source_next(t->source, &r), 1);
 	assert_non_null(memmem(r.message.p, r.message.n, first, strlen(first)));
 }

@@ -286,7 +286,8 @@ static void lines_are_whole_wherever_a_block_ends(void **state)
 	}
 	for (size_t block = 1; block < 3 * n; block++) {
 		t->source = source_free(t->source);
-		assert_int_equal(logfile_open_block(t->log, &o, block, &t->source, &err), 0);
+		o.block = block;
+		assert_int_equal(logfile_open(t->log, &o, &t->source, &err), 0);
 		assert_reads(t,
 			     "u0 u1 u2 u3 u4 u5 u6 u7 u8 u9 u10 u11 u12 u13 u14 u15 u16 u17 "
 			     "u18 u19");

@@ -211,7 +211,8 @@ static void torture(struct scene *t, enum kind kind, uint64_t seed, struct seen 
 	d.fds[0] = d.fds[1] = -1;
 	reopen(&d, 0);
 	reopen(&d, 1);
-	assert_int_equal(logfile_open_block(t->log, &o, blocks[seed % 3], &t->source, &err), 0);
+	o.block = blocks[seed % 3];
+	assert_int_equal(logfile_open(t->log, &o, &t->source, &err), 0);
 	child = fork();
 	assert_true(child >= 0);
 	if (child == 0)
