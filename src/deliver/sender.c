@@ -23,6 +23,7 @@
 #include "deliver/tail.h"
 #include "store/delivery_file.h"
 #include "store/schedule.h"
+#include "text/config_parser.h"
 
 #define STEPS_MAX 1000 /* of a queue in one run; the rest is for the next run */
 

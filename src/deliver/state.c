@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "store/delivery_file.h"
+#include "text/config_parser.h"
 
 /* Adding and removing moves the list that they point into. */
 static void find_done(struct sender *s, struct destination *list, size_t n)

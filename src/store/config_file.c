@@ -34,25 +34,18 @@ static int unreadable(const char *path, int r, struct error *err)
 	return r;
 }
 
-struct loading {
-	struct config_parser *parser;
-	config_fault fault;
-	void *userdata;
-};
-
 /* 0 also after faults: the parser remembers them. */
-static int add_file(const struct loading *l, const char *path, struct error *err)
+static int add_file(struct config_parser *p, const char *path, struct error *err)
 {
 	AUTO_BUFFER struct buffer text = BUFFER_INIT(CONFIG_TEXT_MAX);
 	int r = io_read_file_at(AT_FDCWD, path, &text);
 
 	if (r < 0)
 		return unreadable(path, r, err);
-	r = config_parser_add(l->parser, buffer_slice(&text), path, l->fault, l->userdata, NULL);
-	return r == CONFIG_E_INVALID ? 0 : r;
+	return config_parser_add(p, buffer_slice(&text), path);
 }
 
-static int add_directory(const struct loading *l, const char *path, struct error *err)
+static int add_directory(struct config_parser *p, const char *path, struct error *err)
 {
 	struct dirent **entries;
 	int n = scandir(path, &entries, select_conf, by_name), r = 0;
@@ -67,17 +60,17 @@ static int add_directory(const struct loading *l, const char *path, struct error
 			r = -ENOMEM;
 		}
 		if (r == 0)
-			r = add_file(l, file, err);
+			r = add_file(p, file, err);
 		free(entries[i]);
 	}
 	free(entries);
 	return r;
 }
 
-static int load(const struct loading *l, const char *path, bool may_miss, struct error *err)
+static int load(struct config_parser *p, const char *path, bool may_miss, struct error *err)
 {
 	AUTO_FREE char *directory = NULL;
-	int r = add_file(l, path, err);
+	int r = add_file(p, path, err);
 
 	if (r < 0 && !(may_miss && r == -ENOENT))
 		return r;
@@ -85,23 +78,23 @@ static int load(const struct loading *l, const char *path, bool may_miss, struct
 		directory = NULL;
 		return -ENOMEM;
 	}
-	return add_directory(l, directory, err);
+	return add_directory(p, directory, err);
 }
 
 int config_file_load(const char *path, struct config **ret, config_fault fault, void *userdata,
 		     struct error *err)
 {
-	struct loading l = {config_parser_new(), fault, userdata};
+	struct config_parser *p = config_parser_new(fault, userdata);
 	const char *file = path ? path : CONFIG_FILE_DEFAULT;
 	int r = -ENOMEM;
 
-	if (l.parser)
-		r = load(&l, file, !path, err);
+	if (p)
+		r = load(p, file, !path, err);
 	if (r == 0)
-		r = config_parser_finish(l.parser, ret, fault, userdata, err);
+		r = config_parser_finish(&p, ret, err);
 	if (r == -ENOMEM)
 		error_set(err, file, 0, 0, "out of memory");
-	(void)config_parser_free(l.parser);
+	(void)config_parser_free(p);
 	return r;
 }
 

@@ -77,20 +77,15 @@ static const struct field fields[] = {
 	TEXT("MESSAGE", message),
 };
 
-static const char *const kind_names[ALERT_KINDS] = {
+const char *const alert_kind_names[ALERT_KINDS + 1] = {
 	[ALERT_LOGIN] = "login",       [ALERT_FORGED] = "forged",	[ALERT_GAP] = "gap",
 	[ALERT_INSTANCE] = "instance", [ALERT_HEARTBEAT] = "heartbeat",
 };
 
-const char *alert_kind_name(enum alert_kind kind)
-{
-	return kind_names[kind];
-}
-
 int alert_kind_parse(struct slice name, enum alert_kind *ret)
 {
 	for (unsigned i = 0; i < ALERT_KINDS; i++)
-		if (slice_eq_str(name, kind_names[i])) {
+		if (slice_eq_str(name, alert_kind_names[i])) {
 			*ret = (enum alert_kind)i;
 			return 0;
 		}
@@ -210,7 +205,7 @@ static int write_field(const struct field *f, const struct alert *a, struct buff
 int alert_write(const struct alert *a, struct buffer *ret)
 {
 	size_t start = ret->len;
-	int r = buffer_printf(ret, "KIND=%s\nSEQ=%llu\n", alert_kind_name(a->kind),
+	int r = buffer_printf(ret, "KIND=%s\nSEQ=%llu\n", alert_kind_names[a->kind],
 			      (unsigned long long)a->seq);
 
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(fields); i++)

@@ -233,14 +233,6 @@ int config_value_check_method(struct slice s, struct error *err)
 		      CONFIG_VALUE_SHOWN(s));
 }
 
-int config_value_check_event(struct slice s, enum alert_kind *ret, struct error *err)
-{
-	if (alert_kind_parse(s, ret) == 0)
-		return 0;
-	return REFUSE(err, "\"%.*s\" is none of login, forged, gap, instance, heartbeat",
-		      CONFIG_VALUE_SHOWN(s));
-}
-
 int config_value_check_subject(struct slice s, struct error *err)
 {
 	struct error why;

@@ -148,7 +148,7 @@ static void write_variable(struct writer *w, enum template_variable variable,
 		writer_format(w, "%llu", (unsigned long long)e->count);
 		break;
 	case TEMPLATE_EVENT:
-		writer_str(w, alert_kind_name(a->kind));
+		writer_str(w, alert_kind_names[a->kind]);
 		break;
 	case TEMPLATE_VARIABLES:
 		break;

@@ -157,7 +157,7 @@ static int append_filters(struct buffer *ret, const struct summary *s)
 	for (int kind = 0; kind < ALERT_KINDS; kind++) {
 		if (s->of_kind[kind] > 0)
 			writer_format(&w, "%s%s", events.len > 0 ? ", " : "",
-				      alert_kind_name((enum alert_kind)kind));
+				      alert_kind_names[(enum alert_kind)kind]);
 		count += s->of_kind[kind];
 	}
 	if (s->n == 0)
