@@ -47,7 +47,7 @@ struct alert {
 	struct slice method, user, addr, key_type, fingerprint, cert_id, cert_serial,
 		ca_fingerprint, extra;
 	bool port_known;
-	uint32_t port;
+	uint64_t port;
 
 	/*
 	 * How many records it reports: forged ones, logins that the log or a summary joined, or

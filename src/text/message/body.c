@@ -121,7 +121,7 @@ static void write_variable(struct writer *w, enum template_variable variable,
 		break;
 	case TEMPLATE_PORT:
 		if (known && a->port_known)
-			writer_format(w, "%u", (unsigned)a->port);
+			writer_format(w, "%llu", (unsigned long long)a->port);
 		break;
 	case TEMPLATE_METHOD:
 		writer_shown(w, known ? a->method : unknown, e->shown);

@@ -329,7 +329,7 @@ void describe_full(struct writer *w, const struct alert *a, const struct message
 		write_field(w, "user", a->user);
 		write_field(w, "from", a->addr);
 		if (a->port_known)
-			writer_format(w, "port: %u\n", (unsigned)a->port);
+			writer_format(w, "port: %llu\n", (unsigned long long)a->port);
 	}
 	write_field(w, "host", describe_host(a, options));
 	write_times(w, a, options);

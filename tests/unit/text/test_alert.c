@@ -207,7 +207,7 @@ static void read_rejects_what_is_no_block(void **state)
 		"KIND=login\nSEQ=-1\n",
 		"KIND=login\nSEQ=18446744073709551616\n",
 		"KIND=login\nSEQ=1\nPID= 1\n",
-		"KIND=login\nSEQ=1\nPORT=4294967296\n",
+		"KIND=login\nSEQ=1\nPORT=18446744073709551616\n",
 		"KIND=login\nSEQ=1\nCUT=2\n",
 		"KIND=login\nSEQ=1\nCUT=\n",
 		"KIND=login\nSEQ=1\nHOST=\\\n",
