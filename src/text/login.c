@@ -190,27 +190,38 @@ bool login_candidate(struct slice message)
 	return find(message, 0, "uth succeeded") != SIZE_MAX;
 }
 
+bool login_is_sha256(struct slice s)
+{
+	return slice_skip(&s, "SHA256:") && s.n == 43 && all(s, is_base64);
+}
+
+bool login_is_md5(struct slice s)
+{
+	if (s.n != 47)
+		return false;
+	for (size_t i = 0; i < s.n; i++)
+		if (i % 3 == 2 ? s.p[i] != ':' : ascii_hex(s.p[i]) < 0)
+			return false;
+	return true;
+}
+
 static bool is_fingerprint(struct slice s)
 {
 	/* Lengths of base64 without padding. */
 	static const struct {
 		const char *name;
 		size_t length;
-	} hashes[] = {{"SHA256:", 43}, {"SHA1:", 27}, {"SHA384:", 64}, {"SHA512:", 86}};
+	} hashes[] = {{"SHA1:", 27}, {"SHA384:", 64}, {"SHA512:", 86}};
 
 	for (size_t i = 0; i < ARRAY_SIZE(hashes); i++) {
 		if (!slice_skip(&s, hashes[i].name))
 			continue;
 		return s.n == hashes[i].length && all(s, is_base64);
 	}
+	if (login_is_sha256(s))
+		return true;
 	(void)slice_skip(&s, "MD5:");
-	if (s.n != 47)
-		return false;
-	for (size_t k = 0; k < s.n; k++) {
-		if (k % 3 == 2 ? s.p[k] != ':' : ascii_hex(s.p[k]) < 0)
-			return false;
-	}
-	return true;
+	return login_is_md5(s);
 }
 
 /* False if @addr is not an address. */

@@ -13,6 +13,7 @@
 
 #include "base/ascii.h"
 #include "base/number.h"
+#include "text/login.h"
 
 #define PLAIN_MAX 128 /* longer than any address with zone and prefix */
 
@@ -101,17 +102,6 @@ enum likeness {
 	LIKE,
 };
 
-/* "00:11:…:ff": an MD5 fingerprint, as sshd wrote it before 6.8. */
-static bool is_md5(struct slice s)
-{
-	if (s.n != 47)
-		return false;
-	for (size_t i = 0; i < s.n; i++)
-		if (i % 3 == 2 ? s.p[i] != ':' : ascii_hex(s.p[i]) < 0)
-			return false;
-	return true;
-}
-
 /* "1.2.3.": three numbers, whatever comes then. */
 static bool begins_dotted(struct slice s)
 {
@@ -166,7 +156,7 @@ static enum likeness token_likeness(struct slice s, bool escaped)
 		return NEUTRAL;
 	if ((digits > 0 && odd == 0) || begins_dotted(s))
 		return LIKE;
-	if ((s.p[0] != ':' && ascii_hex(s.p[0]) < 0) || is_md5(s))
+	if ((s.p[0] != ':' && ascii_hex(s.p[0]) < 0) || login_is_md5(s))
 		return UNLIKE;
 	return colons > 1 || (colons == 1 && hexes == alnums) ? LIKE : UNLIKE;
 }

@@ -14,9 +14,6 @@
 #include "text/login.h"
 #include "text/whitelist_address.h"
 
-#define FINGERPRINT_PREFIX "SHA256:"
-#define FINGERPRINT_BASE64 43 /* 32 bytes without padding */
-
 static const char *const key_names[RULE_KEYS] = {
 	[RULE_USER] = "user", [RULE_FROM] = "from",   [RULE_METHOD] = "method",
 	[RULE_KEY] = "key",   [RULE_CA] = "ca",	      [RULE_CERT_ID] = "cert-id",
@@ -126,20 +123,6 @@ static int read_networks(struct fields *f, struct rule *rule)
 	return netset_build(rule->from);
 }
 
-static bool fingerprint_valid(struct slice s)
-{
-	static const char base64[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	size_t prefix = strlen(FINGERPRINT_PREFIX);
-
-	if (!slice_starts_with(s, FINGERPRINT_PREFIX) || s.n != prefix + FINGERPRINT_BASE64)
-		return false;
-	for (size_t i = prefix; i < s.n; i++)
-		if (!memchr(base64, s.p[i], strlen(base64)))
-			return false;
-	return true;
-}
-
 /*
  * A day alone lasts to its end. Only what names a day is taken: "tomorrow" would move with every
  * reading of the file.
@@ -178,11 +161,10 @@ static int read_single(struct fields *f, enum rule_key key, struct rule *rule)
 		break;
 	case RULE_KEY:
 	case RULE_CA:
-		if (!fingerprint_valid(s))
+		if (!login_is_sha256(s))
 			return FAULT(f, s.p,
-				     "a fingerprint is %s and %d characters of base64, as "
-				     "ssh-keygen -l writes it",
-				     FINGERPRINT_PREFIX, FINGERPRINT_BASE64);
+				     "a fingerprint is SHA256: and 43 characters of base64, as "
+				     "ssh-keygen -l writes it");
 		break;
 	case RULE_UNTIL:
 		if (until_parse(s, &rule->until_usec) < 0)

@@ -10,19 +10,6 @@
 #include "text/display.h"
 #include "text/login.h"
 
-static bool is_fingerprint(struct slice s)
-{
-	const size_t prefix = strlen("SHA256:"), base64 = 43;
-
-	if (s.n != prefix + base64 || !slice_starts_with(s, "SHA256:"))
-		return false;
-	for (size_t i = prefix; i < s.n; i++) {
-		if (!ascii_is_alnum(s.p[i]) && s.p[i] != '+' && s.p[i] != '/')
-			return false;
-	}
-	return true;
-}
-
 /* Whether whitelist(5) can say @s, which has no escapes, and a mail can show it. */
 static bool is_sayable(struct slice s)
 {
@@ -82,11 +69,11 @@ void permit_write(struct writer *w, const struct alert *a, struct slice local_ho
 	write_field(w, "user", a->user);
 	write_field(w, "from", without_zone(a->addr));
 	/* No rule allows a cut message by fields that are read from its end. */
-	if (!a->cut && is_fingerprint(a->ca_fingerprint)) {
+	if (!a->cut && login_is_sha256(a->ca_fingerprint)) {
 		write_field(w, "ca", a->ca_fingerprint);
 		if (is_sayable(a->cert_id))
 			write_field(w, "cert-id", a->cert_id);
-	} else if (is_fingerprint(a->fingerprint)) {
+	} else if (login_is_sha256(a->fingerprint)) {
 		write_field(w, "key", a->fingerprint);
 	} else if (login_method_known(a->method)) {
 		write_field(w, "method", a->method);
