@@ -188,6 +188,25 @@ int display_append(struct buffer *ret, struct slice s)
 	return r;
 }
 
+int display_append_tabbed(struct buffer *ret, struct slice s)
+{
+	size_t before = ret->len;
+	int r = 0;
+
+	while (r == 0 && s.n > 0) {
+		const char *tab = memchr(s.p, '\t', s.n);
+		size_t n = tab ? (size_t)(tab - s.p) : s.n;
+
+		r = display_append(ret, (struct slice){s.p, n});
+		if (r == 0 && tab)
+			r = buffer_append_char(ret, '\t');
+		s = slice_from(s, n + (tab != NULL));
+	}
+	if (r < 0)
+		ret->len = before;
+	return r;
+}
+
 static char *put(char *at, const char *p, size_t n)
 {
 	memcpy(at, p, n);

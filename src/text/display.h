@@ -24,6 +24,9 @@ size_t display_decode(struct slice s, uint32_t *ret);
 /* Appends @s as valid UTF-8 on one line; unsafe characters become "\xHH" or "\u{HHHH}". */
 int display_append(struct buffer *ret, struct slice s);
 
+/* The same, but tabs stay. */
+int display_append_tabbed(struct buffer *ret, struct slice s);
+
 /*
  * Writes @s as a JSON string with its quotes (RFC 8259) and returns the end. Invalid UTF-8 becomes
  * U+FFFD; the characters that display_append() replaces become \u escapes, so that a JSON reader

@@ -7,10 +7,15 @@
 
 #include "text/display.h"
 
-void writer_str(struct writer *w, const char *s)
+void writer_slice(struct writer *w, struct slice s)
 {
 	if (w->error == 0)
-		w->error = buffer_append_str(w->to, s);
+		w->error = buffer_append_slice(w->to, s);
+}
+
+void writer_str(struct writer *w, const char *s)
+{
+	writer_slice(w, slice_of(s));
 }
 
 void writer_format(struct writer *w, const char *format, ...)

@@ -14,6 +14,7 @@ struct writer {
 	int error; /* 0, -ENOMEM, -E2BIG */
 };
 
+void writer_slice(struct writer *w, struct slice s);
 void writer_str(struct writer *w, const char *s);
 void writer_format(struct writer *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
