@@ -75,6 +75,16 @@ static inline struct slice slice_trim(struct slice s)
 	return s;
 }
 
+/* The digits that @s begins with. */
+static inline struct slice slice_digits(struct slice s)
+{
+	size_t n = 0;
+
+	while (n < s.n && ascii_is_digit(s.p[n]))
+		n++;
+	return (struct slice){s.p, n};
+}
+
 /* Removes the first word from @s, with the blank after it, and returns the word. */
 static inline struct slice slice_cut_word(struct slice *s)
 {

@@ -225,15 +225,11 @@ int timetext_parse(struct slice s, uint64_t now_usec, uint64_t *ret)
 	else if (slice_eq_str(s, "tomorrow"))
 		*ret = midnight(now_usec, 1);
 	else if (s.n > 1 && s.p[0] == '@') {
-		size_t dot = 1;
+		struct slice digits = slice_digits(slice_from(s, 1));
+		struct slice fraction = slice_from(s, 1 + digits.n);
 		unsigned usec;
-		struct slice fraction;
 
-		while (dot < s.n && ascii_is_digit(s.p[dot]))
-			dot++;
-		fraction = slice_from(s, dot);
-		if (number_parse_u64((struct slice){s.p + 1, dot - 1}, INT64_MAX / USEC_PER_SEC,
-				     &v) < 0 ||
+		if (number_parse_u64(digits, INT64_MAX / USEC_PER_SEC, &v) < 0 ||
 		    !civil_read_fraction(&fraction, ".,", &usec) || fraction.n > 0)
 			return -EINVAL;
 		*ret = v * USEC_PER_SEC + usec;
@@ -298,19 +294,18 @@ int timetext_parse_duration(struct slice s, uint64_t *ret)
 	for (;;) {
 		uint64_t v, unit, part;
 		unsigned fraction;
-		size_t n = 0;
+		struct slice digits;
+		size_t n;
 		int r;
 
-		while (s.n > 0 && (s.p[0] == ' ' || s.p[0] == '\t'))
-			s = slice_from(s, 1);
+		s = slice_trim(s);
 		if (s.n == 0)
 			break;
-		while (n < s.n && ascii_is_digit(s.p[n]))
-			n++;
-		r = number_parse_u64((struct slice){s.p, n}, INT64_MAX, &v);
+		digits = slice_digits(s);
+		r = number_parse_u64(digits, INT64_MAX, &v);
 		if (r < 0)
 			return r;
-		s = slice_from(s, n);
+		s = slice_from(s, digits.n);
 		if (!civil_read_fraction(&s, ".,", &fraction))
 			return -EINVAL;
 		while (s.n > 0 && s.p[0] == ' ')

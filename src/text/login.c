@@ -95,15 +95,6 @@ static struct slice cut_last_word(struct slice *s)
 	return word;
 }
 
-static size_t digits(struct slice s)
-{
-	size_t n = 0;
-
-	while (n < s.n && ascii_is_digit(s.p[n]))
-		n++;
-	return n;
-}
-
 static bool all(struct slice s, bool (*is)(char))
 {
 	for (size_t i = 0; i < s.n; i++) {
@@ -151,11 +142,11 @@ static size_t verbose_prefix(struct slice m)
 	struct slice s = m;
 
 	if (!skip_name(&s) || !slice_skip(&s, ":") || !skip_name(&s) || !slice_skip(&s, "():") ||
-	    digits(s) == 0)
+	    slice_digits(s).n == 0)
 		return 0;
-	s = slice_from(s, digits(s));
+	s = slice_from(s, slice_digits(s).n);
 	if (slice_skip(&s, " (pid=")) {
-		s = slice_from(s, digits(s));
+		s = slice_from(s, slice_digits(s).n);
 		return slice_skip(&s, "): ") ? (size_t)(s.p - m.p) : 0;
 	}
 	if (slice_skip(&s, " (bin=")) {
@@ -163,7 +154,7 @@ static size_t verbose_prefix(struct slice m)
 			struct slice end = slice_from(m, at);
 
 			if (slice_skip(&end, ", pid=")) {
-				end = slice_from(end, digits(end));
+				end = slice_from(end, slice_digits(end).n);
 				if (slice_skip(&end, "): "))
 					return (size_t)(end.p - m.p);
 			}
@@ -259,7 +250,7 @@ static bool openssh_origin(struct slice m, size_t at, struct origin *ret)
 	s = slice_from(s, addr.n);
 	if (!slice_skip(&s, " port "))
 		return false;
-	n = digits(head(s, s.n < 6 ? s.n : 6));
+	n = slice_digits(head(s, s.n < 6 ? s.n : 6)).n;
 	if (!read_port(head(s, n), &ret->port) || !read_addr(addr, ret))
 		return false;
 	s = slice_from(s, n);
@@ -360,7 +351,7 @@ static void read_certificate(struct login *l, struct slice s)
 
 	for (size_t at = 0; (at = find(s, at, " (serial ")) != SIZE_MAX; at++) {
 		struct slice behind = slice_from(s, at + strlen(" (serial "));
-		struct slice number = head(behind, digits(behind));
+		struct slice number = slice_digits(behind);
 
 		behind = slice_from(behind, number.n);
 		if (number.n == 0 || !slice_skip(&behind, ") CA "))

@@ -183,17 +183,13 @@ static bool skip_monotonic(struct slice *s)
 /* "1795406706.123456 " */
 static bool read_unix(struct slice *s, uint64_t *ret)
 {
-	struct slice word = slice_cut_word(s), number;
+	struct slice word = slice_cut_word(s), digits = slice_digits(word);
+	struct slice fraction = slice_from(word, digits.n);
 	struct civil c = {0};
 	uint64_t seconds;
-	size_t n = 0;
 
-	while (n < word.n && ascii_is_digit(word.p[n]))
-		n++;
-	number = slice_from(word, n);
-	if (number.n == 0 ||
-	    number_parse_u64((struct slice){word.p, n}, UINT32_MAX, &seconds) != 0 ||
-	    !civil_read_fraction(&number, ".", &c.usec) || number.n > 0)
+	if (fraction.n == 0 || number_parse_u64(digits, UINT32_MAX, &seconds) != 0 ||
+	    !civil_read_fraction(&fraction, ".", &c.usec) || fraction.n > 0)
 		return false;
 	*ret = to_usec((int64_t)seconds, &c);
 	return true;
@@ -223,13 +219,11 @@ static bool skip_foreign_month(struct slice *s)
 {
 	struct slice month = slice_cut_word(s);
 	struct civil c = {0};
-	size_t digits = 0;
 
-	while (digits < month.n && ascii_is_digit(month.p[digits]))
-		digits++;
-	return digits < month.n && month.n <= 24 && civil_read_digits(s, 2, 31, &c.day) &&
-	       slice_skip(s, " ") && civil_read_clock(s, &c) &&
-	       civil_read_fraction(s, ".", &c.usec) && slice_skip(s, " ");
+	return slice_digits(month).n < month.n && month.n <= 24 &&
+	       civil_read_digits(s, 2, 31, &c.day) && slice_skip(s, " ") &&
+	       civil_read_clock(s, &c) && civil_read_fraction(s, ".", &c.usec) &&
+	       slice_skip(s, " ");
 }
 
 static bool read_known(struct slice *s, struct syslog_clock *clock, uint64_t *ret)
