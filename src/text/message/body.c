@@ -38,27 +38,31 @@ static void write_where(struct writer *w, const struct summary *s)
 	writer_str(w, "] ");
 }
 
+/* Writes "3 gaps", after *separator, unless @n is 0. */
+static bool write_total(struct writer *w, uint64_t n, const char *singular, const char **separator)
+{
+	if (n == 0)
+		return false;
+	writer_str(w, *separator);
+	writer_count(w, n, singular);
+	*separator = ", ";
+	return true;
+}
+
 /* "12 SSH logins, 3 users, 4 addresses, 1 gap in the log" */
 static void write_totals(struct writer *w, const struct summary *s)
 {
 	const char *separator = "";
 
-	if (s->of_kind[ALERT_LOGIN] > 0) {
-		writer_count(w, s->of_kind[ALERT_LOGIN], "SSH login");
-		if (s->users.n > 0) {
-			writer_str(w, ", ");
-			writer_count(w, s->users.n, "user");
-		}
+	if (write_total(w, s->of_kind[ALERT_LOGIN], "SSH login", &separator)) {
+		(void)write_total(w, s->users.n, "user", &separator);
 		if (s->addresses.n > 0)
 			writer_format(w, ", %zu %s", s->addresses.n,
 				      s->addresses.n == 1 ? "address" : "addresses");
 		if (s->unreadable > 0)
 			writer_format(w, ", %llu not readable", (unsigned long long)s->unreadable);
-		separator = ", ";
 	}
-	if (s->of_kind[ALERT_FORGED] > 0) {
-		writer_str(w, separator);
-		writer_count(w, s->of_kind[ALERT_FORGED], "forged SSH login record");
+	if (write_total(w, s->of_kind[ALERT_FORGED], "forged SSH login record", &separator)) {
 		if (s->uids.n == 1) {
 			uint64_t uid;
 
@@ -68,24 +72,12 @@ static void write_totals(struct writer *w, const struct summary *s)
 			writer_str(w, " by ");
 			writer_count(w, s->uids.n, "user");
 		}
-		separator = ", ";
 	}
-	if (s->of_kind[ALERT_GAP] > 0) {
-		writer_str(w, separator);
-		writer_count(w, s->of_kind[ALERT_GAP], "gap");
+	if (write_total(w, s->of_kind[ALERT_GAP], "gap", &separator))
 		writer_str(w, " in the log");
-		separator = ", ";
-	}
-	if (s->of_kind[ALERT_INSTANCE] > 0) {
-		writer_str(w, separator);
-		writer_count(w, s->of_kind[ALERT_INSTANCE], "event");
+	if (write_total(w, s->of_kind[ALERT_INSTANCE], "event", &separator))
 		writer_str(w, " of loginbell itself");
-		separator = ", ";
-	}
-	if (s->of_kind[ALERT_HEARTBEAT] > 0) {
-		writer_str(w, separator);
-		writer_count(w, s->of_kind[ALERT_HEARTBEAT], "heartbeat");
-	}
+	(void)write_total(w, s->of_kind[ALERT_HEARTBEAT], "heartbeat", &separator);
 }
 
 static void write_title(struct writer *w, const struct summary *s)
