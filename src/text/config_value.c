@@ -235,11 +235,7 @@ int config_value_check_method(struct slice s, struct error *err)
 
 int config_value_check_subject(struct slice s, struct error *err)
 {
-	struct error why;
-
-	if (template_check(s, NULL, 0, &why) == 0)
-		return 0;
-	return REFUSE(err, "%s", why.text);
+	return template_check(s, NULL, 0, err) == 0 ? 0 : -EINVAL;
 }
 
 int config_value_choice(struct slice s, const char *const *words, struct error *err)
@@ -360,13 +356,6 @@ static int append_host(const struct authority *a, struct buffer *ret, bool *ret_
 	return r;
 }
 
-static const char *port_fault(const struct authority *a, uint64_t *ret)
-{
-	if (a->port.p && (number_parse_u64(a->port, 65535, ret) < 0 || *ret == 0))
-		return "a port is a number from 1 to 65535";
-	return NULL;
-}
-
 int config_value_url(struct slice s, struct buffer *ret, enum config_scheme *ret_scheme,
 		     bool *ret_loopback, struct error *err)
 {
@@ -411,8 +400,8 @@ int config_value_url(struct slice s, struct buffer *ret, enum config_scheme *ret
 	} else {
 		port = schemes[scheme].port;
 		fault = split_authority(rest, &a);
-		if (!fault)
-			fault = port_fault(&a, &port);
+		if (!fault && a.port.p && (number_parse_u64(a.port, 65535, &port) < 0 || port == 0))
+			fault = "a port is a number from 1 to 65535";
 		if (!fault) {
 			r = append_host(&a, &text, &loopback);
 			if (r == -EINVAL)

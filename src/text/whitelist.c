@@ -325,19 +325,16 @@ static int make_searched(struct judged *j)
 
 static enum answer expression_holds(struct judged *j, const struct rule *rule)
 {
+	enum pattern_answer found;
+
 	if (j->q->login->cut)
 		return ANSWER_CUT;
 	if (!j->searched.p && make_searched(j) < 0)
 		return ANSWER_LIMIT;
-	switch (pattern_search(rule->pattern, j->w->memory, j->searched)) {
-	case PATTERN_FOUND:
-		return ANSWER_YES;
-	case PATTERN_ABSENT:
-		return ANSWER_NO;
-	case PATTERN_FAILED:
-		break;
-	}
-	return ANSWER_LIMIT;
+	found = pattern_search(rule->pattern, j->w->memory, j->searched);
+	if (found == PATTERN_FAILED)
+		return ANSWER_LIMIT;
+	return found == PATTERN_FOUND ? ANSWER_YES : ANSWER_NO;
 }
 
 static void allow(const struct whitelist *w, uint32_t number, struct verdict *ret)
