@@ -55,40 +55,25 @@ static int parse(struct slice s, struct network *ret)
 	return network_parse(s, ret);
 }
 
-/* The network that an address with bits behind its prefix lies in. */
-static void right_network(struct slice s, char ret[ADDRESS_TEXT_MAX])
-{
-	const char *slash = memchr(s.p, '/', s.n);
-	struct slice address = {s.p, (size_t)(slash - s.p)};
-	struct network n;
-	uint64_t prefix;
-
-	if (address_parse(address, &n.base) < 0 ||
-	    number_parse_u64(slice_from(s, address.n + 1), 128, &prefix) < 0) {
-		ret[0] = '\0';
-		return;
-	}
-	n.prefix = (uint8_t)(prefix + (memchr(address.p, ':', address.n) ? 0 : 96));
-	n.base = network_first(&n);
-	(void)network_format(&n, ret);
-}
-
-/* Says what parse() found wrong with @plain, which stands at @raw in the line. */
-static int fault(int r, struct slice plain, struct slice raw, const char *line, struct error *err)
+/*
+ * Says what parse() found wrong with @plain, which stands at @raw in the line; @right as of
+ * network_parse().
+ */
+static int fault(int r, struct slice plain, struct slice raw, const char *line,
+		 const struct network *right, struct error *err)
 {
 	const char *slash = raw.n > 0 ? memchr(raw.p, '/', raw.n) : NULL;
 	unsigned column = (unsigned)(raw.p - line) + 1;
-	char right[ADDRESS_TEXT_MAX];
+	char text[ADDRESS_TEXT_MAX];
 
 	if (r == -ERANGE && slash) {
 		error_set(err, NULL, 0, (unsigned)(slash - line) + 2,
 			  "the prefix is out of range: 0 to %s",
 			  memchr(plain.p, ':', plain.n) ? "128" : "32");
 	} else if (r == -EDOM && slash) {
-		right_network(plain, right);
 		error_set(err, NULL, 0, column,
 			  "%.*s has bits set behind its prefix: the network is %s", (int)plain.n,
-			  plain.p, right);
+			  plain.p, network_format(right, text));
 	} else
 		error_set(err, NULL, 0, column,
 			  "this looks like an address and is none: write one address, or "
@@ -223,7 +208,7 @@ int whitelist_address_line(struct slice line, struct network *ret, struct error 
 		return 0;
 	if (r == -EINVAL && !looks_like_address(s))
 		return -ENOENT;
-	return fault(r, plain, s, line.p, err);
+	return fault(r, plain, s, line.p, ret, err);
 }
 
 int whitelist_address_value(struct slice text, struct network *ret, const char *line,
@@ -231,5 +216,5 @@ int whitelist_address_value(struct slice text, struct network *ret, const char *
 {
 	int r = parse(text, ret);
 
-	return r == 0 ? 0 : fault(r, text, text, line, err);
+	return r == 0 ? 0 : fault(r, text, text, line, ret, err);
 }
