@@ -164,6 +164,20 @@ static size_t plain_end(struct slice s, size_t at)
 	return at;
 }
 
+bool display_is_safe(struct slice s)
+{
+	size_t at = 0;
+
+	while ((at = plain_end(s, at)) < s.n) {
+		uint32_t c;
+
+		at += display_decode(slice_from(s, at), &c);
+		if (c == DISPLAY_INVALID || !passes(c))
+			return false;
+	}
+	return true;
+}
+
 int display_append(struct buffer *ret, struct slice s)
 {
 	size_t before = ret->len, run = 0, at = 0;

@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/buffer.h"
@@ -20,6 +21,9 @@
  * it returns the length of the run and sets *ret to DISPLAY_INVALID.
  */
 size_t display_decode(struct slice s, uint32_t *ret);
+
+/* Whether display_append() would change nothing of @s. */
+bool display_is_safe(struct slice s);
 
 /* Appends @s as valid UTF-8 on one line; unsafe characters become "\xHH" or "\u{HHHH}". */
 int display_append(struct buffer *ret, struct slice s);

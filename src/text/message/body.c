@@ -262,8 +262,8 @@ static void write_test(struct writer *w, const struct summary *s)
 {
 	char time[TIMETEXT_MAX];
 
-	writer_str(w, "This is a test message of loginbell on ");
-	writer_shown(w, slice_of(s->options->host), NAME_SHOWN);
+	writer_around(w, "This is a test message of loginbell on ", slice_of(s->options->host),
+		      NAME_SHOWN, "");
 	writer_format(w, ".\nWhoever reads it will read its alerts too.\n\ntime: %s\n",
 		      timetext_local(s->options->now_usec, time));
 }

@@ -13,20 +13,7 @@
 /* Whether whitelist(5) can say @s, which has no escapes, and a mail can show it. */
 static bool is_sayable(struct slice s)
 {
-	if (s.n == 0 || memchr(s.p, '"', s.n))
-		return false;
-	for (size_t at = 0; at < s.n;) {
-		char storage[16];
-		struct buffer b = {storage, 0, sizeof(storage), sizeof(storage)};
-		struct slice c = {s.p + at, 0};
-		uint32_t code;
-
-		c.n = display_decode(slice_from(s, at), &code);
-		if (display_append(&b, c) < 0 || !slice_eq(buffer_slice(&b), c))
-			return false;
-		at += c.n;
-	}
-	return true;
+	return s.n > 0 && !memchr(s.p, '"', s.n) && display_is_safe(s);
 }
 
 const char *permit_refusal(const struct alert *a)

@@ -54,6 +54,14 @@ void writer_shown(struct writer *w, struct slice s, size_t limit)
 	}
 }
 
+void writer_around(struct writer *w, const char *before, struct slice s, size_t limit,
+		   const char *after)
+{
+	writer_str(w, before);
+	writer_shown(w, s, limit);
+	writer_str(w, after);
+}
+
 void writer_count(struct writer *w, uint64_t n, const char *singular)
 {
 	writer_format(w, "%llu %s%s", (unsigned long long)n, singular, n == 1 ? "" : "s");
