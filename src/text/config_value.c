@@ -24,36 +24,28 @@
 
 int config_value_next_word(struct slice *rest, struct slice *ret, struct error *err)
 {
-	struct slice s = *rest, word;
-	size_t n = 0;
-	char quote;
+	struct slice s = slice_trim(*rest), word = {s.p, 0};
+	const char *end;
 
-	while (s.n > 0 && ascii_is_blank(s.p[0]))
-		s = slice_from(s, 1);
-	if (s.n == 0) {
-		*rest = s;
+	*rest = s;
+	if (s.n == 0)
 		return 0;
-	}
-	quote = s.p[0];
-	if (quote == '#' || quote == ';')
+	if (s.p[0] == '#' || s.p[0] == ';')
 		return REFUSE(err, "a comment takes a line of its own");
-	if (quote == '"' || quote == '\'') {
-		s = slice_from(s, 1);
-		while (n < s.n && s.p[n] != quote)
-			n++;
-		if (n == s.n)
+	if (s.p[0] == '"' || s.p[0] == '\'') {
+		end = memchr(s.p + 1, s.p[0], s.n - 1);
+		if (!end)
 			return REFUSE(err, "a quote is not closed");
-		word = (struct slice){s.p, n};
-		s = slice_from(s, n + 1);
+		word = (struct slice){s.p + 1, (size_t)(end - s.p) - 1};
+		s = slice_from(s, word.n + 2);
 		if (s.n > 0 && !ascii_is_blank(s.p[0]))
 			return REFUSE(err, "quotes go around a whole value");
-		if (n == 0)
+		if (word.n == 0)
 			return REFUSE(err, "a value in quotes is empty");
 	} else {
-		while (n < s.n && !ascii_is_blank(s.p[n]))
-			n++;
-		word = (struct slice){s.p, n};
-		s = slice_from(s, n);
+		while (word.n < s.n && !ascii_is_blank(s.p[word.n]))
+			word.n++;
+		s = slice_from(s, word.n);
 	}
 	*rest = s;
 	*ret = word;
