@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/ascii.h"
 
@@ -30,6 +31,12 @@ static inline bool slice_eq(struct slice a, struct slice b)
 static inline bool slice_eq_str(struct slice a, const char *s)
 {
 	return slice_eq(a, slice_of(s));
+}
+
+/* Whether they differ in the case of letters at most. */
+static inline bool slice_eq_nocase(struct slice a, struct slice b)
+{
+	return a.n == b.n && (a.n == 0 || strncasecmp(a.p, b.p, a.n) == 0);
 }
 
 static inline bool slice_starts_with(struct slice a, const char *prefix)

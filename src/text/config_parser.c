@@ -134,11 +134,6 @@ static int begin_section(struct config_sections *all, const char *file,
 	return 0;
 }
 
-static bool same_but_for_case(struct slice s, const char *name)
-{
-	return s.n == strlen(name) && strncasecmp(s.p, name, s.n) == 0;
-}
-
 /* CONFIG_KEY_COUNT after a fault. */
 static enum config_key find_key(struct config_sections *all, const char *file,
 				const struct config_syntax_item *item,
@@ -152,7 +147,7 @@ static enum config_key find_key(struct config_sections *all, const char *file,
 
 		if (info->sections & 1U << section->kind && slice_eq_str(item->key, info->name))
 			return key;
-		if (same_but_for_case(item->key, info->name))
+		if (slice_eq_nocase(item->key, slice_of(info->name)))
 			near = info;
 	}
 	if (near)

@@ -342,7 +342,7 @@ static int append_host(const struct authority *a, struct buffer *ret, bool *ret_
 		name.n--;
 	if (!is_host_name(name))
 		return -EINVAL;
-	*ret_loopback = a->host.n == 9 && strncasecmp(a->host.p, "localhost", 9) == 0;
+	*ret_loopback = slice_eq_nocase(a->host, SLICE_LITERAL("localhost"));
 	for (size_t i = 0; i < a->host.n && r == 0; i++)
 		r = buffer_append_char(ret, ascii_lower(a->host.p[i]));
 	return r;

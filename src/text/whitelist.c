@@ -14,7 +14,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <strings.h>
 
 #include "base/buffer.h"
 #include "base/cleanup.h"
@@ -246,12 +245,6 @@ static bool method_holds(struct slice wanted, struct slice method)
 	return slice_eq(wanted, method);
 }
 
-/* Names of hosts do not differ by case (RFC 4343). */
-static bool host_holds(struct slice wanted, struct slice host)
-{
-	return host.n == wanted.n && strncasecmp(host.p, wanted.p, wanted.n) == 0;
-}
-
 static bool expired(const struct rule *rule, uint64_t now_usec)
 {
 	return rule->given & 1U << RULE_UNTIL && now_usec > rule->until_usec;
@@ -276,7 +269,7 @@ static bool field_holds(struct judged *j, const struct rule *rule, enum rule_key
 	case RULE_CERT_ID:
 		return cert_id_holds(j, wanted);
 	case RULE_HOST:
-		return host_holds(wanted, j->q->host);
+		return slice_eq_nocase(wanted, j->q->host); /* RFC 4343 */
 	case RULE_UNTIL:
 		return !expired(rule, j->q->now_usec);
 	case RULE_KEYS:
