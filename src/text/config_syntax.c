@@ -37,16 +37,6 @@ void config_syntax_done(struct config_syntax *s)
 	buffer_done(&s->joined);
 }
 
-/* False at the end of the text. */
-static bool read_line(struct config_syntax *s, struct slice *ret)
-{
-	if (s->rest.n == 0)
-		return false;
-	*ret = slice_cut_line(&s->rest);
-	s->line++;
-	return true;
-}
-
 static bool is_comment(struct slice line)
 {
 	line = config_syntax_trim(line);
@@ -65,17 +55,17 @@ static bool continues(struct slice line)
 /* Joins lines into s->joined. 1 and the first one's number, 0 at the end, -ENOMEM. */
 static int read_joined(struct config_syntax *s, unsigned *ret_line)
 {
-	struct slice line;
 	bool more = false;
 
 	buffer_clear(&s->joined);
-	while (read_line(s, &line)) {
-		bool first = !more;
+	while (s->rest.n > 0) {
+		struct slice line = slice_cut_line(&s->rest);
 		int r;
 
+		s->line++;
 		if (is_comment(line))
 			continue;
-		if (first)
+		if (!more)
 			*ret_line = s->line;
 		more = continues(line);
 		if (more)

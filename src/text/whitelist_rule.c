@@ -213,10 +213,9 @@ static int fields_parse(struct slice line, size_t allow, struct rule *rule, stru
 	struct fields f = {.err = err};
 
 	rule->kind = RULE_FIELDS;
-	rule->text = malloc(line.n + 1);
+	rule->text = strndup(line.p, line.n); /* no NUL: see parse() */
 	if (!rule->text)
 		return -ENOMEM;
-	memcpy(rule->text, line.p, line.n);
 	f.begin = rule->text;
 	f.at = slice_from((struct slice){rule->text, line.n}, allow);
 	if (f.at.n > 0 && !ascii_is_blank(f.at.p[0]))
@@ -344,10 +343,8 @@ int rule_parse(struct slice line, struct pattern_memory *memory, struct rule *re
 
 void rule_done(struct rule *r)
 {
-	r->pattern = pattern_free(r->pattern);
-	r->from = netset_free(r->from);
+	(void)pattern_free(r->pattern);
+	(void)netset_free(r->from);
 	free(r->users);
 	free(r->text);
-	r->users = NULL;
-	r->text = NULL;
 }

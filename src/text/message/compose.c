@@ -55,11 +55,10 @@ static struct hash128 hash_add_slice(struct hash128 h, struct slice s)
 static void format_id(struct hash128 h, const struct message_options *options,
 		      char ret[MESSAGE_ID_MAX])
 {
-	char domain[DOMAIN_MAX + 1];
+	char domain[DOMAIN_MAX + 1], hex[HASH128_HEX];
 
 	domain_of(options, ID_DOMAIN_MAX, domain);
-	(void)snprintf(ret, MESSAGE_ID_MAX, "<%016llx%016llx@%.40s>", (unsigned long long)h.high,
-		       (unsigned long long)h.low, domain);
+	(void)snprintf(ret, MESSAGE_ID_MAX, "<%s@%.40s>", hash128_hex(h, hex), domain);
 }
 
 static void message_id(const struct alert *alerts, size_t n, const struct message_options *options,
