@@ -1,5 +1,5 @@
 /*
- * A frozen message: the file "outgoing/NAME.QUEUE", at most one a queue of a destination. The same
+ * A frozen message: the file "spool/NAME.QUEUE", at most one a queue of a destination. The same
  * bytes are sent until the message is accepted, refused or given up, so that a receiver knows a
  * second copy by its Message-ID.
  *
@@ -27,7 +27,7 @@
 #include "store/delivery.h"
 #include "text/message/options.h"
 
-#define SPOOL_DIR      "outgoing"
+#define SPOOL_DIR      "spool"
 #define SPOOL_FILE_MAX (MESSAGE_MAX + (4U << 20))
 #define SPOOL_NAME_MAX 256 /* with the directory and a NUL */
 

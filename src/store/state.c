@@ -268,6 +268,11 @@ static void check_folder(const struct check *c, int dirfd, const char *folder)
 	const struct dirent *e;
 
 	if (!dir) {
+		struct error err;
+
+		error_set(&err, c->path, 0, 0, "%s cannot be listed: %s", folder[0] ? folder : "it",
+			  strerror(errno));
+		c->report(&err);
 		if (fd >= 0)
 			(void)close(fd);
 		return;
@@ -344,17 +349,23 @@ static int start_time(pid_t pid, uint64_t *ret)
 	return number_parse_u64((struct slice){at, strspn(at, "0123456789")}, UINT64_MAX, ret);
 }
 
+/* Not durably: after a power loss the boot is another one. */
 static void write_pid(int dirfd, enum state_part part)
 {
 	AUTO_BUFFER struct buffer text = BUFFER_INIT(PID_MAX);
+	AUTO_CLOSE int fd = -1;
 	char boot[BOOT_ID_MAX];
 	uint64_t start;
 
 	boot_id(boot);
-	if (start_time(getpid(), &start) == 0 &&
+	if (start_time(getpid(), &start) < 0 ||
 	    buffer_printf(&text, "PID=%d\nSTART=%llu\nBOOT=%s\n", (int)getpid(),
-			  (unsigned long long)start, boot) == 0)
-		(void)file_replace(dirfd, pids[part], buffer_slice(&text));
+			  (unsigned long long)start, boot) < 0)
+		return;
+	(void)unlinkat(dirfd, pids[part], 0);
+	fd = file_open(dirfd, pids[part], O_WRONLY | O_CREAT | O_EXCL, FILE_MODE);
+	if (fd >= 0 && fchmod(fd, FILE_MODE) == 0)
+		(void)io_write_all(fd, text.data, text.len);
 }
 
 /* The rest of the line that begins with @key; empty if there is none. */

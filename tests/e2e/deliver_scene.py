@@ -71,7 +71,7 @@ class State:
             f.write(text + b"CRC=%08x\n" % zlib.crc32(text))
 
     def outgoing(self):
-        return sorted(os.listdir(self.file("outgoing")))
+        return sorted(os.listdir(self.file("spool")))
 
     def new_ledger(self, id=None):
         self.id = id or self.id

@@ -8,10 +8,13 @@ import re
 import harness
 import hosts
 from harness import Mailbox
+from tap import expect, expect_in
 
 RELEASE = os.environ.get("LOGINBELL_RELEASE", "bookworm")
 ELSEWHERE, FRIEND, ELSEWHERE6, FRIEND6 = hosts.ADDRESSES
 READER, SENDER = "loginbell", "loginbell-deliver"
+STATE = "/var/lib/loginbell"
+READER_PART, SENDER_PART = f"{STATE}/reader", f"{STATE}/deliver"
 # What a session on the host runs to say from which port it came.
 SAY_PORT = "set -- $SSH_CLIENT; echo $2;"
 
@@ -77,3 +80,16 @@ class Scene:
 def tells_of(port):
     """Whether a mail does."""
     return lambda m: re.search(rf"\bport {port}\b", " ".join(harness.body(m).split()))
+
+
+def expect_layout(scene):
+    """Each part belongs to its program, and nobody else may write there."""
+    found = scene.host.run("find", STATE, "-printf", "%M %u:%g %p\n").stdout
+    expect_in(f"drwxr-xr-x root:root {STATE}\n", found)
+    expect_in(f"drwxr-s--- loginbell:loginbell {READER_PART}\n", found)
+    expect_in(f"drwxr-s--- loginbell-deliver:loginbell {SENDER_PART}\n", found)
+    for line in found.splitlines()[1:]:
+        owner = "loginbell-deliver" if SENDER_PART in line else "loginbell"
+        mode = "-rw-------" if line.endswith((".lock", "deliver/config")) else "-rw-r-----"
+        expect(line.startswith((f"{mode} {owner}:loginbell ", f"drwxr-s--- {owner}:loginbell ",
+                                f"drwxr-x--- {owner}:loginbell ")), found)

@@ -11,8 +11,7 @@ import shutil
 import harness
 import hosts
 from harness import Mailbox
-from host_scene import ELSEWHERE, FRIEND, READER, SENDER
-from host_state import expect_layout
+from host_scene import ELSEWHERE, FRIEND, READER, SENDER, expect_layout
 from tap import case, expect, expect_equal, expect_in
 
 EXPOSURE = {READER: 0.6, SENDER: 1.5, "loginbell-scan": 0.6, "loginbell-deliver-once": 1.5}

@@ -141,7 +141,7 @@ def server_down_then_up(state):
     state.add()
     log = state.once(75)
     assert "deferred" in log and "next try in" in log, log
-    frozen = state.read("outgoing/mail.login")
+    frozen = state.read("spool/mail.login")
     with Server(port=port) as server:
         state.once()
         equal(len(server.mails), 1)
@@ -156,7 +156,7 @@ def late_mail(state, between):
     then = time.time_ns() // 1000 - 298_000_000
     state.add(2, TIME_USEC=then, NOTED_USEC=then)
     state.once(75)
-    assert b"[delayed]" not in state.read("outgoing/mail.login")
+    assert b"[delayed]" not in state.read("spool/mail.login")
     between()
     time.sleep(2.5)
     with Server(port=port) as server:
@@ -330,7 +330,7 @@ def death_after_the_dot_sends_the_same_bytes_again(state):
         state.config(server)
         state.add()
         state.once(75)
-        assert b"IN_DOUBT=1\n" in state.read("outgoing/mail.login")
+        assert b"IN_DOUBT=1\n" in state.read("spool/mail.login")
         state.add()
         state.config(server, extra="Subject=another ${user}")
         server.hook = None
@@ -357,7 +357,7 @@ def closing_within_the_mail_is_no_doubt(state):
         for _ in range(40):
             state.add(500)
         state.once(75)
-        head = state.read("outgoing/mail.login")
+        head = state.read("spool/mail.login")
         assert len(head) > 1000000, len(head)
         assert b"IN_DOUBT=0\n" in head[:100], head[:100]
 
@@ -567,7 +567,7 @@ def a_user_and_a_server_without_auth_sends_nothing(state):
         state.add()
         assert "no AUTH" in state.once(75)
         equal(server.bodies, [])
-        assert b"IN_DOUBT=0\n" in state.read("outgoing/mail.login")
+        assert b"IN_DOUBT=0\n" in state.read("spool/mail.login")
 
 
 @test
@@ -647,7 +647,7 @@ def sendmail_that_hangs_is_killed(state):
     state.config(f"sendmail:{d}/sendmail", extra="Timeout=1")
     state.add()
     assert "did not end in time" in state.once(75)
-    assert b"IN_DOUBT=1\n" in state.read("outgoing/mail.login")
+    assert b"IN_DOUBT=1\n" in state.read("spool/mail.login")
 
 
 @test
@@ -722,7 +722,7 @@ def sigterm_ends_a_hanging_server_in_time(state):
         with state.follow() as sender:
             assert held.wait(DEADLINE)
             sender.stop(expect=75)
-        assert b"IN_DOUBT=1\n" in state.read("outgoing/mail.login")
+        assert b"IN_DOUBT=1\n" in state.read("spool/mail.login")
         server.hook = None
         state.once()
         equal(server.bodies[0], server.mails[0].data)
@@ -942,7 +942,7 @@ def a_damaged_frozen_mail_is_made_anew(state):
         state.config(server)
         state.add()
         state.once(75)
-        with open(state.file("outgoing/mail.login"), "r+b") as f:
+        with open(state.file("spool/mail.login"), "r+b") as f:
             f.truncate(700)
         server.hook = None
         state.once()

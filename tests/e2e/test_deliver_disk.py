@@ -25,17 +25,17 @@ CALLS = ("openat", "write", "pwrite64", "fsync", "fdatasync", "renameat,rename,r
          "mkdirat", "fchmod", "ftruncate")
 ERRORS = ("ENOSPC", "EIO", "EDQUOT", "EROFS")
 WORKERS = 8
-WAITS = re.compile(r'openat\(.*"(/tmp/[^"]*/state|sender\.lock|delivery|ledger)"')
-PID = re.compile(r"sender\.lock>")  # which stands there for people only
+WAITS = re.compile(r'openat\(.*"(/tmp/[^"]*/state|deliver|reader|sender\.lock|delivery|ledger)"')
+PID = re.compile(r"sender\.(lock>|pid)")  # for people only
 ENVIRONMENT = dict(os.environ, ASAN_OPTIONS="detect_leaks=0")  # LeakSanitizer cannot be traced
 
 
 def start(state, *arguments, follow=False):
     """The sender under strace, as arguments for subprocess; the trace is of state.trace."""
     state.trace = state.directory + "/trace"
-    names = ["delivery", "delivery.tmp", "sender.lock", "outgoing"]
-    names += [f"outgoing/mail.{lane}{end}" for lane in ("login", "forged") for end in ("", ".tmp")]
-    paths = [a for n in names for a in ("-P", state.file(n))]
+    names = ["", "delivery", "delivery.tmp", "sender.lock", "sender.pid", "spool"]
+    names += [f"spool/mail.{lane}{end}" for lane in ("login", "forged") for end in ("", ".tmp")]
+    paths = [a for n in names for a in ("-P", state.file(n).rstrip("/"))]
     return ["strace", "-f", "-qq", "-y", "-o", state.trace, *arguments, "-P", state.path, *paths,
             *state.command("-v", *(["--follow"] if follow else []))]
 
@@ -154,8 +154,8 @@ def sender_pid(state):
     """Of a sender that runs under strace, once it has its lock."""
     def locked():
         with contextlib.suppress(FileNotFoundError, ValueError):
-            with open(state.file("sender.lock"), encoding="ascii") as f:
-                return int(f.read())
+            with open(state.file("sender.pid"), encoding="ascii") as f:
+                return int(f.readline().removeprefix("PID="))
     return wait_for(locked, "the sender's lock")
 
 
@@ -202,15 +202,15 @@ def durable(trace, state):
             synced.discard(f"{m[1]}/{m[2]}")
             renamed[f"{m[1]}/{m[3]}"] = True
             kept.discard(f"{m[1]}/{m[3]}")
-        elif m := re.match(r'pwrite64\(\d+<(.*?/outgoing/.*?)>, "1", 1', line):
+        elif m := re.match(r'pwrite64\(\d+<(.*?/spool/.*?)>, "1", 1', line):
             synced.discard(m[1])
-        elif m := re.match(r'unlinkat\(\d+<(.*?)>, "(outgoing/[a-z.]*)", 0\) += 0', line):
+        elif m := re.match(r'unlinkat\(\d+<(.*?)>, "(spool/[a-z.]*)", 0\) += 0', line):
             assert state.file("delivery") in kept, f"removed before it is noted: {line}"
             kept.discard(state.file("delivery"))
         elif re.match(r'(sendto|write|sendmsg)\(\d+<TCP.*From: ', line):
-            mail = state.file(f"outgoing/mail.{('login', 'forged')[sent]}")
+            mail = state.file(f"spool/mail.{('login', 'forged')[sent]}")
             assert mail in kept and mail in synced, f"sent before it is durable: {line}"
-            assert state.path in synced, f"sent before outgoing/ is durable: {line}"
+            assert os.path.dirname(state.file("delivery")) in synced, f"sent before spool/ is durable: {line}"
             assert state.file("ledger") in synced, f"sent before its alerts are durable: {line}"
             synced.discard(state.file("ledger"))
             sent += 1

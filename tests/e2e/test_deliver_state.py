@@ -85,29 +85,29 @@ def a_damaged_frozen_mail_loses_nothing(state):
 
     def attempt(other, server, text):
         put_off(other, server, 2)
-        overwrite(other, "outgoing/mail.login", text)
+        overwrite(other, "spool/mail.login", text)
         log = other.once()
-        assert "outgoing/mail.login" in log, log
+        assert "spool/mail.login" in log, log
         equal(other.outgoing(), ["mail.login.damaged"])
         equal([users(m) for m in server.mails], [["user1", "user2"]])
         equal(marks(other)["", "login"], 2)
-    for_each_damage(state.read("outgoing/mail.login"), attempt)
+    for_each_damage(state.read("spool/mail.login"), attempt)
 
 
 @test
 def files_of_nobody_are_left_alone(state):
     with Server() as server:
         put_off(state, server, 2)
-        frozen = state.read("outgoing/mail.login")
+        frozen = state.read("spool/mail.login")
         names = {"README": b"by hand", "other.login": frozen, "mail.login.tmp": b"torn",
                  "mail.retry": b"", "mail.forged": frozen}
         for name, content in names.items():
-            overwrite(state, "outgoing/" + name, content)
-        os.mkdir(state.file("outgoing/mail.login.old"))
+            overwrite(state, "spool/" + name, content)
+        os.mkdir(state.file("spool/mail.login.old"))
         log = state.once()
         equal([users(m) for m in server.mails], [["user1", "user2"]])
         for name in ("README", "other.login", "mail.login.old"):
-            assert f"outgoing/{name}" in log, log
+            assert f"spool/{name}" in log, log
         equal(state.outgoing(), ["README", "mail.login.old", "mail.login.tmp", "mail.retry.damaged",
                                  "other.login"])
         state.once()
@@ -119,7 +119,7 @@ def a_folder_in_the_place_of_a_file(state):
     with Server() as server:
         state.config(server)
         state.add(2)
-        os.makedirs(state.file("outgoing/mail.login"))
+        os.makedirs(state.file("spool/mail.login"))
         state.once()
         equal([users(m) for m in server.mails], [["user1", "user2"]])
 
@@ -157,7 +157,7 @@ def a_frozen_mail_of_another_ledger_that_is_refused_holds_up_nothing(state):
             verb == "." and "3 SSH logins" not in mail.message["Subject"]) else None
         log = state.once()
         equal([users(m) for m in server.mails], [["user1", "user2", "user3"]])
-        assert "outgoing/mail.login.refused" in log, log
+        assert "spool/mail.login.refused" in log, log
         equal(state.outgoing(), ["mail.login.refused"])
 
 

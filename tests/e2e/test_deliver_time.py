@@ -38,7 +38,7 @@ def a_server_that_says_421_for_an_hour(state):
         state.config(server)
         state.add(2)
         state.once(75)
-        frozen = state.read("outgoing/mail.login").partition(b"\n\n")[2]
+        frozen = state.read("spool/mail.login").partition(b"\n\n")[2]
         passed = 0
         while passed < 3600:
             wait, tries = planned(state), lane(state).tries

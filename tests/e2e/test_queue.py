@@ -314,10 +314,10 @@ def a_mail_that_a_server_may_have_stays_as_it_is(state):
         state.config(server)
         state.add(2)
         state.once(75)
-        before = state.read("outgoing/mail.login")
+        before = state.read("spool/mail.login")
         queue(state, "--drop", id_of(state, 1), expect=1)
         assert "a server may have accepted the message" in state.said, state.said
-        equal(state.read("outgoing/mail.login"), before)
+        equal(state.read("spool/mail.login"), before)
         server.hook = None
         state.once()
         equal(mailed(server), [["user1", "user2"]])
@@ -369,7 +369,7 @@ def one_alert_is_shown_with_the_mail_as_it_will_go(state):
         equal(content(state), before)
         state.once(75)
         before = content(state)
-        frozen = state.read("outgoing/mail.login").partition(b"\n\n")[2].decode()
+        frozen = state.read("spool/mail.login").partition(b"\n\n")[2].decode()
         shown = queue(state, id_of(state, 1)[:7])
         assert shown.endswith(f"already tried; will be sent again unchanged: the message to admin@example.net ([Mail])"
                               f":\n\n" + frozen.replace("\r\n", "\n")), shown
@@ -443,7 +443,7 @@ def what_is_no_regular_file_in_the_state_hangs_nobody(state):
         state.add(2)
         state.once(75)
         names = ("ledger", "position", "reader.pid", "reader.lock", "delivery", "sender.pid",
-                 "sender.lock", "outgoing/mail.login", "outgoing")
+                 "sender.lock", "spool/mail.login", "spool")
         for how in ("fifo", "folder", "/dev/zero"):
             for name in names:
                 path = state.file(name)
@@ -547,7 +547,7 @@ def a_missing_or_damaged_state_is_told(state):
         for name, damage, words in (
                 ("delivery", b"", "not a delivery file"),
                 ("delivery", whole["delivery"][:-5], "damaged"),
-                ("outgoing/mail.login", whole["outgoing/mail.login"][:-5], "damaged"),
+                ("spool/mail.login", whole["spool/mail.login"][:-5], "damaged"),
                 ("ledger", b"x" + whole["ledger"].replace(b"user2", b"user0"), "damaged")):
             with open(state.file(name), "wb") as f:
                 f.write(damage)
@@ -586,9 +586,9 @@ def a_sender_that_is_killed_anywhere_drops_once_and_all_the_same(state):
         state.config(server, alert="Interval=0\nRepeatInterval=0")
         state.add(3)
         state.once(75)
-        frozen = state.read("outgoing/mail.login")
+        frozen = state.read("spool/mail.login")
         queue(state, "--drop", id_of(state, 2))
-        with open(state.file("outgoing/mail.login"), "wb") as f:
+        with open(state.file("spool/mail.login"), "wb") as f:
             f.write(frozen)
         open(state.file(f"request.drop.{id_of(state, 2)}"), "w").close()
         server.hook = None

@@ -145,7 +145,7 @@ def check_first(state, server, stage, name):
     wait = lane.next_try_usec - lane.last_try_usec
     assert 12e6 <= wait <= 18e6, wait
     equal(state.outgoing(), ["mail.login"])
-    head = state.read("outgoing/mail.login")[:100]
+    head = state.read("spool/mail.login")[:100]
     assert b"IN_DOUBT=%d\n" % (kind == "doubt") in head, head
 
 
@@ -177,7 +177,7 @@ def run_cell(stage, name, seconds):
             equal(sorted(u for m in server.mails for u in re.findall("for (user.) from", m.text)),
                   ["user1", "user2"])
         else:
-            frozen = state.read("outgoing/mail.login").partition(b"\n\n")[2]
+            frozen = state.read("spool/mail.login").partition(b"\n\n")[2]
             state.once()
             equal([m.data for m in server.mails], [frozen])
             assert set(before) <= {frozen}

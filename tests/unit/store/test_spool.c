@@ -126,11 +126,11 @@ static void names_are_safe_and_differ(void **state)
 	static const struct {
 		const char *destination, *name;
 	} cases[] = {
-		{"", "outgoing/mail.login"},
-		{"mail", "outgoing/=mail.login"},
-		{"Ops-1_x", "outgoing/=Ops-1_x.login"},
-		{"../x", "outgoing/==2e=2e=2fx.login"},
-		{"a=b", "outgoing/=a=3db.login"},
+		{"", "spool/mail.login"},
+		{"mail", "spool/=mail.login"},
+		{"Ops-1_x", "spool/=Ops-1_x.login"},
+		{"../x", "spool/==2e=2e=2fx.login"},
+		{"a=b", "spool/=a=3db.login"},
 	};
 	char name[SPOOL_NAME_MAX], other[SPOOL_NAME_MAX], destination[1001];
 
