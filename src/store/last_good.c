@@ -53,9 +53,14 @@ int last_good_add(struct last_good *g, enum last_good_kind kind, const char *pat
 	if (r == 0 && kind != LAST_GOOD_FOR)
 		r = add_line(&g->files, "TEXT", text);
 	if (r == -E2BIG) {
-		g->files.len = g->n_config = g->n_for;
+		struct buffer files = BUFFER_INIT(LAST_GOOD_MAX);
+
+		r = buffer_append(&files, g->files.data, g->n_for);
+		buffer_done(&g->files);
+		g->files = files;
+		g->n_config = g->n_for;
 		g->too_large = true;
-		return 0;
+		return r;
 	}
 	/* The kinds are added in their order. */
 	if (kind != LAST_GOOD_WHITELIST)

@@ -358,15 +358,21 @@ def lsb_reload_takes_new_rules_and_refuses_faulty_ones(host):
 
         faulty = write(f"{WORK}/faulty.whitelist", f"{FRIEND}\n999.1.2.3\n")
         write(CONFIG, text.replace(host.whitelist, faulty))
-        for action in ("configtest", "reload", "force-reload", "restart", "start"):
+        for action in ("configtest", "reload", "force-reload", "restart"):
             expect_in(f"{faulty}:2:", script(action, status=6), action)
         expect_equal(watcher(), pid)
         scene.login("alice")
         second = scene.login("alice", FRIEND)
         scene.expect_mailed(friend, second)
         script("stop")
-        script("start", status=6)
-        expect_equal(processes(), [])
+        expect_in(f"{faulty}:2:", script("start"))
+        scene.login("alice")
+        third = scene.login("alice", FRIEND)
+        scene.expect_mailed(friend, second, third)
+        script("stop")
+        os.unlink("/var/lib/loginbell/reader/rules")
+        expect_in(f"{faulty}:2:", script("start", status=1))
+        await_true(lambda: not processes(), "the end")
         write(CONFIG, text)
         script("configtest")
 
@@ -466,8 +472,11 @@ def openrc_reload_takes_new_rules_and_refuses_faulty_ones(host):
             expect_in(f"{faulty}:1:", script(action, status), action)
         expect_equal(watcher(), pid)
         script("stop")
-        expect_in(f"{faulty}:1:", script("start", status=1))
-        expect_equal(processes(), [])
+        expect_in(f"{faulty}:1:", script("start"))
+        scene.login("alice")
+        second = scene.login("alice", FRIEND)
+        scene.expect_mailed(friend, second)
+        script("stop")
 
 
 if __name__ == "__main__":
