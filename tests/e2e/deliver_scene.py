@@ -28,7 +28,7 @@ def block(lines):
 
 
 class State:
-    spool = "outgoing"
+    spool = "spool"
 
     def __init__(self, directory):
         self.directory = directory
@@ -70,7 +70,7 @@ class State:
         with open(self.file("delivery"), "wb") as f:
             f.write(text + b"CRC=%08x\n" % zlib.crc32(text))
 
-    def outgoing(self):
+    def spooled(self):
         return sorted(os.listdir(self.file("spool")))
 
     def new_ledger(self, id=None):

@@ -39,7 +39,7 @@ def one_alert_goes_in_one_mail(state):
         equal(mail.sender, "loginbell@web1.example")
         equal(mail.message["Subject"], "[web1] SSH login: user1 from 203.0.113.9")
         assert "Accepted password for user1 from 203.0.113.9 port 4711" in mail.text
-        equal(state.outgoing(), [])
+        equal(state.spooled(), [])
         equal(marks(state), {("", "login"): 1, ("", "forged"): 1, ("", "retry"): 0})
         state.once()
         equal(len(server.mails), 1)
@@ -306,7 +306,7 @@ def one_refused_alert_steps_aside(state):
         equal(got, [f"user{i}" for i in range(1, 10) if i != 5])
         equal([e[:4] for e in exceptions(state)], [["refused", "login", "5", "5"]])
         equal(marks(state)["", "login"], 9)
-        equal(state.outgoing(), [])
+        equal(state.spooled(), [])
         # Not before an hour.
         n = len(server.bodies)
         state.once(75)
@@ -412,7 +412,7 @@ def killed_at_any_write_loses_nothing(state):
                 for bodies in seen.values():
                     equal(len(bodies), 1)
                 equal(marks(s)["", "login"], 3)
-                equal(s.outgoing(), [])
+                equal(s.spooled(), [])
             if not killed:
                 break
     return None
@@ -1038,7 +1038,7 @@ def a_full_disk_does_not_hold_back_a_mail(state):
         state.once()
         equal(len(server.mails), 2)
         equal(server.mails[0].id, server.mails[1].id)
-        equal(state.outgoing(), [])
+        equal(state.spooled(), [])
 
 
 @test

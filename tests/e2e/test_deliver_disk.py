@@ -62,7 +62,7 @@ def check_whole(state, server, same_bytes=True):
     equal(sorted(u for m in {m.id: m for m in server.mails}.values() for u in users(m)),
           ["user1", "user2", "user3"])
     equal([marks(state)["", lane] for lane in ("login", "forged")], [3, 3])
-    equal(state.outgoing(), [])
+    equal(state.spooled(), [])
 
 
 def enumerate_calls(attempt, calls):
@@ -147,7 +147,7 @@ def a_disk_that_is_full_for_long_holds_back_nothing(_):
                 assert "No space left on device" in tracer.log(), tracer.log()
             equal(sorted(sum(map(users, server.mails), [])), sorted(f"user{n}" for n in range(1, 12)))
             state.once()
-            equal((len(server.mails), state.outgoing()), (11, []))
+            equal((len(server.mails), state.spooled()), (11, []))
 
 
 def sender_pid(state):

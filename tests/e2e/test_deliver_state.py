@@ -88,7 +88,7 @@ def a_damaged_frozen_mail_loses_nothing(state):
         overwrite(other, "spool/mail.login", text)
         log = other.once()
         assert "spool/mail.login" in log, log
-        equal(other.outgoing(), ["mail.login.damaged"])
+        equal(other.spooled(), ["mail.login.damaged"])
         equal([users(m) for m in server.mails], [["user1", "user2"]])
         equal(marks(other)["", "login"], 2)
     for_each_damage(state.read("spool/mail.login"), attempt)
@@ -108,7 +108,7 @@ def files_of_nobody_are_left_alone(state):
         equal([users(m) for m in server.mails], [["user1", "user2"]])
         for name in ("README", "other.login", "mail.login.old"):
             assert f"spool/{name}" in log, log
-        equal(state.outgoing(), ["README", "mail.login.old", "mail.login.tmp", "mail.retry.damaged",
+        equal(state.spooled(), ["README", "mail.login.old", "mail.login.tmp", "mail.retry.damaged",
                                  "other.login"])
         state.once()
         equal(len(server.mails), 1)
@@ -158,7 +158,7 @@ def a_frozen_mail_of_another_ledger_that_is_refused_holds_up_nothing(state):
         log = state.once()
         equal([users(m) for m in server.mails], [["user1", "user2", "user3"]])
         assert "spool/mail.login.refused" in log, log
-        equal(state.outgoing(), ["mail.login.refused"])
+        equal(state.spooled(), ["mail.login.refused"])
 
 
 if __name__ == "__main__":

@@ -136,7 +136,7 @@ def check_first(state, server, stage, name):
     assert "127.0.0.1" in failure and failure.isprintable(), failure
     if kind == "refused":
         equal([e[:4] for e in exceptions(state)], [["refused", "login", "1", "2"]])
-        equal(state.outgoing(), [])
+        equal(state.spooled(), [])
         return
     equal(exceptions(state), [])
     equal(marks(state)["", "login"], 0)
@@ -144,7 +144,7 @@ def check_first(state, server, stage, name):
     equal(lane.tries, 1)
     wait = lane.next_try_usec - lane.last_try_usec
     assert 12e6 <= wait <= 18e6, wait
-    equal(state.outgoing(), ["mail.login"])
+    equal(state.spooled(), ["mail.login"])
     head = state.read("spool/mail.login")[:100]
     assert b"IN_DOUBT=%d\n" % (kind == "doubt") in head, head
 
@@ -184,7 +184,7 @@ def run_cell(stage, name, seconds):
             equal([m.login for m in server.mails], [("PLAIN", "bell", "s3cret")])
         equal(marks(state)["", "login"], 2)
         equal(exceptions(state), [])
-        equal(state.outgoing(), [])
+        equal(state.spooled(), [])
         assert "\nFAILURE" not in state.delivery()
 
 
