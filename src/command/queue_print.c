@@ -148,7 +148,7 @@ static int json_time(struct buffer *row, const char *key, uint64_t usec)
 /* The object of "report", and after its keys those of the queue. */
 static int print_json(struct listing *l, const struct alert *a, const struct view_entry *e)
 {
-	const char *failure = l->to->done->failure;
+	const char *failure = l->to->progress->failure;
 	struct buffer *row = &l->row;
 	int r;
 
@@ -227,9 +227,9 @@ static void print_sum(const struct listing *l)
 	if (l->to->earlier > 0)
 		printf("; messages of an earlier ledger wait");
 	printf("\n");
-	if (l->to->done->failure[0] && sum->waiting + sum->given_up > 0) {
+	if (l->to->progress->failure[0] && sum->waiting + sum->given_up > 0) {
 		printf("  last error: ");
-		row_print_safe(slice_of(l->to->done->failure));
+		row_print_safe(slice_of(l->to->progress->failure));
 		printf("\n");
 	}
 }
@@ -290,7 +290,7 @@ static void print_entry(const struct state_view *s, const struct view_destinatio
 	printf("\n");
 	if (e->message_id)
 		print_field("  mail", slice_of(e->message_id));
-	print_field("  last error", slice_of(to->done->failure));
+	print_field("  last error", slice_of(to->progress->failure));
 }
 
 struct one {

@@ -122,7 +122,7 @@ static void print_ledger(const struct status *s)
 
 static void print_sending(const struct status *s, const struct view_destination *v)
 {
-	const struct delivery_destination *d = v->done;
+	const struct delivery_destination *d = v->progress;
 	uint64_t next = view_retry_usec(v);
 	char in[TIMETEXT_MAX];
 

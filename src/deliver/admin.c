@@ -61,16 +61,16 @@ static int retry(struct action *action)
 {
 	for (size_t i = 0; i < action->s->n_destinations; i++) {
 		struct destination *d = &action->s->destinations[i];
-		int r = delivery_retry(d->done, action->class, action->a.seq, clock_now());
+		int r = delivery_retry(d->progress, action->class, action->a.seq, clock_now());
 
 		if (r < 0)
 			return r;
 		if (r == 0)
 			continue;
-		changed(action, d->done, true);
+		changed(action, d->progress, true);
 		/* Without the back-off of another message, which would count as this one's wait. */
 		if (!d->queues[DELIVERY_RETRY].frozen)
-			d->done->queues[DELIVERY_RETRY].tries = 0;
+			d->progress->queues[DELIVERY_RETRY].tries = 0;
 	}
 	action->s->run.retried |= action->to[0] != '\0';
 	return answer(action, "tried again", "it was not given up");
@@ -135,12 +135,12 @@ static int drop(struct action *action)
 			      "it will be sent again unchanged");
 	for (size_t i = 0; i < s->n_destinations && r == 0; i++) {
 		struct destination *d = &s->destinations[i];
-		enum delivery_state state = view_state(d->config, d->done, &action->a);
+		enum delivery_state state = view_state(d->config, d->progress, &action->a);
 
 		if (state == DELIVERY_DONE)
 			continue;
-		r = delivery_drop(d->done, action->class, action->a.seq);
-		changed(action, d->done, state == DELIVERY_GIVEN_UP);
+		r = delivery_drop(d->progress, action->class, action->a.seq);
+		changed(action, d->progress, state == DELIVERY_GIVEN_UP);
 	}
 	if (s->changed)
 		state_save(s);

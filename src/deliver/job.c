@@ -25,9 +25,9 @@ void job_init(struct job *job, struct sender *s, struct destination *d,
 	*job = (struct job){.s = s,
 			    .d = d,
 			    .name = name,
-			    .queue = &d->done->queues[name],
+			    .queue = &d->progress->queues[name],
 			    .state = &d->queues[name]};
-	spool_name(d->done->name, name, job->file);
+	spool_name(d->progress->name, name, job->file);
 }
 
 static void free_message(struct job *job)
@@ -129,7 +129,7 @@ int job_add_rcpts(const struct job *job, struct spool_message *o)
 static int compose(struct job *job, struct spool_message *o, const struct batch *batch)
 {
 	char note[256], after[TIMETEXT_MAX];
-	uint64_t n = job->name != DELIVERY_RETRY ? job->d->done->unreported : 0;
+	uint64_t n = job->name != DELIVERY_RETRY ? job->d->progress->unreported : 0;
 
 	o->reported = n;
 	if (n > 0)
@@ -198,7 +198,7 @@ static int rebuild(struct job *job, const struct spool_message *from, struct bat
 	o->one_rcpt = from->one_rcpt;
 	o->sequence = from->sequence;
 	if (from->in_doubt || o->sequence == 0)
-		o->sequence = job->d->done->sequence + 1;
+		o->sequence = job->d->progress->sequence + 1;
 	o->style = style;
 	if (n < batch->n && !summary_of(from, batch->alerts[n].seq))
 		o->done_up_to = batch->alerts[n].seq - 1;
@@ -216,8 +216,8 @@ static int rebuild(struct job *job, const struct spool_message *from, struct bat
 		return rebuild(job, o, batch, n, MESSAGE_NO_LOGS);
 	if (r < 0)
 		return r;
-	if (o->sequence > job->d->done->sequence)
-		job->d->done->sequence = o->sequence;
+	if (o->sequence > job->d->progress->sequence)
+		job->d->progress->sequence = o->sequence;
 	if (job->state->unsaved == job->o)
 		job->state->unsaved = NULL;
 	(void)spool_free(job->o);

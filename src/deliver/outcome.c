@@ -44,7 +44,7 @@ static void finish(struct job *job)
  */
 static void finish_unsent(struct job *job)
 {
-	struct delivery_destination *dest = job->d->done;
+	struct delivery_destination *dest = job->d->progress;
 	const struct spool_message *o = job->o;
 
 	if (o->sequence > 0 && spool_count(o, SPOOL_ACCEPTED) == 0) {
@@ -60,7 +60,7 @@ static void finish_unsent(struct job *job)
 
 static void note_failure(struct job *job, const struct transport_result *result)
 {
-	struct delivery_destination *dest = job->d->done;
+	struct delivery_destination *dest = job->d->progress;
 
 	(void)snprintf(dest->failure, sizeof(dest->failure), "%s", result->text);
 }
@@ -79,7 +79,7 @@ static void begin_windows(struct job *job, uint64_t now)
 
 	for (size_t i = 0; i < job->o->n_repeats; i++) {
 		struct delivery_repeat *p =
-			delivery_repeat_add(job->d->done, job->o->repeats[i].key);
+			delivery_repeat_add(job->d->progress, job->o->repeats[i].key);
 
 		/* Without a window the next one is sent by itself, which loses nothing. */
 		if (!p)
@@ -87,7 +87,7 @@ static void begin_windows(struct job *job, uint64_t now)
 		p->start_usec = now;
 		subtract_repeats(p, &job->o->repeats[i]);
 	}
-	delivery_repeat_expire(job->d->done, now > interval ? now - interval : 0);
+	delivery_repeat_expire(job->d->progress, now > interval ? now - interval : 0);
 }
 
 static void log_accepted(const struct job *job, const struct transport_result *result)
@@ -121,7 +121,7 @@ static void hold_for_rcpts(struct job *job)
 
 void outcome_done(struct job *job, const struct transport_result *result)
 {
-	struct delivery_destination *dest = job->d->done;
+	struct delivery_destination *dest = job->d->progress;
 	uint64_t now = clock_now();
 
 	log_accepted(job, result);
@@ -151,9 +151,9 @@ static void log_given_up(struct job *job, const char *why)
 {
 	char after[TIMETEXT_MAX];
 
-	job->d->done->unreported += job_alerts(job->o);
+	job->d->progress->unreported += job_alerts(job->o);
 	log_crit(N_ALERTS " to %s given up after %s (GiveUpAfter=); kept in the ledger: %s",
-		 ALERTS_OF(job->o), destination_name(job->d->done->name),
+		 ALERTS_OF(job->o), destination_name(job->d->progress->name),
 		 timetext_duration(job->s->config->give_up_after_usec, after), why);
 }
 
@@ -181,7 +181,7 @@ void outcome_held(struct job *job, enum delivery_state state, const struct trans
 			   state == DELIVERY_REFUSED ? 1 : job->o->tries, job->o->waited_usec);
 		for (size_t i = 0; i < job->o->n_repeats; i++) {
 			struct delivery_repeat *p =
-				delivery_repeat_find(job->d->done, job->o->repeats[i].key);
+				delivery_repeat_find(job->d->progress, job->o->repeats[i].key);
 
 			if (p)
 				subtract_repeats(p, &job->o->repeats[i]);
@@ -224,7 +224,7 @@ static void back_off(struct job *job, const struct transport_result *result)
 
 	job->state->own_fault = result->about_mail;
 	for (int i = 0; i < DELIVERY_QUEUES; i++) {
-		struct delivery_queue *queue = &job->d->done->queues[i];
+		struct delivery_queue *queue = &job->d->progress->queues[i];
 
 		/* A server that is down is down for all queues; a fault of this message is not. */
 		if (queue != job->queue && (result->about_mail || queue->tries > tries))

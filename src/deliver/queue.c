@@ -237,7 +237,7 @@ static void make_failed(struct job *job, int r)
 {
 	struct delivery_queue *queue = job->queue;
 
-	log_error("%s: no message can be made: %s", destination_name(job->d->done->name),
+	log_error("%s: no message can be made: %s", destination_name(job->d->progress->name),
 		  strerror(-r));
 	queue->tries++;
 	queue->last_try_usec = clock_now();

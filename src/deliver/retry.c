@@ -17,8 +17,8 @@ const struct delivery_held *retry_first(const struct sender *s, const struct des
 	const struct view_queue q = state_queue(s, d, DELIVERY_RETRY);
 	const struct delivery_held *first = NULL;
 
-	for (size_t i = 0; i < d->done->n_held; i++) {
-		const struct delivery_held *x = &d->done->held[i];
+	for (size_t i = 0; i < d->progress->n_held; i++) {
+		const struct delivery_held *x = &d->progress->held[i];
 
 		if (view_held_is_due(&q, x, now_usec) &&
 		    (!first || x->next_try_usec < first->next_try_usec))
@@ -66,16 +66,16 @@ void retry_hold(struct destination *d, const struct spool_message *o, enum deliv
 	for (size_t i = 0; i < o->n_ranges && r == 0; i++) {
 		x.first = o->ranges[i].first;
 		x.last = o->ranges[i].last;
-		r = delivery_hold(d->done, &x);
+		r = delivery_hold(d->progress, &x);
 	}
 	for (size_t i = 0; i < o->n_repeats && r == 0; i++) {
 		x.first = x.last = o->repeats[i].seq;
 		if (o->repeats[i].repeats > 0)
-			r = delivery_hold(d->done, &x);
+			r = delivery_hold(d->progress, &x);
 	}
 	if (r < 0)
 		log_crit("out of memory: alerts to %s are not held, and not sent again",
-			 destination_name(d->done->name));
+			 destination_name(d->progress->name));
 }
 
 static bool same_rcpt(const char *a, const char *b)
@@ -92,8 +92,8 @@ void retry_release(struct destination *d, const struct spool_message *o, uint64_
 	for (size_t i = 0; i < o->n_ranges; i++) {
 		const struct spool_range *range = &o->ranges[i];
 
-		for (size_t k = 0; k < d->done->n_held; k++) {
-			const struct delivery_held *x = &d->done->held[k];
+		for (size_t k = 0; k < d->progress->n_held; k++) {
+			const struct delivery_held *x = &d->progress->held[k];
 			uint64_t waited;
 
 			if (x->class != o->class || x->last < range->first ||
@@ -104,9 +104,9 @@ void retry_release(struct destination *d, const struct spool_message *o, uint64_
 			least = waited < least ? waited : least;
 			tries = x->tries < tries ? x->tries : tries;
 		}
-		if (delivery_release(d->done, o->class, rcpt, range->first, range->last) < 0)
+		if (delivery_release(d->progress, o->class, rcpt, range->first, range->last) < 0)
 			log_crit("out of memory: alerts to %s may be sent again",
-				 destination_name(d->done->name));
+				 destination_name(d->progress->name));
 	}
 	if (ret_tries)
 		*ret_tries = tries == UINT64_MAX ? 0 : tries;

@@ -59,7 +59,7 @@ static bool count_repeat(const struct sender *s, struct destination *d, const st
 
 	if (!may_repeat(s, a))
 		return false;
-	p = delivery_repeat_find(d->done, delivery_repeat_key(a));
+	p = delivery_repeat_find(d->progress, delivery_repeat_key(a));
 	if (!p)
 		return false;
 	if (a->seq <= p->last_seq)
@@ -101,8 +101,8 @@ static bool is_summary_due(const struct sender *s, const struct delivery_repeat 
 static void drop_lost_windows(struct sender *s, struct destination *d,
 			      const struct spool_message *o, uint64_t now)
 {
-	for (size_t i = 0; i < d->done->n_repeats; i++) {
-		struct delivery_repeat *p = &d->done->repeats[i];
+	for (size_t i = 0; i < d->progress->n_repeats; i++) {
+		struct delivery_repeat *p = &d->progress->repeats[i];
 		bool found = false;
 
 		if (!is_summary_due(s, p, now))
@@ -129,8 +129,8 @@ static int select_summaries(struct sender *s, struct destination *d, struct spoo
 	struct alert a;
 	int r;
 
-	for (size_t i = 0; i < d->done->n_repeats; i++) {
-		const struct delivery_repeat *p = &d->done->repeats[i];
+	for (size_t i = 0; i < d->progress->n_repeats; i++) {
+		const struct delivery_repeat *p = &d->progress->repeats[i];
 
 		if (!is_summary_due(s, p, now))
 			continue;
@@ -149,7 +149,7 @@ static int select_summaries(struct sender *s, struct destination *d, struct spoo
 			return 0;
 		if (!may_repeat(s, &a))
 			continue;
-		p = delivery_repeat_find(d->done, delivery_repeat_key(&a));
+		p = delivery_repeat_find(d->progress, delivery_repeat_key(&a));
 		if (!p || p->last_seq != a.seq || !is_summary_due(s, p, now))
 			continue;
 		r = summarise(b, &a, p);
@@ -175,7 +175,7 @@ int select_new(struct sender *s, struct destination *d, struct spool_message *o,
 	int r;
 
 	*ret_counted = false;
-	o->done_up_to = d->done->queues[o->class].done_up_to;
+	o->done_up_to = d->progress->queues[o->class].done_up_to;
 	r = ledger_reader_open(s->ledger_dirfd, o->done_up_to, &reader, &err);
 	if (r < 0)
 		return r;
@@ -183,7 +183,7 @@ int select_new(struct sender *s, struct destination *d, struct spool_message *o,
 		if (a.seq <= o->done_up_to)
 			continue;
 		if (delivery_class(a.kind) == o->class &&
-		    view_state(d->config, d->done, &a) == DELIVERY_WAITING &&
+		    view_state(d->config, d->progress, &a) == DELIVERY_WAITING &&
 		    !count_repeat(s, d, &a, now, ret_counted)) {
 			r = ret->n < s->config->max_per_mail ? add(s, o, ret, &a) : 0;
 			if (r < 0)
@@ -235,7 +235,7 @@ static int read_ranges(int dirfd, enum delivery_queue_name class, const struct s
 
 int select_held(struct sender *s, struct destination *d, struct spool_message *o, struct batch *ret)
 {
-	AUTO_FREE struct spool_range *ranges = calloc(d->done->n_held + 1, sizeof(*ranges));
+	AUTO_FREE struct spool_range *ranges = calloc(d->progress->n_held + 1, sizeof(*ranges));
 	uint64_t now = clock_now();
 	const struct delivery_held *first;
 	int r = ranges ? 0 : -ENOMEM;
@@ -243,8 +243,8 @@ int select_held(struct sender *s, struct destination *d, struct spool_message *o
 	while (r == 0 && (first = retry_first(s, d, now))) {
 		size_t n = 0;
 
-		for (size_t i = 0; i < d->done->n_held; i++) {
-			const struct delivery_held *x = &d->done->held[i];
+		for (size_t i = 0; i < d->progress->n_held; i++) {
+			const struct delivery_held *x = &d->progress->held[i];
 
 			if (retry_joins(s, d, x, first, now))
 				ranges[n++] = (struct spool_range){x->first, x->last};
@@ -263,7 +263,8 @@ int select_held(struct sender *s, struct destination *d, struct spool_message *o
 		log_error("alerts %" PRIu64 " to %" PRIu64
 			  " were to be sent again, but the ledger does not have them",
 			  first->first, first->last);
-		r = delivery_release(d->done, first->class, first->rcpt, first->first, first->last);
+		r = delivery_release(d->progress, first->class, first->rcpt, first->first,
+				     first->last);
 		s->changed = true;
 	}
 	return r;
@@ -274,7 +275,7 @@ static int summarise_again(const struct sender *s, const struct destination *d,
 			   const struct spool_repeat *p, struct batch *ret)
 {
 	AUTO_READER struct ledger_reader *reader = NULL;
-	const struct delivery_repeat *window = delivery_repeat_find(d->done, p->key);
+	const struct delivery_repeat *window = delivery_repeat_find(d->progress, p->key);
 	struct delivery_repeat then = {.count = p->repeats,
 				       .start_usec = window ? window->start_usec : 0};
 	struct error err;

@@ -163,7 +163,7 @@ int sender_run(struct sender *s, enum sender_mode mode, uint64_t *ret_due_usec)
 	s->run.mode = mode;
 	s->run.begin_usec = clock_now();
 	for (size_t i = 0; i < s->n_destinations; i++)
-		s->changed |= schedule_normalise(s->destinations[i].done, s->run.begin_usec);
+		s->changed |= schedule_normalise(s->destinations[i].progress, s->run.begin_usec);
 	r = tail_read(s);
 	if (r == 0 && admin_apply(s) > 0) {
 		tail_forget(s);
@@ -208,7 +208,7 @@ int sender_status(const struct sender *s, struct buffer *ret)
 	int r;
 
 	for (size_t i = 0; i < s->n_destinations; i++) {
-		const struct delivery_destination *dest = s->destinations[i].done;
+		const struct delivery_destination *dest = s->destinations[i].progress;
 
 		for (int q = 0; q < DELIVERY_QUEUES; q++)
 			if (dest->queues[q].last_mail_usec > last)

@@ -46,7 +46,7 @@ static void print(const struct job *job, const char *how)
 		printf("%s%.*s", first ? "" : ", ", (int)line.len, buffer_slice(&line).p);
 		first = false;
 	}
-	printf(" (%s):\n\n", destination_name(job->d->done->name));
+	printf(" (%s):\n\n", destination_name(job->d->progress->name));
 	print_message(job->o);
 }
 
@@ -93,14 +93,14 @@ static int show_waiting(struct job *job, uint64_t seq)
 		print(job, NOW);
 	else if (r >= 0)
 		printf("\n%s: it is a repeat; a summary will report it\n",
-		       destination_name(job->d->done->name));
+		       destination_name(job->d->progress->name));
 	return r;
 }
 
 /* The message of held alerts number @at, made as if there were no others. */
 static int show_held(struct job *job, size_t at, uint64_t seq)
 {
-	struct delivery_destination *dest = job->d->done;
+	struct delivery_destination *dest = job->d->progress;
 	struct delivery_held x = dest->held[at], *list = dest->held;
 	size_t n = dest->n_held;
 	const char *how = NOW;
@@ -130,14 +130,14 @@ static int show_destination(struct sender *s, struct destination *d, const struc
 	enum delivery_queue_name class = delivery_class(a->kind);
 	int r = 0;
 
-	if (view_state(d->config, d->done, a) == DELIVERY_WAITING) {
+	if (view_state(d->config, d->progress, a) == DELIVERY_WAITING) {
 		AUTO_JOB struct job job;
 
 		job_init(&job, s, d, class);
 		return show_waiting(&job, a->seq);
 	}
-	for (size_t i = 0; i < d->done->n_held && r >= 0; i++) {
-		const struct delivery_held *x = &d->done->held[i];
+	for (size_t i = 0; i < d->progress->n_held && r >= 0; i++) {
+		const struct delivery_held *x = &d->progress->held[i];
 		AUTO_JOB struct job job;
 
 		job_init(&job, s, d, DELIVERY_RETRY);

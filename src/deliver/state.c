@@ -18,7 +18,7 @@
 static void find_done(struct sender *s, struct destination *list, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		list[i].done = delivery_find(s->delivery, list[i].config->name);
+		list[i].progress = delivery_find(s->delivery, list[i].config->name);
 }
 
 static int add_destination(struct sender *s, const char *name)
@@ -61,8 +61,9 @@ static void find_frozen(struct sender *s, struct destination *d)
 		d->queues[q].frozen = faccessat(s->dirfd, file, F_OK, 0) == 0;
 		if (d->queues[q].frozen && spool_load(s->dirfd, file, &o, NULL) == 0 &&
 		    (!ledger_id[0] || strcmp(o->ledger_id, ledger_id) == 0) &&
-		    o->serial > d->done->queues[q].serial && o->sequence > d->done->sequence)
-			d->done->sequence = o->sequence;
+		    o->serial > d->progress->queues[q].serial &&
+		    o->sequence > d->progress->sequence)
+			d->progress->sequence = o->sequence;
 	}
 }
 
@@ -119,8 +120,8 @@ static void drop_destinations(struct sender *s)
 
 static void drop_rcpts(struct sender *s, const struct destination *d)
 {
-	for (size_t i = 0; i < d->done->n_held;) {
-		struct delivery_held *x = &d->done->held[i];
+	for (size_t i = 0; i < d->progress->n_held;) {
+		struct delivery_held *x = &d->progress->held[i];
 
 		if (!x->rcpt || view_has_rcpt(d->config, x->rcpt)) {
 			i++;
@@ -128,7 +129,7 @@ static void drop_rcpts(struct sender *s, const struct destination *d)
 		}
 		log_notice("recipient %s is no longer configured and is forgotten", x->rcpt);
 		free(x->rcpt);
-		*x = d->done->held[--d->done->n_held];
+		*x = d->progress->held[--d->progress->n_held];
 		s->changed = true;
 	}
 }
@@ -199,7 +200,7 @@ struct view_queue state_queue(const struct sender *s, const struct destination *
 	};
 
 	return (struct view_queue){.config = s->config,
-				   .done = d->done,
+				   .progress = d->progress,
 				   .name = name,
 				   .newest = d->queues[name].newest,
 				   .fresh = d->queues[name].fresh,
@@ -214,7 +215,7 @@ void state_advance_idle(struct sender *s)
 		struct destination *d = &s->destinations[i];
 
 		for (int c = 0; c < DELIVERY_CLASSES; c++) {
-			struct delivery_queue *queue = &d->done->queues[c];
+			struct delivery_queue *queue = &d->progress->queues[c];
 
 			if (d->queues[c].newest > queue->done_up_to || d->queues[c].frozen ||
 			    s->tail.last_seq <= queue->done_up_to)
@@ -231,7 +232,7 @@ void state_save(struct sender *s)
 
 	state_advance_idle(s);
 	for (size_t i = 0; i < s->n_destinations; i++)
-		delivery_drop_expire(s->destinations[i].done);
+		delivery_drop_expire(s->destinations[i].progress);
 	r = delivery_save(s->dirfd, s->delivery);
 	s->changed = r < 0;
 	if (r < 0)

@@ -33,7 +33,7 @@ struct queue_state {
 
 struct destination {
 	const struct config_destination *config;
-	struct delivery_destination *done; /* of sender.delivery: what was sent, and is held */
+	struct delivery_destination *progress; /* of sender.delivery: what was sent, and is held */
 	struct queue_state queues[DELIVERY_QUEUES];
 	unsigned refused_in_a_row; /* single alerts, without an accepted message between */
 	struct attempt *attempt;   /* of this run; NULL: nothing was sent yet */

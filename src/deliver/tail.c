@@ -41,7 +41,7 @@ static void check_progress(struct sender *s)
 	uint64_t last = s->tail.last_seq;
 
 	for (size_t i = 0; i < s->n_destinations && last > 0; i++) {
-		struct delivery_destination *dest = s->destinations[i].done;
+		struct delivery_destination *dest = s->destinations[i].progress;
 
 		/* Their numbers will be those of other alerts. */
 		for (size_t k = 0; k < dest->n_dropped; k++)
@@ -72,7 +72,7 @@ static void note(struct sender *s, const struct alert *a, bool fresh)
 		const struct destination *d = &s->destinations[i];
 		struct queue_state *queue = &s->destinations[i].queues[class];
 
-		if (!view_wants(d->config, a) || delivery_is_dropped(d->done, class, a->seq))
+		if (!view_wants(d->config, a) || delivery_is_dropped(d->progress, class, a->seq))
 			continue;
 		if (a->seq > queue->newest)
 			queue->newest = a->seq;

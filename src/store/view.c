@@ -32,15 +32,15 @@ bool view_has_rcpt(const struct config_destination *to, const char *addr)
 
 static bool has_new(const struct view_queue *q)
 {
-	return q->name < DELIVERY_CLASSES && q->newest > q->done->queues[q->name].done_up_to;
+	return q->name < DELIVERY_CLASSES && q->newest > q->progress->queues[q->name].done_up_to;
 }
 
 bool view_queue_waits(const struct view_queue *q)
 {
 	if (q->frozen || has_new(q))
 		return true;
-	for (size_t i = 0; q->name == DELIVERY_RETRY && i < q->done->n_held; i++)
-		if (q->done->held[i].state != DELIVERY_GIVEN_UP)
+	for (size_t i = 0; q->name == DELIVERY_RETRY && i < q->progress->n_held; i++)
+		if (q->progress->held[i].state != DELIVERY_GIVEN_UP)
 			return true;
 	return false;
 }
@@ -55,11 +55,11 @@ bool view_held_is_due(const struct view_queue *q, const struct delivery_held *x,
 
 static uint64_t retry_due(const struct view_queue *q, uint64_t now_usec)
 {
-	const struct delivery_queue *queue = &q->done->queues[DELIVERY_RETRY];
+	const struct delivery_queue *queue = &q->progress->queues[DELIVERY_RETRY];
 	uint64_t due = q->frozen ? now_usec : SCHEDULE_NEVER;
 
-	for (size_t i = 0; i < q->done->n_held; i++) {
-		const struct delivery_held *x = &q->done->held[i];
+	for (size_t i = 0; i < q->progress->n_held; i++) {
+		const struct delivery_held *x = &q->progress->held[i];
 		uint64_t at = view_held_is_due(q, x, now_usec) ? now_usec : x->next_try_usec;
 
 		if (x->state != DELIVERY_GIVEN_UP && at < due)
@@ -74,7 +74,7 @@ static uint64_t retry_due(const struct view_queue *q, uint64_t now_usec)
 uint64_t view_queue_due(const struct view_queue *q, uint64_t now_usec)
 {
 	struct schedule_queue s = {
-		.queue = &q->done->queues[q->name],
+		.queue = &q->progress->queues[q->name],
 		.frozen = q->frozen,
 		.waiting = has_new(q),
 		.fresh = has_new(q) && q->fresh,
@@ -85,8 +85,8 @@ uint64_t view_queue_due(const struct view_queue *q, uint64_t now_usec)
 	if (q->name == DELIVERY_RETRY)
 		return retry_due(q, now_usec);
 	if (q->name == DELIVERY_LOGIN)
-		s.summary_usec =
-			schedule_summary_due(q->done, q->config->repeat_interval_usec, now_usec);
+		s.summary_usec = schedule_summary_due(q->progress, q->config->repeat_interval_usec,
+						      now_usec);
 	/* Neither Interval= nor back-off. */
 	if (q->run != VIEW_WHEN_DUE && (s.frozen || s.waiting || s.summary_usec <= now_usec))
 		return now_usec;
@@ -96,9 +96,9 @@ uint64_t view_queue_due(const struct view_queue *q, uint64_t now_usec)
 /* ---- alerts ---- */
 
 enum delivery_state view_state(const struct config_destination *to,
-			       const struct delivery_destination *done, const struct alert *a)
+			       const struct delivery_destination *progress, const struct alert *a)
 {
-	enum delivery_state state = delivery_state_of(done, a->kind, a->seq);
+	enum delivery_state state = delivery_state_of(progress, a->kind, a->seq);
 
 	/* What is held was to be sent when it was new, and still is. */
 	return state == DELIVERY_WAITING && !view_wants(to, a) ? DELIVERY_DONE : state;
@@ -110,7 +110,7 @@ static bool is_repeat(const struct view_destination *v, const struct alert *a)
 
 	if (v->config->repeat_interval_usec == 0 || a->kind != ALERT_LOGIN || !a->readable)
 		return false;
-	p = delivery_repeat_find(v->done, delivery_repeat_key(a));
+	p = delivery_repeat_find(v->progress, delivery_repeat_key(a));
 	return p && p->count > 0 && p->first_seq <= a->seq && a->seq <= p->last_seq;
 }
 
@@ -118,10 +118,10 @@ static void fill_new(const struct view_destination *v, const struct alert *a, ui
 		     struct view_entry *e)
 {
 	enum delivery_queue_name class = delivery_class(a->kind);
-	const struct delivery_queue *queue = &v->done->queues[class];
+	const struct delivery_queue *queue = &v->progress->queues[class];
 	const struct spool_message *o = v->frozen[class];
 	const struct view_queue q = {.config = v->config,
-				     .done = v->done,
+				     .progress = v->progress,
 				     .name = class,
 				     .newest = a->seq,
 				     .fresh = a->noted_usec > queue->last_try_usec,
@@ -134,7 +134,7 @@ static void fill_new(const struct view_destination *v, const struct alert *a, ui
 		return;
 	e->why = VIEW_FROZEN;
 	e->message_id = o->message_id;
-	e->reason = v->done->failure;
+	e->reason = v->progress->failure;
 	e->tries = o->tries;
 	e->last_try_usec = o->last_try_usec;
 }
@@ -143,7 +143,8 @@ static void fill_repeat(const struct view_destination *v, uint64_t now_usec, str
 {
 	e->state = DELIVERY_DONE;
 	e->why = VIEW_REPEAT;
-	e->until_usec = schedule_summary_due(v->done, v->config->repeat_interval_usec, now_usec);
+	e->until_usec =
+		schedule_summary_due(v->progress, v->config->repeat_interval_usec, now_usec);
 }
 
 /* Whether the frozen message is one to these recipients. */
@@ -155,7 +156,7 @@ static bool is_to(const struct spool_message *o, const char *rcpt)
 static void fill_held(const struct view_destination *v, const struct alert *a,
 		      const struct delivery_held *x, struct view_entry *e)
 {
-	const struct delivery_queue *queue = &v->done->queues[DELIVERY_RETRY];
+	const struct delivery_queue *queue = &v->progress->queues[DELIVERY_RETRY];
 	const struct spool_message *o = v->frozen[DELIVERY_RETRY];
 
 	e->state = x->state;
@@ -163,7 +164,7 @@ static void fill_held(const struct view_destination *v, const struct alert *a,
 		 : x->state == DELIVERY_REFUSED ? VIEW_REFUSED
 						: VIEW_GIVEN_UP;
 	e->rcpt = x->rcpt;
-	e->reason = v->done->failure;
+	e->reason = v->progress->failure;
 	e->tries = x->tries;
 	e->last_try_usec = x->last_try_usec;
 	if (x->state == DELIVERY_GIVEN_UP)
@@ -186,7 +187,7 @@ bool view_next(const struct view_destination *v, const struct alert *a, uint64_t
 	*ret = (struct view_entry){
 		.reason = "", .since_usec = a->noted_usec, .until_usec = SCHEDULE_NEVER};
 	if (*at == 0) {
-		enum delivery_state state = delivery_state_of(v->done, a->kind, a->seq);
+		enum delivery_state state = delivery_state_of(v->progress, a->kind, a->seq);
 
 		if (state == DELIVERY_WAITING) {
 			found = view_wants(v->to, a);
@@ -197,12 +198,12 @@ bool view_next(const struct view_destination *v, const struct alert *a, uint64_t
 		}
 		*at = 1;
 		if (state == DELIVERY_WAITING || state == DELIVERY_DONE) {
-			*at += v->done->n_held;
+			*at += v->progress->n_held;
 			return found;
 		}
 	}
-	for (; !found && *at <= v->done->n_held; (*at)++) {
-		const struct delivery_held *x = &v->done->held[*at - 1];
+	for (; !found && *at <= v->progress->n_held; (*at)++) {
+		const struct delivery_held *x = &v->progress->held[*at - 1];
 
 		found = x->class == delivery_class(a->kind) && x->first <= a->seq &&
 			a->seq <= x->last && (!x->rcpt || view_has_rcpt(v->to, x->rcpt));
@@ -231,8 +232,8 @@ uint64_t view_repeats(const struct view_destination *v)
 {
 	uint64_t n = 0;
 
-	for (size_t i = 0; i < v->done->n_repeats; i++)
-		n += v->done->repeats[i].count;
+	for (size_t i = 0; i < v->progress->n_repeats; i++)
+		n += v->progress->repeats[i].count;
 	return n;
 }
 
@@ -241,7 +242,7 @@ uint64_t view_retry_usec(const struct view_destination *v)
 	uint64_t next = 0;
 
 	for (int i = 0; i < DELIVERY_QUEUES; i++) {
-		const struct delivery_queue *q = &v->done->queues[i];
+		const struct delivery_queue *q = &v->progress->queues[i];
 
 		if (q->tries > 0 && (next == 0 || q->next_try_usec < next))
 			next = q->next_try_usec;
@@ -249,16 +250,16 @@ uint64_t view_retry_usec(const struct view_destination *v)
 	return next;
 }
 
-static bool needs_nothing(const struct delivery_destination *done, uint64_t last_seq)
+static bool needs_nothing(const struct delivery_destination *progress, uint64_t last_seq)
 {
 	for (int c = 0; c < DELIVERY_CLASSES; c++)
-		if (done->queues[c].done_up_to < last_seq)
+		if (progress->queues[c].done_up_to < last_seq)
 			return false;
-	for (size_t i = 0; i < done->n_held; i++)
-		if (done->held[i].state != DELIVERY_GIVEN_UP)
+	for (size_t i = 0; i < progress->n_held; i++)
+		if (progress->held[i].state != DELIVERY_GIVEN_UP)
 			return false;
-	for (size_t i = 0; i < done->n_repeats; i++)
-		if (done->repeats[i].count > 0)
+	for (size_t i = 0; i < progress->n_repeats; i++)
+		if (progress->repeats[i].count > 0)
 			return false;
 	return true;
 }
@@ -352,7 +353,7 @@ static void load_frozen(const struct loading *l, struct view_destination *d,
 	if (r != 0 && r != SPOOL_E_NONE)
 		report(l, &err);
 	/* One that is done with is left over from a crash. */
-	if (!o || o->queue != queue || o->serial <= d->done->queues[queue].serial)
+	if (!o || o->queue != queue || o->serial <= d->progress->queues[queue].serial)
 		return;
 	if (strcmp(o->ledger_id, l->v->delivery->ledger_id) != 0)
 		d->earlier++;
@@ -379,11 +380,11 @@ int view_load(int ledger_dirfd, int delivery_dirfd, const struct config *config,
 
 		d->config = config;
 		d->to = &config->destinations[i];
-		d->done = delivery_find(ret->delivery, d->to->name);
-		if (!d->done) {
+		d->progress = delivery_find(ret->delivery, d->to->name);
+		if (!d->progress) {
 			view_begin(ret->delivery, ret->damaged ? ledger_first_seq(ledger_dirfd) : 0,
 				   &d->begin);
-			d->done = &d->begin;
+			d->progress = &d->begin;
 		}
 		for (int q = 0; q < DELIVERY_QUEUES; q++)
 			load_frozen(&l, d, (enum delivery_queue_name)q);

@@ -34,7 +34,7 @@ enum view_run {
 /* One queue of a destination, as far as the ledger was read. */
 struct view_queue {
 	const struct config *config;
-	const struct delivery_destination *done;
+	const struct delivery_destination *progress;
 	enum delivery_queue_name name;
 	uint64_t newest;     /* of a class: the greatest number of an alert that may wait */
 	bool fresh;	     /* one of them came after the last try */
@@ -68,7 +68,7 @@ enum view_why {
 struct view_destination {
 	const struct config *config;
 	const struct config_destination *to;
-	const struct delivery_destination *done;
+	const struct delivery_destination *progress;
 	struct delivery_destination begin; /* of one that the sender does not know yet */
 	struct spool_message *frozen[DELIVERY_QUEUES]; /* owned; NULL: none */
 	size_t earlier; /* frozen messages with alerts of an earlier ledger: they wait too */
@@ -96,7 +96,7 @@ bool view_next(const struct view_destination *v, const struct alert *a, uint64_t
 
 /* The least good state of the alert among the destination's recipients. */
 enum delivery_state view_state(const struct config_destination *to,
-			       const struct delivery_destination *done, const struct alert *a);
+			       const struct delivery_destination *progress, const struct alert *a);
 
 static inline bool view_is_waiting(const struct view_entry *e)
 {

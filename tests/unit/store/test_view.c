@@ -168,7 +168,7 @@ static void set(struct scene *s, const struct state *t)
 	if (t->dropped)
 		assert_int_equal(delivery_drop(s->dest, DELIVERY_LOGIN, SEQ), 0);
 	s->v = (struct view_destination){
-		.config = &config, .to = &destinations[0], .done = s->dest};
+		.config = &config, .to = &destinations[0], .progress = s->dest};
 	if (t->frozen == OF_ALERT)
 		s->v.frozen[DELIVERY_LOGIN] = message(SEQ);
 	if (t->frozen == OF_OTHERS)
@@ -189,7 +189,7 @@ static void end(struct scene *s)
 static struct view_queue queue_of(const struct scene *s, int name, enum view_run run)
 {
 	return (struct view_queue){.config = &config,
-				   .done = s->dest,
+				   .progress = s->dest,
 				   .name = (enum delivery_queue_name)name,
 				   .newest = name == DELIVERY_LOGIN ? s->newest : 0,
 				   .frozen = s->v.frozen[name] != NULL,
@@ -378,7 +378,7 @@ static void a_view_of_nothing_has_nothing(void **state)
 	faults = 0;
 	assert_int_equal(view_load(dirfd, dirfd, &config, count_fault, NULL, &v), 0);
 	assert_int_equal(v.n, 1);
-	assert_int_equal(v.destinations[0].done->queues[DELIVERY_LOGIN].done_up_to, 0);
+	assert_int_equal(v.destinations[0].progress->queues[DELIVERY_LOGIN].done_up_to, 0);
 	assert_false(v.faulty);
 	assert_int_equal(faults, 0);
 	view_done(&v);
@@ -398,12 +398,12 @@ static void progress_in_another_ledger_is_none(void **state)
 	(void)delivery_set_ledger(d, id);
 	assert_int_equal(delivery_save(dirfd, d), 0);
 	assert_int_equal(view_load(dirfd, dirfd, &config, count_fault, NULL, &v), 0);
-	assert_int_equal(v.destinations[0].done->queues[DELIVERY_LOGIN].done_up_to, 9);
+	assert_int_equal(v.destinations[0].progress->queues[DELIVERY_LOGIN].done_up_to, 9);
 	view_done(&v);
 	(void)snprintf(d->ledger_id, sizeof(d->ledger_id), "%032d", 7);
 	assert_int_equal(delivery_save(dirfd, d), 0);
 	assert_int_equal(view_load(dirfd, dirfd, &config, count_fault, NULL, &v), 0);
-	assert_int_equal(v.destinations[0].done->queues[DELIVERY_LOGIN].done_up_to, 0);
+	assert_int_equal(v.destinations[0].progress->queues[DELIVERY_LOGIN].done_up_to, 0);
 	view_done(&v);
 }
 
@@ -478,7 +478,7 @@ static void of_a_damaged_delivery_the_ledger_is_sent_again(void **state)
 	assert_true(v.damaged);
 	assert_true(v.faulty);
 	assert_int_equal(faults, 1);
-	assert_int_equal(v.destinations[0].done->queues[DELIVERY_LOGIN].done_up_to, 0);
+	assert_int_equal(v.destinations[0].progress->queues[DELIVERY_LOGIN].done_up_to, 0);
 	view_done(&v);
 }
 
