@@ -30,7 +30,7 @@
 struct action {
 	struct sender *s;
 	struct alert a;
-	enum delivery_queue_name class;
+	enum delivery_queue_id class;
 	char to[600];	/* the destinations that were changed */
 	char text[700]; /* the answer */
 };

@@ -20,14 +20,14 @@
 #include "deliver/select.h"
 
 void job_init(struct job *job, struct sender *s, struct destination *d,
-	      enum delivery_queue_name name)
+	      enum delivery_queue_id queue_id)
 {
 	*job = (struct job){.s = s,
 			    .d = d,
-			    .name = name,
-			    .queue = &d->progress->queues[name],
-			    .state = &d->queues[name]};
-	spool_name(d->progress->name, name, job->file);
+			    .queue_id = queue_id,
+			    .queue = &d->progress->queues[queue_id],
+			    .state = &d->queues[queue_id]};
+	spool_name(d->progress->name, queue_id, job->file);
 }
 
 static void free_message(struct job *job)
@@ -104,7 +104,7 @@ void job_thaw(struct job *job)
 		}
 		if (r != 0)
 			return;
-		if (job->o->queue != job->name || job->o->serial <= job->queue->serial) {
+		if (job->o->queue != job->queue_id || job->o->serial <= job->queue->serial) {
 			log_debug("%s is done already", job->file);
 			job->o = spool_free(job->o);
 			(void)spool_remove(job->s->dirfd, job->file);
@@ -129,7 +129,7 @@ int job_add_rcpts(const struct job *job, struct spool_message *o)
 static int compose(struct job *job, struct spool_message *o, const struct batch *batch)
 {
 	char note[256], after[TIMETEXT_MAX];
-	uint64_t n = job->name != DELIVERY_RETRY ? job->d->progress->unreported : 0;
+	uint64_t n = job->queue_id != DELIVERY_RETRY ? job->d->progress->unreported : 0;
 
 	o->reported = n;
 	if (n > 0)
@@ -253,12 +253,12 @@ int job_draft(struct job *job, bool *ret_counted)
 		return -ENOMEM;
 	*ret_counted = false;
 	memcpy(o->ledger_id, job->s->delivery->ledger_id, sizeof(o->ledger_id));
-	o->queue = job->name;
+	o->queue = job->queue_id;
 	o->serial = job->queue->serial + 1;
-	if (job->name == DELIVERY_RETRY) {
+	if (job->queue_id == DELIVERY_RETRY) {
 		r = select_held(job->s, job->d, o, &batch);
 	} else {
-		o->class = job->name;
+		o->class = job->queue_id;
 		r = select_new(job->s, job->d, o, &batch, ret_counted);
 	}
 	if (r < 0)
@@ -266,7 +266,7 @@ int job_draft(struct job *job, bool *ret_counted)
 	if (o->done_up_to > tail->selected_seq)
 		tail->selected_seq = o->done_up_to;
 	if (batch.n == 0) {
-		if (job->name != DELIVERY_RETRY && o->done_up_to > job->queue->done_up_to) {
+		if (job->queue_id != DELIVERY_RETRY && o->done_up_to > job->queue->done_up_to) {
 			job->queue->done_up_to = o->done_up_to;
 			job->s->changed = true;
 		}

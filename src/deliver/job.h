@@ -6,7 +6,7 @@
 struct job {
 	struct sender *s;
 	struct destination *d;
-	enum delivery_queue_name name;
+	enum delivery_queue_id queue_id;
 	struct delivery_queue *queue; /* its durable part */
 	struct queue_state *state;    /* and what is only in memory */
 	char file[SPOOL_NAME_MAX];
@@ -16,7 +16,7 @@ struct job {
 
 /* No message yet. */
 void job_init(struct job *job, struct sender *s, struct destination *d,
-	      enum delivery_queue_name name);
+	      enum delivery_queue_id queue_id);
 void job_done(struct job *job);
 #define AUTO_JOB CLEANUP(job_done)
 

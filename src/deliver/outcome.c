@@ -31,7 +31,8 @@ static void finish(struct job *job)
 	if (last > 0 && done > last)
 		done = last;
 	job->queue->serial = job->o->serial;
-	if (!job->of_other_ledger && job->name < DELIVERY_CLASSES && done > job->queue->done_up_to)
+	if (!job->of_other_ledger && job->queue_id < DELIVERY_CLASSES &&
+	    done > job->queue->done_up_to)
 		job->queue->done_up_to = done;
 	job->s->changed = true;
 	state_save(job->s);
@@ -138,7 +139,7 @@ void outcome_done(struct job *job, const struct transport_result *result)
 	dest->unreported -=
 		job->o->reported < dest->unreported ? job->o->reported : dest->unreported;
 	if (!job->of_other_ledger) {
-		if (job->name == DELIVERY_RETRY)
+		if (job->queue_id == DELIVERY_RETRY)
 			retry_release(job->d, job->o, NULL, NULL);
 		else
 			begin_windows(job, now);
@@ -174,7 +175,7 @@ static void hold_again(struct job *job, enum delivery_state state, const char *w
 void outcome_held(struct job *job, enum delivery_state state, const struct transport_result *result)
 {
 	note_failure(job, result);
-	if (!job->of_other_ledger && job->name == DELIVERY_RETRY) {
+	if (!job->of_other_ledger && job->queue_id == DELIVERY_RETRY) {
 		hold_again(job, state, result->text);
 	} else if (!job->of_other_ledger) {
 		retry_hold(job->d, job->o, state, NULL,
@@ -240,7 +241,7 @@ static void give_up(struct job *job, const struct transport_result *result)
 {
 	log_given_up(job, result->text);
 	if (!job->of_other_ledger) {
-		if (job->name == DELIVERY_RETRY)
+		if (job->queue_id == DELIVERY_RETRY)
 			retry_release(job->d, job->o, NULL, NULL);
 		retry_hold(job->d, job->o, DELIVERY_GIVEN_UP,
 			   job->o->one_rcpt ? job->o->rcpts[0].addr : NULL, job->o->tries,

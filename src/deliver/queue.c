@@ -160,7 +160,7 @@ static enum queue_step accepted_by_none(struct job *job, const struct transport_
 
 	for (size_t i = 0; i < job->o->n_rcpts; i++)
 		job->o->rcpts[i].state = SPOOL_OPEN;
-	if (job->name == DELIVERY_RETRY) {
+	if (job->queue_id == DELIVERY_RETRY) {
 		outcome_held(job, permanent ? DELIVERY_REFUSED : DELIVERY_DEFERRED, result);
 		return QUEUE_AGAIN;
 	}
@@ -197,7 +197,7 @@ static enum queue_step send(struct job *job)
 	}
 	/* A message that is deferred again and again for its content must not delay others. */
 	if (result.about_mail && !job->of_other_ledger && !job->o->in_doubt &&
-	    (job->name == DELIVERY_RETRY ||
+	    (job->queue_id == DELIVERY_RETRY ||
 	     (job->o->tries + 1 >= HOLD_TRIES && job->state->newest > job->o->done_up_to))) {
 		job->o->tries++;
 		log_warning("message %s was deferred %" PRIu64 " times; others overtake it: %s",
@@ -210,9 +210,9 @@ static enum queue_step send(struct job *job)
 }
 
 uint64_t queue_due(const struct sender *s, const struct destination *d,
-		   enum delivery_queue_name name, uint64_t now_usec)
+		   enum delivery_queue_id queue_id, uint64_t now_usec)
 {
-	const struct view_queue q = state_queue(s, d, name);
+	const struct view_queue q = state_queue(s, d, queue_id);
 
 	return view_queue_due(&q, now_usec);
 }
@@ -244,17 +244,17 @@ static void make_failed(struct job *job, int r)
 	queue->next_try_usec = queue->last_try_usec + schedule_backoff_usec(queue->tries);
 }
 
-enum queue_step queue_step(struct sender *s, struct destination *d, enum delivery_queue_name name)
+enum queue_step queue_step(struct sender *s, struct destination *d, enum delivery_queue_id queue_id)
 {
 	AUTO_JOB struct job job;
 	uint64_t now = clock_now();
 	int r;
 
-	job_init(&job, s, d, name);
+	job_init(&job, s, d, queue_id);
 	/* What failed in this run is left to the next one. */
 	if (job.queue->tries > 0 && job.queue->last_try_usec >= s->run.begin_usec)
 		return QUEUE_IDLE;
-	if (queue_due(s, d, name, now) > now)
+	if (queue_due(s, d, queue_id, now) > now)
 		return QUEUE_IDLE;
 	job_thaw(&job);
 	if (job.o) {

@@ -8,8 +8,9 @@ enum queue_step {
 	QUEUE_AGAIN,	/* something was done, more may be due */
 };
 
-enum queue_step queue_step(struct sender *s, struct destination *d, enum delivery_queue_name name);
+enum queue_step queue_step(struct sender *s, struct destination *d,
+			   enum delivery_queue_id queue_id);
 
 /* When it is due next; SCHEDULE_NEVER. */
 uint64_t queue_due(const struct sender *s, const struct destination *d,
-		   enum delivery_queue_name name, uint64_t now_usec);
+		   enum delivery_queue_id queue_id, uint64_t now_usec);

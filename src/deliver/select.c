@@ -201,7 +201,7 @@ int select_new(struct sender *s, struct destination *d, struct spool_message *o,
 }
 
 /* Adds the alerts of these numbers, up to @max. 0; 1 if the batch is full before that; -errno. */
-static int read_ranges(int dirfd, enum delivery_queue_name class, const struct spool_range *ranges,
+static int read_ranges(int dirfd, enum delivery_queue_id class, const struct spool_range *ranges,
 		       size_t n, size_t max, struct batch *ret)
 {
 	AUTO_READER struct ledger_reader *reader = NULL;

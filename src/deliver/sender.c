@@ -121,7 +121,7 @@ static uint64_t next_due(const struct sender *s)
 	for (size_t i = 0; i < s->n_destinations; i++) {
 		for (int q = 0; q < DELIVERY_QUEUES; q++) {
 			uint64_t at =
-				queue_due(s, &s->destinations[i], (enum delivery_queue_name)q, now);
+				queue_due(s, &s->destinations[i], (enum delivery_queue_id)q, now);
 
 			due = at < due ? at : due;
 		}
@@ -137,7 +137,7 @@ static void send_due(struct sender *s)
 			struct destination *d = &s->destinations[i];
 
 			for (int steps = 0; steps < STEPS_MAX; steps++)
-				if (queue_step(s, d, (enum delivery_queue_name)q) == QUEUE_IDLE ||
+				if (queue_step(s, d, (enum delivery_queue_id)q) == QUEUE_IDLE ||
 				    (s->alive && !s->alive(s->userdata)))
 					break;
 		}
@@ -189,9 +189,9 @@ int sender_run(struct sender *s, enum sender_mode mode, uint64_t *ret_due_usec)
 bool sender_waits(const struct sender *s)
 {
 	for (size_t i = 0; i < s->n_destinations; i++) {
-		for (int name = 0; name < DELIVERY_QUEUES; name++) {
-			const struct view_queue q =
-				state_queue(s, &s->destinations[i], (enum delivery_queue_name)name);
+		for (int queue_id = 0; queue_id < DELIVERY_QUEUES; queue_id++) {
+			const struct view_queue q = state_queue(s, &s->destinations[i],
+								(enum delivery_queue_id)queue_id);
 
 			if (view_queue_waits(&q))
 				return true;

@@ -62,7 +62,7 @@ static bool load_frozen(struct job *job, uint64_t seq)
 		log_error_struct(LOG_ERR, &err);
 	if (r != 0)
 		return false;
-	if (job->o->queue != job->name || job->o->serial <= job->queue->serial ||
+	if (job->o->queue != job->queue_id || job->o->serial <= job->queue->serial ||
 	    strcmp(job->o->ledger_id, job->s->delivery->ledger_id) != 0) {
 		job->o = spool_free(job->o);
 		return false;
@@ -70,7 +70,7 @@ static bool load_frozen(struct job *job, uint64_t seq)
 	job->queue->serial = job->o->serial;
 	if (spool_has_alert(job->o, seq))
 		return true;
-	if (job->name < DELIVERY_CLASSES)
+	if (job->queue_id < DELIVERY_CLASSES)
 		job->queue->done_up_to = job->o->done_up_to;
 	return false;
 }
@@ -127,7 +127,7 @@ static int show_held(struct job *job, size_t at, uint64_t seq)
 
 static int show_destination(struct sender *s, struct destination *d, const struct alert *a)
 {
-	enum delivery_queue_name class = delivery_class(a->kind);
+	enum delivery_queue_id class = delivery_class(a->kind);
 	int r = 0;
 
 	if (view_state(d->config, d->progress, a) == DELIVERY_WAITING) {
@@ -203,7 +203,7 @@ int show_all(const char *path, int dirfd, struct config *config)
 		for (int class = 0; class < DELIVERY_CLASSES && r >= 0; class ++) {
 			AUTO_JOB struct job job;
 
-			job_init(&job, &s, &s.destinations[i], (enum delivery_queue_name) class);
+			job_init(&job, &s, &s.destinations[i], (enum delivery_queue_id) class);
 			r = print_queue(&job);
 		}
 	state_close(&s);

@@ -39,7 +39,7 @@ void spool_check_disown(const struct sender *s, const struct config *config)
 
 	for (size_t i = 0; i < config->n_destinations; i++) {
 		for (int q = 0; q < DELIVERY_QUEUES; q++) {
-			spool_name(config->destinations[i].name, (enum delivery_queue_name)q, file);
+			spool_name(config->destinations[i].name, (enum delivery_queue_id)q, file);
 			disown(s->dirfd, file);
 		}
 	}
@@ -55,7 +55,7 @@ static bool is_own(const struct sender *s, const char *name)
 		for (int q = 0; q < DELIVERY_QUEUES; q++) {
 			size_t n;
 
-			spool_name(s->destinations[i].config->name, (enum delivery_queue_name)q,
+			spool_name(s->destinations[i].config->name, (enum delivery_queue_id)q,
 				   file);
 			n = strlen(file);
 			for (size_t k = 0; k < ARRAY_SIZE(ends); k++)

@@ -57,7 +57,7 @@ static void find_frozen(struct sender *s, struct destination *d)
 		AUTO_SPOOL_MESSAGE struct spool_message *o = NULL;
 		char file[SPOOL_NAME_MAX];
 
-		spool_name(d->config->name, (enum delivery_queue_name)q, file);
+		spool_name(d->config->name, (enum delivery_queue_id)q, file);
 		d->queues[q].frozen = faccessat(s->dirfd, file, F_OK, 0) == 0;
 		if (d->queues[q].frozen && spool_load(s->dirfd, file, &o, NULL) == 0 &&
 		    (!ledger_id[0] || strcmp(o->ledger_id, ledger_id) == 0) &&
@@ -110,7 +110,7 @@ static void drop_destinations(struct sender *s)
 		for (int q = 0; q < DELIVERY_QUEUES; q++) {
 			char file[SPOOL_NAME_MAX];
 
-			spool_name(dest->name, (enum delivery_queue_name)q, file);
+			spool_name(dest->name, (enum delivery_queue_id)q, file);
 			(void)spool_remove(s->dirfd, file);
 		}
 		delivery_remove(s->delivery, dest);
@@ -190,7 +190,7 @@ int state_open_ledger(struct sender *s)
 }
 
 struct view_queue state_queue(const struct sender *s, const struct destination *d,
-			      enum delivery_queue_name name)
+			      enum delivery_queue_id queue_id)
 {
 	static const enum view_run runs[] = {
 		[SENDER_FOLLOW] = VIEW_WHEN_DUE,
@@ -201,10 +201,10 @@ struct view_queue state_queue(const struct sender *s, const struct destination *
 
 	return (struct view_queue){.config = s->config,
 				   .progress = d->progress,
-				   .name = name,
-				   .newest = d->queues[name].newest,
-				   .fresh = d->queues[name].fresh,
-				   .frozen = d->queues[name].frozen,
+				   .queue_id = queue_id,
+				   .newest = d->queues[queue_id].newest,
+				   .fresh = d->queues[queue_id].fresh,
+				   .frozen = d->queues[queue_id].frozen,
 				   .run = runs[s->run.mode],
 				   .begin_usec = s->run.begin_usec};
 }

@@ -99,4 +99,4 @@ static inline const char *destination_name(const char *name)
 
 /* One queue, as the present run sees it. */
 struct view_queue state_queue(const struct sender *s, const struct destination *d,
-			      enum delivery_queue_name name);
+			      enum delivery_queue_id queue_id);

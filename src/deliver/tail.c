@@ -64,7 +64,7 @@ static void check_progress(struct sender *s)
 
 static void note(struct sender *s, const struct alert *a, bool fresh)
 {
-	enum delivery_queue_name class = delivery_class(a->kind);
+	enum delivery_queue_id class = delivery_class(a->kind);
 
 	if (a->seq > s->tail.last_seq)
 		s->tail.last_seq = a->seq;

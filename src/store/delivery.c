@@ -42,7 +42,7 @@ const char *const delivery_queues[DELIVERY_QUEUES] = {"login", "forged", "retry"
 const char *const delivery_states[DELIVERY_STATES] = {"done", "waiting", "deferred", "refused",
 						      "given-up"};
 
-enum delivery_queue_name delivery_class(enum alert_kind kind)
+enum delivery_queue_id delivery_class(enum alert_kind kind)
 {
 	return kind == ALERT_FORGED ? DELIVERY_FORGED : DELIVERY_LOGIN;
 }
@@ -128,7 +128,7 @@ int delivery_hold(struct delivery_destination *dest, const struct delivery_held 
 	return append_held(dest, e);
 }
 
-int delivery_release(struct delivery_destination *dest, enum delivery_queue_name class,
+int delivery_release(struct delivery_destination *dest, enum delivery_queue_id class,
 		     const char *rcpt, uint64_t first, uint64_t last)
 {
 	for (size_t i = 0; i < dest->n_held;) {
@@ -161,7 +161,7 @@ int delivery_release(struct delivery_destination *dest, enum delivery_queue_name
 	return 0;
 }
 
-bool delivery_is_dropped(const struct delivery_destination *dest, enum delivery_queue_name class,
+bool delivery_is_dropped(const struct delivery_destination *dest, enum delivery_queue_id class,
 			 uint64_t seq)
 {
 	for (size_t i = 0; i < dest->n_dropped; i++)
@@ -172,7 +172,7 @@ bool delivery_is_dropped(const struct delivery_destination *dest, enum delivery_
 
 /* The first entry that holds the alert in this state; with DELIVERY_STATES, in any. */
 static struct delivery_held *held_in(const struct delivery_destination *dest,
-				     enum delivery_state state, enum delivery_queue_name class,
+				     enum delivery_state state, enum delivery_queue_id class,
 				     uint64_t seq)
 {
 	for (size_t i = 0; i < dest->n_held; i++) {
@@ -200,7 +200,7 @@ static int release_one(struct delivery_destination *dest, const struct delivery_
 	return r;
 }
 
-int delivery_drop(struct delivery_destination *dest, enum delivery_queue_name class, uint64_t seq)
+int delivery_drop(struct delivery_destination *dest, enum delivery_queue_id class, uint64_t seq)
 {
 	const struct delivery_held *x;
 
@@ -235,7 +235,7 @@ void delivery_drop_expire(struct delivery_destination *dest)
 	}
 }
 
-int delivery_retry(struct delivery_destination *dest, enum delivery_queue_name class, uint64_t seq,
+int delivery_retry(struct delivery_destination *dest, enum delivery_queue_id class, uint64_t seq,
 		   uint64_t now_usec)
 {
 	const struct delivery_held *x;
@@ -263,7 +263,7 @@ int delivery_retry(struct delivery_destination *dest, enum delivery_queue_name c
 enum delivery_state delivery_state_of(const struct delivery_destination *dest, enum alert_kind kind,
 				      uint64_t seq)
 {
-	enum delivery_queue_name class = delivery_class(kind);
+	enum delivery_queue_id class = delivery_class(kind);
 	enum delivery_state worst = DELIVERY_DONE;
 
 	if (seq > dest->queues[class].done_up_to)

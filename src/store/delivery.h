@@ -20,7 +20,7 @@
 
 #define DELIVERY_REPEATS_MAX 20000 /* windows of one destination; beyond that repeats are sent */
 
-enum delivery_queue_name {
+enum delivery_queue_id {
 	DELIVERY_LOGIN = 0,
 	DELIVERY_FORGED,
 	DELIVERY_CLASSES, /* the queues before this one are also the classes of messages */
@@ -48,7 +48,7 @@ enum delivery_state {
 /* Alerts of one class that others overtake. */
 struct delivery_held {
 	enum delivery_state state; /* DEFERRED, REFUSED or GIVEN_UP */
-	enum delivery_queue_name class;
+	enum delivery_queue_id class;
 	uint64_t first, last;
 	uint64_t tries;
 	uint64_t waited_usec; /* the sum of the waits between tries */
@@ -67,7 +67,7 @@ struct delivery_repeat {
 
 /* An alert that an administrator dropped before its queue reached it. */
 struct delivery_dropped {
-	enum delivery_queue_name class;
+	enum delivery_queue_id class;
 	uint64_t seq;
 };
 
@@ -107,7 +107,7 @@ static inline void delivery_auto_free(struct delivery **d)
 extern const char *const delivery_queues[DELIVERY_QUEUES];
 extern const char *const delivery_states[DELIVERY_STATES];
 /* The class of alerts of this kind. */
-enum delivery_queue_name delivery_class(enum alert_kind kind);
+enum delivery_queue_id delivery_class(enum alert_kind kind);
 
 /* NULL: there is none of this name. It lives until the next add or remove. */
 struct delivery_destination *delivery_find(const struct delivery *d, const char *name);
@@ -125,15 +125,15 @@ int delivery_hold(struct delivery_destination *dest, const struct delivery_held 
  * Alerts @first to @last of this class are held no longer for this recipient (NULL: those held for
  * all), given-up ones too. -ENOMEM.
  */
-int delivery_release(struct delivery_destination *dest, enum delivery_queue_name class,
+int delivery_release(struct delivery_destination *dest, enum delivery_queue_id class,
 		     const char *rcpt, uint64_t first, uint64_t last);
 
 /*
  * The alert is done with, unsent: it is held no longer, and if its queue has not reached it, that
  * is remembered until then. -ENOMEM.
  */
-int delivery_drop(struct delivery_destination *dest, enum delivery_queue_name class, uint64_t seq);
-bool delivery_is_dropped(const struct delivery_destination *dest, enum delivery_queue_name class,
+int delivery_drop(struct delivery_destination *dest, enum delivery_queue_id class, uint64_t seq);
+bool delivery_is_dropped(const struct delivery_destination *dest, enum delivery_queue_id class,
 			 uint64_t seq);
 /* Forgets those that their queues have passed. */
 void delivery_drop_expire(struct delivery_destination *dest);
@@ -142,7 +142,7 @@ void delivery_drop_expire(struct delivery_destination *dest);
  * What was given up of one alert is tried again at once, for as long as anything. For how many
  * recipients it was given up, or 0; -ENOMEM.
  */
-int delivery_retry(struct delivery_destination *dest, enum delivery_queue_name class, uint64_t seq,
+int delivery_retry(struct delivery_destination *dest, enum delivery_queue_id class, uint64_t seq,
 		   uint64_t now_usec);
 
 /* The least good state of one alert among the recipients; a kind in Events= is assumed

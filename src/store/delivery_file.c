@@ -120,7 +120,7 @@ static int read_held(struct slice value, struct delivery_destination *dest)
 			return -ENOMEM;
 	}
 	x.state = (enum delivery_state)state;
-	x.class = (enum delivery_queue_name) class;
+	x.class = (enum delivery_queue_id) class;
 	x.rcpt = rcpt;
 	return delivery_hold(dest, &x);
 }
@@ -151,7 +151,7 @@ static int read_dropped(struct slice value, struct delivery_destination *dest)
 
 	if (r == 0)
 		r = fields_numbers(&value, 1, (uint64_t *[]){&seq});
-	return r < 0 ? r : delivery_drop(dest, (enum delivery_queue_name) class, seq);
+	return r < 0 ? r : delivery_drop(dest, (enum delivery_queue_id) class, seq);
 }
 
 static int read_destination(struct slice value, struct delivery *d,

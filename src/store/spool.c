@@ -151,7 +151,7 @@ size_t spool_count(const struct spool_message *o, enum spool_rcpt_state state)
 	return n;
 }
 
-void spool_name(const char *destination, enum delivery_queue_name queue, char ret[SPOOL_NAME_MAX])
+void spool_name(const char *destination, enum delivery_queue_id queue, char ret[SPOOL_NAME_MAX])
 {
 	size_t n = (size_t)snprintf(ret, SPOOL_NAME_MAX, SPOOL_DIR "/");
 	struct hash128 h;
@@ -289,12 +289,12 @@ static int read_field(struct slice key, struct slice value, struct spool_message
 		return read_rcpt(value, o);
 	if (slice_eq_str(key, "QUEUE")) {
 		r = fields_name(&value, delivery_queues, DELIVERY_QUEUES, &name);
-		o->queue = (enum delivery_queue_name)name;
+		o->queue = (enum delivery_queue_id)name;
 		return r;
 	}
 	if (slice_eq_str(key, "CLASS")) {
 		r = fields_name(&value, delivery_queues, DELIVERY_CLASSES, &name);
-		o->class = (enum delivery_queue_name)name;
+		o->class = (enum delivery_queue_id)name;
 		return r;
 	}
 	if (slice_eq_str(key, "STYLE")) {

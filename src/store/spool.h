@@ -56,7 +56,7 @@ struct spool_repeat {
 
 struct spool_message {
 	char ledger_id[LEDGER_ID_MAX];
-	enum delivery_queue_name queue, class;
+	enum delivery_queue_id queue, class;
 	uint64_t serial;     /* the queue's serial once it is done with */
 	uint64_t done_up_to; /* up to where its queue is done then */
 	uint64_t tries;	     /* that failed */
@@ -105,7 +105,7 @@ size_t spool_count(const struct spool_message *o, enum spool_rcpt_state state);
 
 /* The file's name with its directory: what is unsafe in @destination becomes "=HH"; "" is "mail".
  */
-void spool_name(const char *destination, enum delivery_queue_name queue, char ret[SPOOL_NAME_MAX]);
+void spool_name(const char *destination, enum delivery_queue_id queue, char ret[SPOOL_NAME_MAX]);
 
 /* The text of the file, and back. -ENOMEM, -E2BIG; SPOOL_E_DAMAGED. */
 int spool_write(const struct spool_message *o, struct buffer *ret);

@@ -32,14 +32,15 @@ bool view_has_rcpt(const struct config_destination *to, const char *addr)
 
 static bool has_new(const struct view_queue *q)
 {
-	return q->name < DELIVERY_CLASSES && q->newest > q->progress->queues[q->name].done_up_to;
+	return q->queue_id < DELIVERY_CLASSES &&
+	       q->newest > q->progress->queues[q->queue_id].done_up_to;
 }
 
 bool view_queue_waits(const struct view_queue *q)
 {
 	if (q->frozen || has_new(q))
 		return true;
-	for (size_t i = 0; q->name == DELIVERY_RETRY && i < q->progress->n_held; i++)
+	for (size_t i = 0; q->queue_id == DELIVERY_RETRY && i < q->progress->n_held; i++)
 		if (q->progress->held[i].state != DELIVERY_GIVEN_UP)
 			return true;
 	return false;
@@ -74,7 +75,7 @@ static uint64_t retry_due(const struct view_queue *q, uint64_t now_usec)
 uint64_t view_queue_due(const struct view_queue *q, uint64_t now_usec)
 {
 	struct schedule_queue s = {
-		.queue = &q->progress->queues[q->name],
+		.queue = &q->progress->queues[q->queue_id],
 		.frozen = q->frozen,
 		.waiting = has_new(q),
 		.fresh = has_new(q) && q->fresh,
@@ -82,9 +83,9 @@ uint64_t view_queue_due(const struct view_queue *q, uint64_t now_usec)
 		.interval_usec = q->config->interval_usec,
 	};
 
-	if (q->name == DELIVERY_RETRY)
+	if (q->queue_id == DELIVERY_RETRY)
 		return retry_due(q, now_usec);
-	if (q->name == DELIVERY_LOGIN)
+	if (q->queue_id == DELIVERY_LOGIN)
 		s.summary_usec = schedule_summary_due(q->progress, q->config->repeat_interval_usec,
 						      now_usec);
 	/* Neither Interval= nor back-off. */
@@ -117,12 +118,12 @@ static bool is_repeat(const struct view_destination *v, const struct alert *a)
 static void fill_new(const struct view_destination *v, const struct alert *a, uint64_t now_usec,
 		     struct view_entry *e)
 {
-	enum delivery_queue_name class = delivery_class(a->kind);
+	enum delivery_queue_id class = delivery_class(a->kind);
 	const struct delivery_queue *queue = &v->progress->queues[class];
 	const struct spool_message *o = v->frozen[class];
 	const struct view_queue q = {.config = v->config,
 				     .progress = v->progress,
-				     .name = class,
+				     .queue_id = class,
 				     .newest = a->seq,
 				     .fresh = a->noted_usec > queue->last_try_usec,
 				     .frozen = o != NULL};
@@ -339,7 +340,7 @@ static int load_delivery(const struct loading *l)
 }
 
 static void load_frozen(const struct loading *l, struct view_destination *d,
-			enum delivery_queue_name queue)
+			enum delivery_queue_id queue)
 {
 	AUTO_SPOOL_MESSAGE struct spool_message *o = NULL;
 	char file[SPOOL_NAME_MAX];
@@ -387,7 +388,7 @@ int view_load(int ledger_dirfd, int delivery_dirfd, const struct config *config,
 			d->progress = &d->begin;
 		}
 		for (int q = 0; q < DELIVERY_QUEUES; q++)
-			load_frozen(&l, d, (enum delivery_queue_name)q);
+			load_frozen(&l, d, (enum delivery_queue_id)q);
 	}
 	return 0;
 }

@@ -35,7 +35,7 @@ enum view_run {
 struct view_queue {
 	const struct config *config;
 	const struct delivery_destination *progress;
-	enum delivery_queue_name name;
+	enum delivery_queue_id queue_id;
 	uint64_t newest;     /* of a class: the greatest number of an alert that may wait */
 	bool fresh;	     /* one of them came after the last try */
 	bool frozen;	     /* a message of it is frozen */

@@ -186,13 +186,13 @@ static void end(struct scene *s)
 	(void)delivery_free(s->d);
 }
 
-static struct view_queue queue_of(const struct scene *s, int name, enum view_run run)
+static struct view_queue queue_of(const struct scene *s, int queue_id, enum view_run run)
 {
 	return (struct view_queue){.config = &config,
 				   .progress = s->dest,
-				   .name = (enum delivery_queue_name)name,
-				   .newest = name == DELIVERY_LOGIN ? s->newest : 0,
-				   .frozen = s->v.frozen[name] != NULL,
+				   .queue_id = (enum delivery_queue_id)queue_id,
+				   .newest = queue_id == DELIVERY_LOGIN ? s->newest : 0,
+				   .frozen = s->v.frozen[queue_id] != NULL,
 				   .run = run,
 				   .begin_usec = NOW};
 }
@@ -201,8 +201,8 @@ static uint64_t due(const struct scene *s, enum view_run run)
 {
 	uint64_t least = NEVER;
 
-	for (int name = 0; name < DELIVERY_QUEUES; name++) {
-		const struct view_queue q = queue_of(s, name, run);
+	for (int queue_id = 0; queue_id < DELIVERY_QUEUES; queue_id++) {
+		const struct view_queue q = queue_of(s, queue_id, run);
 		uint64_t this = view_queue_due(&q, NOW);
 
 		least = this < least ? this : least;
@@ -212,8 +212,8 @@ static uint64_t due(const struct scene *s, enum view_run run)
 
 static bool waits(const struct scene *s)
 {
-	for (int name = 0; name < DELIVERY_QUEUES; name++) {
-		const struct view_queue q = queue_of(s, name, VIEW_WHEN_DUE);
+	for (int queue_id = 0; queue_id < DELIVERY_QUEUES; queue_id++) {
+		const struct view_queue q = queue_of(s, queue_id, VIEW_WHEN_DUE);
 
 		if (view_queue_waits(&q))
 			return true;
@@ -407,7 +407,7 @@ static void progress_in_another_ledger_is_none(void **state)
 	view_done(&v);
 }
 
-static void freeze(int dirfd, const char *id, enum delivery_queue_name queue, uint64_t serial)
+static void freeze(int dirfd, const char *id, enum delivery_queue_id queue, uint64_t serial)
 {
 	AUTO_SPOOL_MESSAGE struct spool_message *o = message(1);
 	char file[SPOOL_NAME_MAX];
