@@ -47,7 +47,7 @@ int journal_reopen(struct journal *s)
 	int r;
 
 	cursor_reader_close(&s->reader);
-	repeats_forget(&s->repeats);
+	duplicates_forget(&s->duplicates);
 	s->gone_over = 0;
 	s->since_process = 0;
 	if (s->follow && journal_is_local(s)) {
@@ -232,7 +232,7 @@ void journal_free(struct journal *s)
 	if (!s)
 		return;
 	cursor_reader_close(&s->reader);
-	repeats_forget(&s->repeats);
+	duplicates_forget(&s->duplicates);
 	orphans_done(&s->orphans);
 	close_fd(s->wait.epoll_fd);
 	close_fd(s->wait.hint_fd);

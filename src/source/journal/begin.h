@@ -3,11 +3,11 @@
 
 #include <time.h>
 
+#include "source/journal/duplicates.h"
 #include "source/journal/gap.h"
 #include "source/journal/new_files.h"
 #include "source/journal/orphan.h"
 #include "source/journal/pass.h"
-#include "source/journal/repeats.h"
 #include "source/journal/roots.h"
 #include "source/journal/skipped.h"
 #include "source/source.h"
@@ -40,8 +40,8 @@ struct journal {
 
 	struct cursor_reader reader;
 	struct boot_pass pass;
-	struct repeats repeats; /* in files of one host */
-	struct live live;	/* of this machine's journal, if that is followed */
+	struct duplicates duplicates; /* in files of one host */
+	struct live live;	      /* of this machine's journal, if that is followed */
 	struct orphans orphans;
 	struct new_files new_files;
 	struct skipped skipped;

@@ -204,7 +204,7 @@ static bool is_dropped(struct slice message)
 	return slice_starts_with(message, "Suppressed ");
 }
 
-/* The message of the current entry; empty if the entry is a repeat. -errno. */
+/* The message of the current entry; empty if the entry is a duplicate. -errno. */
 static int get_message(struct journal *s, struct slice *ret)
 {
 	const void *data;
@@ -215,7 +215,7 @@ static int get_message(struct journal *s, struct slice *ret)
 		return r;
 	*ret = message_of(data, size);
 	if (s->paths && (login_candidate(*ret) || is_dropped(*ret))) {
-		r = repeats_find(&s->repeats, &s->reader, s->paths, &data, &size);
+		r = duplicates_find(&s->duplicates, &s->reader, s->paths, &data, &size);
 		*ret = r > 0 ? (struct slice){"", 0} : message_of(data, size);
 	}
 	return r;

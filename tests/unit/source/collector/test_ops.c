@@ -513,7 +513,7 @@ static void what_is_sent_again_is_not_read_again_after_a_restart(void **state)
 	free(position);
 }
 
-/* A clock that was set back, and what another program says in the same words, are no repeats. */
+/* A clock that was set back, and what another program says in the same words, are no duplicates. */
 static void what_only_looks_as_if_it_was_sent_again_is_read(void **state)
 {
 	struct fixture *f = *state;

@@ -8,19 +8,19 @@
 
 #include "source/journal/cursor_reader.h"
 
-struct repeats {
+struct duplicates {
 	struct sd_journal *j; /* to look an entry up; NULL: not open */
 	char boot[33];	      /* of the last entry that could be a login; "": there was none */
 	uint64_t usec;	      /* the latest in that boot, the host's CLOCK_MONOTONIC */
-	bool within;	      /* the last one was a repeat */
+	bool within;	      /* the last one was a duplicate */
 };
 
 /*
  * Whether the current entry of @r, which reads @paths, is in these files once before: 1, 0, -errno.
  * On 0, @data is its message.
  */
-int repeats_find(struct repeats *rs, const struct cursor_reader *r, char *const *paths,
-		 const void **data, size_t *size);
+int duplicates_find(struct duplicates *ds, const struct cursor_reader *r, char *const *paths,
+		    const void **data, size_t *size);
 
 /* Forgets everything, as before the files are opened again. */
-void repeats_forget(struct repeats *rs);
+void duplicates_forget(struct duplicates *ds);

@@ -1,9 +1,9 @@
 /*
  * The time of a boot only increases. So only an entry is looked up that is not later than the one
- * before, or is the first of its boot here, or follows a repeat: by its message, which few entries
- * have.
+ * before, or is the first of its boot here, or follows a duplicate: by its message, which few
+ * entries have.
  */
-#include "source/journal/repeats.h"
+#include "source/journal/duplicates.h"
 
 #include <string.h>
 #include <systemd/sd-id128.h>
@@ -14,23 +14,23 @@
 
 #define SAME_MAX 1000 /* entries of the same message that are compared */
 
-void repeats_forget(struct repeats *rs)
+void duplicates_forget(struct duplicates *ds)
 {
-	sd_journal_close(rs->j);
-	*rs = (struct repeats){.j = NULL};
+	sd_journal_close(ds->j);
+	*ds = (struct duplicates){.j = NULL};
 }
 
-/* Whether the entry may be a repeat. */
-static bool is_doubtful(struct repeats *rs, sd_id128_t boot, uint64_t usec)
+/* Whether the entry may be a duplicate. */
+static bool is_doubtful(struct duplicates *ds, sd_id128_t boot, uint64_t usec)
 {
 	char id[SD_ID128_STRING_MAX];
-	bool other = strcmp(sd_id128_to_string(boot, id), rs->boot) != 0;
-	bool back = other || usec <= rs->usec;
+	bool other = strcmp(sd_id128_to_string(boot, id), ds->boot) != 0;
+	bool back = other || usec <= ds->usec;
 
-	memcpy(rs->boot, id, sizeof(rs->boot));
+	memcpy(ds->boot, id, sizeof(ds->boot));
 	if (!back || other)
-		rs->usec = usec;
-	return back || rs->within;
+		ds->usec = usec;
+	return back || ds->within;
 }
 
 /* Whether a matching entry is the same as the one of the cursor, and comes before it. */
@@ -51,17 +51,17 @@ static bool is_before(sd_journal *j, const char *own)
 }
 
 /* By an sd_journal of its own, so that the other one keeps its place. */
-static bool look_up(struct repeats *rs, char *const *paths, const char *own, const void *data,
+static bool look_up(struct duplicates *ds, char *const *paths, const char *own, const void *data,
 		    size_t size)
 {
 	bool found;
 
-	if (!rs->j && sd_journal_open_files(&rs->j, (const char **)paths, 0) < 0)
-		rs->j = NULL;
-	if (!rs->j)
+	if (!ds->j && sd_journal_open_files(&ds->j, (const char **)paths, 0) < 0)
+		ds->j = NULL;
+	if (!ds->j)
 		return false;
-	sd_journal_flush_matches(rs->j);
-	found = sd_journal_add_match(rs->j, data, size) >= 0 && is_before(rs->j, own);
+	sd_journal_flush_matches(ds->j);
+	found = sd_journal_add_match(ds->j, data, size) >= 0 && is_before(ds->j, own);
 	if (journal_sigbus_seen()) {
 		journal_sigbus_forget(); /* of this reader */
 		found = false;
@@ -69,22 +69,22 @@ static bool look_up(struct repeats *rs, char *const *paths, const char *own, con
 	return found;
 }
 
-int repeats_find(struct repeats *rs, const struct cursor_reader *r, char *const *paths,
-		 const void **data, size_t *size)
+int duplicates_find(struct duplicates *ds, const struct cursor_reader *r, char *const *paths,
+		    const void **data, size_t *size)
 {
 	AUTO_FREE char *own = NULL;
 	sd_id128_t boot;
 	uint64_t usec;
 	bool doubtful = sd_journal_get_monotonic_usec(r->j, &usec, &boot) >= 0 &&
-			is_doubtful(rs, boot, usec) && sd_journal_get_cursor(r->j, &own) >= 0;
+			is_doubtful(ds, boot, usec) && sd_journal_get_cursor(r->j, &own) >= 0;
 	int k = sd_journal_get_data(r->j, "MESSAGE", data, size);
 
 	if (k < 0 || !doubtful || journal_sigbus_seen())
 		return k;
-	rs->within = look_up(rs, paths, own, *data, *size);
-	if (!rs->within) {
-		sd_journal_close(rs->j);
-		rs->j = NULL;
+	ds->within = look_up(ds, paths, own, *data, *size);
+	if (!ds->within) {
+		sd_journal_close(ds->j);
+		ds->j = NULL;
 	}
-	return rs->within;
+	return ds->within;
 }
