@@ -10,8 +10,8 @@
 
 #include "base/clock.h"
 #include "source/journal/access.h"
+#include "source/journal/connection_hint.h"
 #include "source/journal/entry.h"
-#include "source/journal/login_hint.h"
 #include "source/journal/sigbus.h"
 
 static int epoll_add(int epoll_fd, int fd, int events)
@@ -167,7 +167,7 @@ static void raise_file_limit(void)
 /* Without a descriptor entries are only seen later, and no orphans. */
 static void watch_machine(struct journal *s)
 {
-	s->wait.hint_fd = s->orphans.fd = login_hint_open();
+	s->wait.hint_fd = s->orphans.fd = connection_hint_open();
 	if (s->wait.hint_fd >= 0)
 		live_begin(&s->live);
 }

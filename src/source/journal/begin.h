@@ -17,7 +17,7 @@
 /* What wakes who follows the journal. */
 struct journal_wait {
 	int epoll_fd; /* of the descriptors of the journal, roots and hint; -1: none */
-	int hint_fd;  /* login_hint_open(); orphans are watched by it too; negative: none */
+	int hint_fd;  /* connection_hint_open(); orphans are watched by it too; negative: none */
 	struct journal_roots roots;
 	uint64_t poll_until_usec; /* poll often until then; CLOCK_MONOTONIC */
 };

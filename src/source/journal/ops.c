@@ -1,7 +1,7 @@
 /*
  * The journal as a source. It provides what sd_journal(3) does not: readability is checked first
  * (access), a resume needs more than sd_journal_seek_cursor(3) (seek), notifications come late
- * (login_hint), and after an error of one file reading continues with sd_journal_process(3) or
+ * (connection_hint), and after an error of one file reading continues with sd_journal_process(3) or
  * after the journal is opened again.
  *
  * The fast path is next(): one sd_journal_next(3) and one sd_journal_get_data(3) of "MESSAGE". Data
@@ -18,8 +18,8 @@
 #include "base/timetext.h"
 #include "source/journal/access.h"
 #include "source/journal/begin.h"
+#include "source/journal/connection_hint.h"
 #include "source/journal/entry.h"
-#include "source/journal/login_hint.h"
 #include "source/journal/seek.h"
 #include "source/journal/sigbus.h"
 #include "text/login.h"
@@ -398,7 +398,7 @@ static int journal_process(struct source *source)
 	struct journal_wait *w = &s->wait;
 	int r;
 
-	if (w->hint_fd >= 0 && login_hint_drain(w->hint_fd))
+	if (w->hint_fd >= 0 && connection_hint_drain(w->hint_fd))
 		w->poll_until_usec = s->clock(CLOCK_MONOTONIC) + POLL_USEC;
 	if (journal_is_local(s) && journal_machine_changed())
 		return -ESTALE;

@@ -10,10 +10,10 @@
  * A descriptor that does not block and becomes readable when sshd or Dropbear is executed. -errno
  * of inotify_init1(2).
  */
-int login_hint_open(void);
+int connection_hint_open(void);
 
 /*
  * Reads what is pending, also of other watches: 1 if somebody connected, else 0. Executables that
  * were replaced, as by an upgrade, are watched again.
  */
-int login_hint_drain(int fd);
+int connection_hint_drain(int fd);

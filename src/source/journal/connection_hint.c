@@ -4,7 +4,7 @@
  * that are watched already. dpkg renames the new file over the old one, so a file of that name
  * always exists.
  */
-#include "source/journal/login_hint.h"
+#include "source/journal/connection_hint.h"
 
 #include "base/cleanup.h"
 #include "base/inotify.h"
@@ -25,7 +25,7 @@ static void add_watches(int fd)
 					IN_OPEN | IN_DELETE_SELF | IN_MOVE_SELF);
 }
 
-int login_hint_open(void)
+int connection_hint_open(void)
 {
 	int fd = inotify_open();
 
@@ -39,7 +39,7 @@ static void add_mask(void *userdata, const struct inotify_event *event)
 	*(uint32_t *)userdata |= event->mask;
 }
 
-int login_hint_drain(int fd)
+int connection_hint_drain(int fd)
 {
 	uint32_t mask = 0;
 
