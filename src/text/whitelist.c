@@ -197,7 +197,7 @@ size_t whitelist_size(const struct whitelist *w)
 }
 
 /* The login being judged; copies are made when a rule first needs them. */
-struct judged {
+struct matching {
 	struct whitelist *w;
 	const struct whitelist_query *q;
 	struct slice searched, user, cert_id; /* p == NULL: not made yet */
@@ -211,29 +211,29 @@ enum answer {
 };
 
 /* The field without sshd's escapes; absent if it is too long for a name. */
-static struct slice unescaped(const struct judged *j, struct slice s, struct buffer *b)
+static struct slice unescaped(const struct matching *m, struct slice s, struct buffer *b)
 {
-	if (!j->q->login->vis_escaped || !s.p || !memchr(s.p, '\\', s.n))
+	if (!m->q->login->vis_escaped || !s.p || !memchr(s.p, '\\', s.n))
 		return s;
 	buffer_clear(b);
 	return login_unescape(s, b) < 0 ? (struct slice){NULL, 0} : buffer_slice(b);
 }
 
-static bool user_holds(struct judged *j, const struct rule *rule)
+static bool user_holds(struct matching *m, const struct rule *rule)
 {
-	if (!j->user.p)
-		j->user = unescaped(j, j->q->login->user, &j->w->user);
-	for (size_t i = 0; j->user.p && i < rule->n_users; i++)
-		if (slice_eq(rule->users[i], j->user))
+	if (!m->user.p)
+		m->user = unescaped(m, m->q->login->user, &m->w->user);
+	for (size_t i = 0; m->user.p && i < rule->n_users; i++)
+		if (slice_eq(rule->users[i], m->user))
 			return true;
 	return false;
 }
 
-static bool cert_id_holds(struct judged *j, struct slice wanted)
+static bool cert_id_holds(struct matching *m, struct slice wanted)
 {
-	if (!j->cert_id.p)
-		j->cert_id = unescaped(j, j->q->login->cert_id, &j->w->cert_id);
-	return j->cert_id.p && slice_eq(wanted, j->cert_id);
+	if (!m->cert_id.p)
+		m->cert_id = unescaped(m, m->q->login->cert_id, &m->w->cert_id);
+	return m->cert_id.p && slice_eq(wanted, m->cert_id);
 }
 
 /* "keyboard-interactive" also means each of its submethods. */
@@ -249,14 +249,14 @@ static bool expired(const struct rule *rule, uint64_t now_usec)
 	return rule->keys & 1U << RULE_UNTIL && now_usec > rule->until_usec;
 }
 
-static bool field_holds(struct judged *j, const struct rule *rule, enum rule_key key)
+static bool field_holds(struct matching *m, const struct rule *rule, enum rule_key key)
 {
-	const struct login *login = j->q->login;
+	const struct login *login = m->q->login;
 	struct slice wanted = rule->value[key];
 
 	switch (key) {
 	case RULE_USER:
-		return user_holds(j, rule);
+		return user_holds(m, rule);
 	case RULE_FROM:
 		return login->addr_known && netset_find(rule->from, &login->address) != NETSET_NONE;
 	case RULE_METHOD:
@@ -266,36 +266,36 @@ static bool field_holds(struct judged *j, const struct rule *rule, enum rule_key
 	case RULE_CA:
 		return slice_eq(wanted, login->ca_fingerprint);
 	case RULE_CERT_ID:
-		return cert_id_holds(j, wanted);
+		return cert_id_holds(m, wanted);
 	case RULE_HOST:
-		return slice_eq_nocase(wanted, j->q->host); /* RFC 4343 */
+		return slice_eq_nocase(wanted, m->q->host); /* RFC 4343 */
 	case RULE_UNTIL:
-		return !expired(rule, j->q->now_usec);
+		return !expired(rule, m->q->now_usec);
 	case RULE_KEYS:
 		break;
 	}
 	return false;
 }
 
-static enum answer fields_hold(struct judged *j, const struct rule *rule)
+static enum answer fields_hold(struct matching *m, const struct rule *rule)
 {
 	const unsigned at_end = 1U << RULE_CA | 1U << RULE_CERT_ID;
 	unsigned asked = rule->keys;
 
-	if (j->q->login->cut)
+	if (m->q->login->cut)
 		asked &= ~at_end;
 	for (enum rule_key key = 0; key < RULE_KEYS; key++)
-		if (asked & 1U << key && !field_holds(j, rule, key))
+		if (asked & 1U << key && !field_holds(m, rule, key))
 			return ANSWER_NO;
 	return asked == rule->keys ? ANSWER_YES : ANSWER_CUT;
 }
 
 /* The message without the parts that sshd did not write; -E2BIG. */
-static int make_searched(struct judged *j)
+static int make_searched(struct matching *m)
 {
-	const struct login *login = j->q->login;
-	struct slice rest = j->q->message;
-	struct buffer *b = &j->w->message;
+	const struct login *login = m->q->login;
+	struct slice rest = m->q->message;
+	struct buffer *b = &m->w->message;
 	int r = 0;
 
 	buffer_clear(b);
@@ -311,19 +311,19 @@ static int make_searched(struct judged *j)
 	if (r == 0)
 		r = buffer_append_slice(b, rest);
 	if (r == 0)
-		j->searched = buffer_slice(b);
+		m->searched = buffer_slice(b);
 	return r;
 }
 
-static enum answer expression_holds(struct judged *j, const struct rule *rule)
+static enum answer expression_holds(struct matching *m, const struct rule *rule)
 {
 	enum pattern_answer found;
 
-	if (j->q->login->cut)
+	if (m->q->login->cut)
 		return ANSWER_CUT;
-	if (!j->searched.p && make_searched(j) < 0)
+	if (!m->searched.p && make_searched(m) < 0)
 		return ANSWER_LIMIT;
-	found = pattern_search(rule->pattern, j->w->memory, j->searched);
+	found = pattern_search(rule->pattern, m->w->memory, m->searched);
 	if (found == PATTERN_FAILED)
 		return ANSWER_LIMIT;
 	return found == PATTERN_FOUND ? ANSWER_YES : ANSWER_NO;
@@ -352,7 +352,7 @@ static void refuse(const struct whitelist *w, uint32_t number, enum whitelist_re
 
 void whitelist_judge(struct whitelist *w, const struct whitelist_query *q, struct verdict *ret)
 {
-	struct judged j = {.w = w, .q = q};
+	struct matching m = {.w = w, .q = q};
 	uint32_t network = NETSET_NONE;
 
 	*ret = (struct verdict){0};
@@ -365,8 +365,8 @@ void whitelist_judge(struct whitelist *w, const struct whitelist_query *q, struc
 	for (size_t i = 0; i < w->n_others && w->others[i].number < network; i++) {
 		const struct other *other = &w->others[i];
 		enum answer answer = other->rule.kind == RULE_FIELDS
-					     ? fields_hold(&j, &other->rule)
-					     : expression_holds(&j, &other->rule);
+					     ? fields_hold(&m, &other->rule)
+					     : expression_holds(&m, &other->rule);
 
 		if (answer == ANSWER_YES) {
 			allow(w, other->number, ret);

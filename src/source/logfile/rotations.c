@@ -320,15 +320,15 @@ int rotations_append(struct segments *s, const struct path *path, const struct t
 	return r < 0 ? r : 0;
 }
 
-enum what { NEW, KNOWN, UNCLEAR };
+enum novelty { NEW, KNOWN, UNCLEAR };
 
 /*
  * A file is known if it is queued, was read, or is a copy of such a file, even half a copy. One
  * that holds next to nothing may still become a copy, or belong to a slow writer. One that has
  * grown since it was listed may be a copy of what the path held only later.
  */
-static enum what judge(const struct segments *s, const struct open_file *file,
-		       const struct path_state *state, const struct open_file *now)
+static enum novelty novelty_of(const struct segments *s, const struct open_file *file,
+			       const struct path_state *state, const struct open_file *now)
 {
 	struct file_head head;
 
@@ -360,11 +360,11 @@ int rotations_insert(struct segments *s, const struct path *path, size_t at,
 	listed = r < 0 ? 0 : l.n;
 	for (size_t i = 0; i < listed; i++) {
 		const struct open_file *file = &l.files[i];
-		enum what what = judge(s, file, ret, now);
+		enum novelty novelty = novelty_of(s, file, ret, now);
 
-		if (what == NEW && !(until && file_time_compare(&file->st.st_mtim, until) > 0))
+		if (novelty == NEW && !(until && file_time_compare(&file->st.st_mtim, until) > 0))
 			l.files[n++] = *file;
-		else if (what == UNCLEAR)
+		else if (novelty == UNCLEAR)
 			segments_leave_unread(s, file);
 		else
 			(void)close(file->fd);
