@@ -43,7 +43,7 @@ static int record(struct recorder *r, const struct config *config, bool started,
 	const struct alert a = {
 		.kind = ALERT_INSTANCE, .started = started, .reason = slice_of(what)};
 
-	return is_wanted(config) ? recorder_own(r, &a, "instance", clock_now()) : 0;
+	return is_wanted(config) ? recorder_append_own(r, &a, "instance", clock_now()) : 0;
 }
 
 int instance_started(struct recorder *r, const struct config *config)

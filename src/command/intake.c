@@ -288,7 +288,7 @@ static int record_heartbeat(struct intake *in, uint64_t now)
 	if (r < 0)
 		return r;
 	a.reason = buffer_slice(&reason);
-	return recorder_own(in->recorder, &a, "heartbeat", begin);
+	return recorder_append_own(in->recorder, &a, "heartbeat", begin);
 }
 
 void intake_heartbeat(struct intake *in, enum intake_mode mode)

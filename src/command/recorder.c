@@ -184,7 +184,8 @@ int recorder_sync(struct recorder *r)
 	return 0;
 }
 
-int recorder_own(struct recorder *r, const struct alert *about, const char *what, uint64_t again)
+int recorder_append_own(struct recorder *r, const struct alert *about, const char *what,
+			uint64_t again)
 {
 	struct alert a = *about;
 	struct hostname name;
@@ -221,7 +222,8 @@ int recorder_damage(struct recorder *r, enum damage how, uint64_t from_usec, con
 	va_end(ap);
 	log_crit("%s: %s", r->state->path.data, reason);
 	a.reason = slice_of(reason);
-	return recorder_own(r, &a, reason, how == DAMAGE_HOURLY ? clock_now() / USEC_PER_HOUR : 0);
+	return recorder_append_own(r, &a, reason,
+				   how == DAMAGE_HOURLY ? clock_now() / USEC_PER_HOUR : 0);
 }
 
 void recorder_keep_reserve(struct recorder *r)

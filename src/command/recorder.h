@@ -44,7 +44,8 @@ void recorder_complete(struct recorder *r);
  * Records an alert about loginbell itself, durably: its kind, reason and interval are set. The same
  * @what is recorded again only with another @again. -errno.
  */
-int recorder_own(struct recorder *r, const struct alert *about, const char *what, uint64_t again);
+int recorder_append_own(struct recorder *r, const struct alert *about, const char *what,
+			uint64_t again);
 
 /*
  * Damage of the state is logged and reported as a gap: whoever deletes or overwrites it may want to
