@@ -61,7 +61,7 @@ static int retry(struct action *action)
 {
 	for (size_t i = 0; i < action->s->n_destinations; i++) {
 		struct destination *d = &action->s->destinations[i];
-		int r = delivery_retry(d->progress, action->class, action->a.seq, clock_now());
+		int r = delivery_revive(d->progress, action->class, action->a.seq, clock_now());
 
 		if (r < 0)
 			return r;

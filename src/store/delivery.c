@@ -235,8 +235,8 @@ void delivery_drop_expire(struct delivery_destination *dest)
 	}
 }
 
-int delivery_retry(struct delivery_destination *dest, enum delivery_queue_id class, uint64_t seq,
-		   uint64_t now_usec)
+int delivery_revive(struct delivery_destination *dest, enum delivery_queue_id class, uint64_t seq,
+		    uint64_t now_usec)
 {
 	const struct delivery_held *x;
 	int n = 0;

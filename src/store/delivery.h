@@ -142,8 +142,8 @@ void delivery_drop_expire(struct delivery_destination *dest);
  * What was given up of one alert is tried again at once, for as long as anything. For how many
  * recipients it was given up, or 0; -ENOMEM.
  */
-int delivery_retry(struct delivery_destination *dest, enum delivery_queue_id class, uint64_t seq,
-		   uint64_t now_usec);
+int delivery_revive(struct delivery_destination *dest, enum delivery_queue_id class, uint64_t seq,
+		    uint64_t now_usec);
 
 /* The least good state of one alert among the recipients; a kind in Events= is assumed
  * (view_state()). */

@@ -445,10 +445,10 @@ static void only_what_was_given_up_is_taken_back(void **state)
 	except(dest, DELIVERY_GIVEN_UP, 1, 3, NULL);
 	except(dest, DELIVERY_GIVEN_UP, 2, 2, "a@b");
 	except(dest, DELIVERY_REFUSED, 2, 4, "c@d");
-	assert_int_equal(delivery_retry(dest, DELIVERY_LOGIN, 4, 700), 0);
-	assert_int_equal(delivery_retry(dest, DELIVERY_FORGED, 2, 700), 0);
-	assert_int_equal(delivery_retry(dest, DELIVERY_LOGIN, 9, 700), 0);
-	assert_int_equal(delivery_retry(dest, DELIVERY_LOGIN, 2, 700), 2);
+	assert_int_equal(delivery_revive(dest, DELIVERY_LOGIN, 4, 700), 0);
+	assert_int_equal(delivery_revive(dest, DELIVERY_FORGED, 2, 700), 0);
+	assert_int_equal(delivery_revive(dest, DELIVERY_LOGIN, 9, 700), 0);
+	assert_int_equal(delivery_revive(dest, DELIVERY_LOGIN, 2, 700), 2);
 	assert_int_equal(delivery_state_of(dest, ALERT_LOGIN, 2), DELIVERY_REFUSED);
 	assert_int_equal(delivery_state_of(dest, ALERT_LOGIN, 1), DELIVERY_GIVEN_UP);
 	assert_int_equal(delivery_state_of(dest, ALERT_LOGIN, 3), DELIVERY_GIVEN_UP);
