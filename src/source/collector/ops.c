@@ -73,7 +73,7 @@ static void forget_open(struct collector *c, const struct host *h)
 		}
 }
 
-static uint64_t gone_over(struct host *h)
+static uint64_t n_entries(struct host *h)
 {
 	struct source_progress p = {0};
 
@@ -85,11 +85,11 @@ static uint64_t gone_over(struct host *h)
 static void close_host(struct collector *c, struct host *h)
 {
 	forget_open(c, h);
-	c->records += gone_over(h);
+	c->records += n_entries(h);
 	host_close(h);
 }
 
-static void close_oldest(struct collector *c)
+static void close_least_recent(struct collector *c)
 {
 	struct host *h = c->open[c->n_open - 1];
 
@@ -101,7 +101,7 @@ static void keep_open(struct collector *c, struct host *h)
 {
 	forget_open(c, h);
 	if (c->n_open == OPEN_HOSTS)
-		close_oldest(c);
+		close_least_recent(c);
 	memmove(c->open + 1, c->open, c->n_open * sizeof(struct host *));
 	c->open[0] = h;
 	c->n_open++;
@@ -111,7 +111,8 @@ static void fail_host(struct collector *c, struct host *h, int error)
 {
 	close_host(c, h);
 	while (error == -EIO && c->n_open > 0)
-		close_oldest(c); /* the address of a SIGBUS does not say whose mapping it was */
+		close_least_recent(
+			c); /* the address of a SIGBUS does not say whose mapping it was */
 	host_failed(h, error, c->options.follow, steady_usec(c));
 	h->unread = h->bad.due;
 }
@@ -133,7 +134,7 @@ static void end_host(struct collector *c, struct host *h)
 	}
 	if (!h->bad.partial)
 		host_succeeded(h);
-	if (!c->options.follow || h->changed || gone_over(h) > CLOSE_AFTER)
+	if (!c->options.follow || h->changed || n_entries(h) > CLOSE_AFTER)
 		close_host(c, h);
 	else if (h->source)
 		keep_open(c, h);

@@ -48,7 +48,7 @@ int journal_reopen(struct journal *s)
 
 	cursor_reader_close(&s->reader);
 	duplicates_forget(&s->duplicates);
-	s->gone_over = 0;
+	s->n_entries = 0;
 	s->since_process = 0;
 	if (s->follow && journal_is_local(s)) {
 		r = journal_roots_watch(&s->wait.roots);

@@ -44,7 +44,7 @@ static struct cursor_reader *current(struct journal *s)
 /* The current entry's place; if its file is gone, the last place stays. */
 static void remember(struct journal *s)
 {
-	if (!s->reader.landing.pending && s->gone_over > 0)
+	if (!s->reader.landing.pending && s->n_entries > 0)
 		(void)cursor_reader_remember(&s->reader, boot_pass_place(&s->pass, &s->reader));
 }
 
@@ -67,7 +67,7 @@ static int recover_from_sigbus(struct journal *s)
 	return 0;
 }
 
-static int process(struct journal *s)
+static int look_for_changes(struct journal *s)
 {
 	int r;
 
@@ -87,7 +87,7 @@ static int process(struct journal *s)
 /* After an error of sd_journal, which may be of files that are gone (systemd issue 36247). */
 static int recover(struct journal *s)
 {
-	int r = process(s);
+	int r = look_for_changes(s);
 
 	if (r >= 0)
 		r = sd_journal_next(s->reader.j);
@@ -119,7 +119,7 @@ static int step(struct journal *s)
 	if (++s->since_process >= PROCESS_EVERY) {
 		s->since_process = 0;
 		if (s->follow)
-			(void)process(s);
+			(void)look_for_changes(s);
 		else
 			remember(s);
 	}
@@ -266,7 +266,7 @@ static int journal_next(struct source *source, struct record *ret)
 			return 0;
 		}
 		if (!s->record.side)
-			s->gone_over++;
+			s->n_entries++;
 		r = get_message(s, &message);
 		if (journal_sigbus_seen()) {
 			r = recover_from_sigbus(s);
@@ -286,7 +286,7 @@ static int journal_next(struct source *source, struct record *ret)
 			*ret = (struct record){.kind = RECORD_DROPPED, .message = message};
 			return 1;
 		}
-		if ((s->gone_over & (AGAIN_EVERY - 1)) == 0)
+		if ((s->n_entries & (AGAIN_EVERY - 1)) == 0)
 			return SOURCE_AGAIN;
 	}
 }
@@ -359,7 +359,7 @@ static int journal_wait_fd(struct source *source, short *ret_events, uint64_t *r
 
 	*ret_events = POLLIN;
 	*ret_timeout_usec = UINT64_MAX;
-	if (s->gone_over > REOPEN_AFTER) {
+	if (s->n_entries > REOPEN_AFTER) {
 		r = unmap(s);
 		if (r < 0)
 			return r;
@@ -405,7 +405,7 @@ static int journal_process(struct source *source)
 	if (w->roots.fd >= 0 && journal_roots_changed(&w->roots))
 		return follow_roots(s);
 	s->looked_usec = s->clock(CLOCK_REALTIME);
-	r = process(s);
+	r = look_for_changes(s);
 	if (journal_sigbus_seen())
 		r = journal_resume(s);
 	else if (r == SD_JOURNAL_INVALIDATE)
@@ -444,7 +444,7 @@ static void journal_progress(struct source *source, struct source_progress *ret)
 	const struct cursor_reader *r = &s->reader;
 	uint64_t usec;
 
-	*ret = (struct source_progress){.records = s->gone_over};
+	*ret = (struct source_progress){.records = s->n_entries};
 	if (r->end_usec <= r->begin_usec || sd_journal_get_realtime_usec(r->j, &usec) < 0)
 		return;
 	ret->total = r->end_usec - r->begin_usec;
