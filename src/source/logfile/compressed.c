@@ -33,7 +33,7 @@ bool compressed_end(struct segments *s)
 	char name[FILE_NAME_SIZE], storage[COMPRESSED_WHY];
 	int fault = unpack_end(&s->unpack);
 
-	s->lines.finished = true;
+	s->lines.only_buffered = true;
 	s->read_usec = to_usec;
 	if (fault == 0)
 		return false;

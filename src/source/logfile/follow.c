@@ -183,7 +183,7 @@ static int check_read(struct follow *f)
 	int r;
 
 	f->unreported += s->lines.fresh;
-	r = s->lines.stream ? 0 : truncation_check(s, &f->path);
+	r = s->lines.no_offsets ? 0 : truncation_check(s, &f->path);
 	if (r < 0 || f->unreported < AGAIN_BYTES)
 		return r < 0 ? r : 0;
 	f->unreported = 0;
@@ -198,14 +198,14 @@ int follow_next(struct follow *f, enum lines_want want, struct line *ret)
 	for (;;) {
 		bool ends, leaves, last;
 
-		if (s->check && !s->lines.stream) {
+		if (s->check && !s->lines.no_offsets) {
 			r = check(f);
 			if (r < 0)
 				return r;
 		}
 		if (segments_next_gap(s))
 			return FOLLOW_GAP;
-		ends = !s->watch || s->lines.stream || s->lines.piped;
+		ends = !s->watch || s->lines.no_offsets || s->lines.no_seek;
 		leaves = ends || s->closing;
 		/* A late file may still receive the end of its last line. */
 		last = ends || (leaves && (s->queue[0].dead || s->queue[0].final));
@@ -222,14 +222,15 @@ int follow_next(struct follow *f, enum lines_want want, struct line *ret)
 		 * Without inotify no event reports a truncation. With it, the file that is now left
 		 * may have been truncated, and only then renamed, since the last look.
 		 */
-		if ((!s->watch || (leaves && next_is_written(s))) && !s->lines.stream && s->n > 0) {
+		if ((!s->watch || (leaves && next_is_written(s))) && !s->lines.no_offsets &&
+		    s->n > 0) {
 			r = truncation_check(s, &f->path);
 			if (r < 0)
 				return r;
 			if (r > 0)
 				continue;
 		}
-		if (s->lines.piped && compressed_end(s))
+		if (s->lines.no_seek && compressed_end(s))
 			continue;
 		if (!next_is_written(s))
 			return 0;
@@ -249,7 +250,7 @@ int follow_write_position(const struct follow *f, uint64_t offset, uint64_t unti
 	struct file_id id;
 	struct stat st;
 
-	if (s->lines.stream)
+	if (s->lines.no_offsets)
 		return 0;
 	if (s->n == 0)
 		id = segment_id(&none, 0);
@@ -277,7 +278,7 @@ int follow_write_identity(const struct follow *f, const struct line *line, struc
 	size_t n = line->end_offset < FILE_HEAD_SIZE ? (size_t)line->end_offset : FILE_HEAD_SIZE;
 	struct hash128 h;
 
-	if (s->lines.stream)
+	if (s->lines.no_offsets)
 		return buffer_printf(ret, "stdin:%llu:%llu",
 				     (unsigned long long)s->clock.start_usec,
 				     (unsigned long long)line->offset);
@@ -300,8 +301,8 @@ int follow_wait_fd(const struct follow *f, short *ret_events, uint64_t *ret_time
 
 	*ret_events = POLLIN;
 	*ret_timeout_usec = UINT64_MAX;
-	if (s->lines.stream)
-		return s->lines.ended ? -ENODATA : s->queue[0].fd;
+	if (s->lines.no_offsets)
+		return s->lines.at_end ? -ENODATA : s->queue[0].fd;
 	*ret_timeout_usec = until(s, missing < late ? missing : late);
 	if (f->path.watch.poll && *ret_timeout_usec > WATCH_POLL_USEC)
 		*ret_timeout_usec = WATCH_POLL_USEC;
@@ -310,7 +311,7 @@ int follow_wait_fd(const struct follow *f, short *ret_events, uint64_t *ret_time
 
 void follow_process(struct follow *f)
 {
-	if (f->segments.lines.stream)
+	if (f->segments.lines.no_offsets)
 		return;
 	watch_drain(&f->path.watch);
 	f->segments.check = true;

@@ -47,7 +47,7 @@ void lines_done(struct lines *l)
 void lines_begin(struct lines *l, int fd, uint64_t offset)
 {
 	l->fd = fd;
-	l->ended = l->finished = l->piped = false;
+	l->at_end = l->only_buffered = l->no_seek = false;
 	l->offset = l->read_offset = offset;
 	l->start = l->complete = l->end = l->fresh = 0;
 	l->skipped = 0;
@@ -170,22 +170,22 @@ static ssize_t read_block(struct lines *l)
 {
 	ssize_t n;
 
-	if (l->finished)
+	if (l->only_buffered)
 		return 0;
-	if (l->wait) {
+	if (l->poll_first) {
 		struct pollfd p = {.fd = l->fd, .events = POLLIN};
 
 		if (poll(&p, 1, 0) <= 0)
 			return -EAGAIN;
 	}
 	do {
-		n = l->stream || l->piped
+		n = l->no_offsets || l->no_seek
 			    ? read(l->fd, l->data + l->end, l->block)
 			    : pread(l->fd, l->data + l->end, l->block, (off_t)l->read_offset);
 	} while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return -errno;
-	l->ended = n == 0;
+	l->at_end = n == 0;
 	l->reads += n > 0;
 	l->read_offset += (uint64_t)n;
 	return n;

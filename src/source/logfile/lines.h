@@ -21,13 +21,13 @@ struct line {
 
 struct lines {
 	int fd;		 /* the caller's; -1: none */
-	bool stream;	 /* a pipe or the like, without offsets */
-	bool piped;	 /* read in order from @fd, with offsets */
-	bool wait;	 /* of a stream: reads would block while it has no data */
-	bool ended;	 /* the last read reached the end */
-	bool finished;	 /* set by the caller: only what is in the buffer remains */
-	uint64_t reads;	 /* counts reads that returned bytes */
-	uint64_t offset; /* of data[start] in the file: everything before it was searched */
+	bool no_offsets; /* of a pipe or the like: what was read cannot be found again */
+	bool no_seek;	 /* @fd is the pipe of a program that unpacks; offsets are of its output */
+	bool poll_first; /* without data a read would block */
+	bool at_end;	 /* the last read reached the end */
+	bool only_buffered; /* set by the caller: nothing more is read */
+	uint64_t reads;	    /* counts reads that returned bytes */
+	uint64_t offset;    /* of data[start] in the file: everything before it was searched */
 
 	char *data; /* owned; block + LINES_LONGEST bytes */
 	size_t block;

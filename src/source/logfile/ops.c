@@ -112,8 +112,8 @@ static int keep_line_before(struct logfile *f)
 
 	if (c->n == 0 || c->queue[0].offset == 0)
 		return 0;
-	r = c->lines.piped ? buffer_append_slice(&f->login, buffer_slice(&c->before))
-			   : lines_before(c->queue[0].fd, c->queue[0].offset, &f->login);
+	r = c->lines.no_seek ? buffer_append_slice(&f->login, buffer_slice(&c->before))
+			     : lines_before(c->queue[0].fd, c->queue[0].offset, &f->login);
 	f->login_end = c->queue[0].offset;
 	f->login_in = c->begun;
 	return r;

@@ -82,7 +82,7 @@ uint64_t segments_written_usec(const struct segments *s)
 	uint64_t now = segments_now(s), written;
 	struct stat st;
 
-	if (s->n == 0 || s->lines.stream || fstat(s->queue[0].fd, &st) < 0)
+	if (s->n == 0 || s->lines.no_offsets || fstat(s->queue[0].fd, &st) < 0)
 		return now;
 	written = file_time_usec(&st.st_mtim);
 	return written < now ? written : now;
@@ -106,7 +106,7 @@ static void begin_compressed(struct segments *s)
 	if (!before || lines_last(before, n, &s->before) < 0)
 		s->unpack.fault = -ENOMEM;
 	lines_begin(&s->lines, s->unpack.fd, first->offset);
-	s->lines.piped = true;
+	s->lines.no_seek = true;
 }
 
 static void begin_first(struct segments *s)
@@ -182,13 +182,13 @@ int segments_return(struct segments *s, const struct segment *file)
 	return r;
 }
 
-void segments_set_stream(struct segments *s, int fd, bool wait)
+void segments_set_stream(struct segments *s, int fd, bool poll_first)
 {
 	s->queue[0] = (struct segment){.fd = fd, .watch = -1};
 	s->n = 1;
 	lines_begin(&s->lines, fd, 0);
-	s->lines.stream = true;
-	s->lines.wait = wait;
+	s->lines.no_offsets = true;
+	s->lines.poll_first = poll_first;
 }
 
 void segments_close_late(struct segments *s, struct segment *file)
@@ -269,7 +269,7 @@ void segments_shift(struct segments *s)
 	s->previous_end = first.offset = s->lines.offset;
 	first.seen_offset = s->lines.read_offset;
 	s->finished += first.offset;
-	if (first.dead || s->lines.piped) {
+	if (first.dead || s->lines.no_seek) {
 		if (shares_watch(s))
 			first.watch = -1;
 		segments_close_late(s, &first);

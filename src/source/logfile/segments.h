@@ -105,8 +105,8 @@ uint64_t segments_now(const struct segments *s);
 /* The last write to the first segment; never later than now. */
 uint64_t segments_written_usec(const struct segments *s);
 
-/* Makes a stream the only segment. @wait: it may have no data yet. */
-void segments_set_stream(struct segments *s, int fd, bool wait);
+/* Makes a stream the only segment. @poll_first: it may have no data yet. */
+void segments_set_stream(struct segments *s, int fd, bool poll_first);
 
 /*
  * Inserts a file before segment @at. Its descriptor belongs to the segments from now on, also on

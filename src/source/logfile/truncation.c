@@ -126,7 +126,7 @@ static int queue_truncated(struct segments *s, const struct path *path)
 	if (copied)
 		segments_shift(s);
 	else
-		s->lines.finished = true;
+		s->lines.only_buffered = true;
 	s->closing = !copied;
 	return 0;
 }
