@@ -237,7 +237,7 @@ static void write_lines(struct writer *w, struct slice text)
 static void write_templated(struct writer *w, const struct summary *s)
 {
 	struct slice template = s->options->body_template;
-	bool apart = memchr(template.p, '\n', template.n - 1);
+	bool several_lines = memchr(template.p, '\n', template.n - 1);
 
 	for (size_t i = 0; i < s->n && w->error == 0; i++) {
 		AUTO_BUFFER struct buffer text = BUFFER_INIT(MESSAGE_MAX);
@@ -250,7 +250,7 @@ static void write_templated(struct writer *w, const struct summary *s)
 			describe_line(w, a, s->options, DESCRIBE_SEVERAL_HOSTS);
 			continue;
 		}
-		if (i > 0 && apart)
+		if (i > 0 && several_lines)
 			writer_str(w, "\n");
 		if (w->error == 0)
 			w->error = expand_template(template, &e, &text);
