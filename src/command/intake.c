@@ -137,7 +137,7 @@ static int record_forged(struct intake *in, struct alert *a)
 	return r;
 }
 
-static int record(struct intake *in, struct record *record)
+static int judge_and_record(struct intake *in, struct record *next)
 {
 	struct session *s = in->session;
 	struct judged judged;
@@ -145,7 +145,7 @@ static int record(struct intake *in, struct record *record)
 	bool allowed;
 	int r;
 
-	r = judge_record(s->judge, s->source, record, clock_now(), &judged);
+	r = judge_record(s->judge, s->source, next, clock_now(), &judged);
 	if (r < 0 || judged.judgement == JUDGED_NOTHING)
 		return r;
 	allowed = judged.judgement != JUDGED_ALERT;
@@ -234,7 +234,7 @@ static int read_records(struct intake *in, bool *ret_stopped)
 			*ret_stopped = must_stop(in->session);
 			continue;
 		}
-		r = record(in, &next);
+		r = judge_and_record(in, &next);
 		if (r == 0 && recorder_unsynced(in->recorder) >= BATCH) {
 			r = commit(in, INTAKE_FOLLOWING, 0);
 			*ret_stopped = must_stop(in->session);

@@ -43,8 +43,8 @@ struct watch {
 	uint64_t watchdog_usec;		    /* interval; 0: none */
 	uint64_t watchdog_due, save_due;
 
-	bool told; /* the service manager knows these counts */
-	struct intake_counts told_counts;
+	bool reported; /* the service manager has these counts */
+	struct intake_counts reported_counts;
 
 	int ready_fd; /* gets a byte once it watches; -1: none */
 };
@@ -64,15 +64,16 @@ static int block_signals(void)
 }
 
 /* Only what changed is told. */
-static void tell_status(struct watch *w)
+static void report_status(struct watch *w)
 {
 	struct intake_counts c = intake_counts(w->intake);
 	struct slice fault = judge_fault(w->session.judge);
 
-	if (w->told && c.logins == w->told_counts.logins && c.alerts == w->told_counts.alerts)
+	if (w->reported && c.logins == w->reported_counts.logins &&
+	    c.alerts == w->reported_counts.alerts)
 		return;
-	w->told = true;
-	w->told_counts = c;
+	w->reported = true;
+	w->reported_counts = c;
 	(void)notify_send(
 		"STATUS=%s %.150s: %" PRIu64 " logins, %" PRIu64 " alerts since the start%s%.*s",
 		w->session.source ? "Watching" : "Cannot read", w->session.source_name, c.logins,
@@ -121,7 +122,7 @@ static void drain(struct watch *w, enum intake_mode mode)
 		return;
 	}
 	w->reopen_pause = RETRY_MIN_USEC;
-	tell_status(w);
+	report_status(w);
 }
 
 static void try_reopen(struct watch *w)
@@ -140,11 +141,11 @@ static void try_reopen(struct watch *w)
 
 /* ---- the loop ---- */
 
-static void tell_anew(struct watch *w)
+static void report_rules(struct watch *w)
 {
 	session_save_rules(&w->session, recorder_dirfd(intake_recorder(w->intake)));
-	w->told = false;
-	tell_status(w);
+	w->reported = false;
+	report_status(w);
 }
 
 /* Watched before they are read: a change while they are read is seen. */
@@ -155,7 +156,7 @@ static void follow_rules(struct watch *w)
 	w->slots[SLOT_RULES].fd = whitelist_files_watch(w->session.options, w->session.config);
 	if (!w->session.reload_due)
 		session_reload_rules(&w->session);
-	tell_anew(w);
+	report_rules(w);
 }
 
 static void reload(struct watch *w)
@@ -173,7 +174,7 @@ static void reload(struct watch *w)
 	(void)notify_send("READY=1");
 }
 
-static void take_signals(struct watch *w)
+static void read_signals(struct watch *w)
 {
 	struct signalfd_siginfo info;
 
@@ -271,7 +272,7 @@ static int loop(struct watch *w)
 			return STATUS_FAILED;
 		}
 		if (w->slots[SLOT_SIGNALS].revents)
-			take_signals(w);
+			read_signals(w);
 		if (w->slots[SLOT_RULES].fd >= 0 && w->slots[SLOT_RULES].revents &&
 		    whitelist_files_changed(w->slots[SLOT_RULES].fd, w->session.options,
 					    w->session.config)) {
