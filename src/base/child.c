@@ -110,6 +110,7 @@ int child_start(const struct child_options *o, pid_t *ret)
 	if (pid == 0) {
 		error = execute(o);
 		n = write(write_end, &error, sizeof(error));
+		/* 128: the errno was not written, so for the caller the program ran and failed. */
 		_exit(n < 0 ? STATUS_NOT_RUN + 1 : STATUS_NOT_RUN);
 	}
 	(void)close(write_end);

@@ -184,7 +184,7 @@ static int parse_calendar(struct slice s, uint64_t now_usec, uint64_t *ret)
 	if (!local && !read_zone(s, &offset))
 		return -EINVAL;
 	if (!has_day) {
-		/* Today in the zone of the given time. */
+		/* Today in the time's own zone. */
 		day = day_of(now_usec, local ? local_offset(now_usec) : offset);
 		if (day < 0)
 			return -EINVAL;

@@ -18,7 +18,7 @@ struct forgery {
 	bool uid_known;
 	uint64_t uid;
 	uint64_t window_usec, ends_usec;
-	uint64_t held;	     /* records that the waiting alert stands for */
+	uint64_t held;	     /* records that the waiting alert reports */
 	uint64_t last_usec;  /* time of the last of them */
 	struct buffer block; /* the first of them, as alert_write() makes it */
 };

@@ -31,16 +31,16 @@ struct command {
 struct options {
 	const struct command *command;
 	const char *config;	     /* NULL: the default file */
-	const char *directory;	     /* NULL: not given */
-	const char *log_file;	     /* NULL: not given */
+	const char *directory;	     /* NULL: not set */
+	const char *log_file;	     /* NULL: not set */
 	const char *state_directory; /* NULL: the default */
 	const char **whitelists;     /* NULL-terminated; NULL: the configured ones */
 	size_t n_whitelists;
 	bool source_set;
 	enum config_source_kind source;
-	uint64_t since_usec, until_usec; /* 0: not given */
+	uint64_t since_usec, until_usec; /* 0: not set */
 	enum output output;
-	const char *retry, *drop; /* an alert's id, or its begin; NULL: not given */
+	const char *retry, *drop; /* an alert's id, or its begin; NULL: not set */
 	bool flush;
 	bool quiet, verbose, dry_run, no_deliver, syslog;
 	char **arguments; /* NULL-terminated, of main() */

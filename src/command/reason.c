@@ -1,4 +1,4 @@
-/* What comes from a record stands here as it was logged; whoever prints it escapes it. */
+/* Text of a record is copied as it was logged; whoever prints it escapes it. */
 #include "command/reason.h"
 
 #include <inttypes.h>

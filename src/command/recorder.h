@@ -41,8 +41,8 @@ uint64_t recorder_forged_until(const struct recorder *r, uint64_t uid);
 void recorder_complete(struct recorder *r);
 
 /*
- * Records an alert about loginbell itself, durably: its kind, reason and interval are set. The same
- * @what is recorded again only with another @again. -errno.
+ * Appends an alert about loginbell itself and syncs. The caller has set kind, reason and from_usec.
+ * Its ID is a hash of host, @what and @again, so the same pair is recorded once. -errno.
  */
 int recorder_append_own(struct recorder *r, const struct alert *about, const char *what,
 			uint64_t again);

@@ -1,7 +1,7 @@
 /*
  * Root only looks at directories here, and makes those that are missing. The default directory
  * must be root's: in one of another user, the directories of the programs could be replaced while
- * root gives them away.
+ * root changes their owner.
  */
 #include "command/users.h"
 

@@ -1,7 +1,7 @@
 /*
  * Follows the log until a signal. One poll(2) over a fixed array of slots; every object keeps its
  * own deadline, the loop waits for the earliest. When the source or the state directory fails, the
- * source is opened anew at the stored position after a pause: nothing is skipped, and what is read
+ * source is opened again at the stored position after a pause: nothing is skipped, and what is read
  * twice the ledger knows.
  */
 #include "command/watch.h"
@@ -27,7 +27,7 @@
 #define SAVE_QUIET_USEC	 USEC_PER_HOUR /* a quiet host's position moves as often, with the time */
 #define STOP_LOOK_USEC	 (USEC_PER_SEC / 2)
 #define STOP_READ_USEC	 (3 * USEC_PER_SEC) /* of a long catch-up; service managers wait not long */
-#define STATUS_FAULT_MAX 200		    /* bytes of it that are told */
+#define STATUS_FAULT_MAX 200		    /* bytes of it that are reported */
 
 enum { SLOT_SOURCE, SLOT_SIGNALS, SLOT_RULES, SLOTS };
 
@@ -63,7 +63,7 @@ static int block_signals(void)
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-/* Only what changed is told. */
+/* Reports only what changed. */
 static void report_status(struct watch *w)
 {
 	struct intake_counts c = intake_counts(w->intake);
@@ -131,7 +131,7 @@ static void try_reopen(struct watch *w)
 		return;
 	if (open_source(w) == STATUS_DONE) {
 		log_notice("reading %s again", w->session.source_name);
-		drain(w, INTAKE_FOLLOWING); /* of what came meanwhile nothing tells any more */
+		drain(w, INTAKE_FOLLOWING); /* nothing else reports what came meanwhile */
 		return;
 	}
 	w->reopen_usec = clock_steady() + w->reopen_pause;

@@ -27,7 +27,10 @@ static void finish(struct job *job)
 	uint64_t last = tail->last_seq > tail->selected_seq ? tail->last_seq : tail->selected_seq;
 	uint64_t done = job->o->done_up_to;
 
-	/* A ledger restored from a backup may end before it, and reuse the numbers up to there. */
+	/*
+	 * A ledger restored from a backup may end before done_up_to. Its next alerts get these
+	 * numbers, and must not count as done.
+	 */
 	if (last > 0 && done > last)
 		done = last;
 	job->queue->serial = job->o->serial;
@@ -40,8 +43,8 @@ static void finish(struct job *job)
 }
 
 /*
- * No recipient has the message. Its number is used for the next one, or logged: it may be missing
- * among those that arrive.
+ * If no recipient accepted the message, and its X-Loginbell-Sequence was the last one assigned, the
+ * next message gets that number; otherwise logs that receivers may miss it.
  */
 static void finish_unsent(struct job *job)
 {

@@ -1,6 +1,7 @@
 /*
- * Each walks the ledger once, from the first number that it needs. The reader is synced before new
- * alerts are returned, so that no message reports an alert that a power loss would undo.
+ * Every selection reads the ledger from the first number that it needs; summaries are read in a
+ * second pass. The reader is synced before new alerts are returned, so that no message reports an
+ * alert that a power loss would undo.
  *
  * Counting a repeat is idempotent: its window knows the greatest number that was counted. So it
  * does not matter whether the count or the progress of the queue is saved first.
@@ -39,6 +40,7 @@ static bool may_repeat(const struct sender *s, const struct alert *a)
 	return s->config->repeat_interval_usec > 0 && a->kind == ALERT_LOGIN && a->readable;
 }
 
+/* 1: added; 0: the batch is full, nothing changed; -errno. */
 static int add(struct sender *s, struct spool_message *o, struct batch *b, const struct alert *a)
 {
 	int r = batch_add(b, a);
@@ -313,6 +315,7 @@ int select_find(int dirfd, const char *id, struct alert *ret)
 	if (r < 0)
 		return r;
 	while ((r = ledger_reader_next(reader, &a)) > 0) {
+		/* All alerts of the new ledger follow, so the search need not begin again. */
 		if (r == LEDGER_E_REPLACED || !slice_eq_str(a.id, id))
 			continue;
 		*ret = (struct alert){.kind = a.kind, .seq = a.seq};

@@ -24,5 +24,8 @@ int select_held(struct sender *s, struct destination *d, struct spool_message *o
 int select_again(const struct sender *s, const struct destination *d, const struct spool_message *o,
 		 struct batch *ret);
 
-/* Finds an alert; of *ret only numbers and flags are set. 0; -ENOENT; -errno. */
+/*
+ * Finds the alert of this ID, the last one if the ID occurs twice. Of *ret only kind and seq are
+ * set. 0; -ENOENT; -errno.
+ */
 int select_find(int dirfd, const char *id, struct alert *ret);

@@ -29,8 +29,12 @@ enum delivery_queue_id {
 };
 
 struct delivery_queue {
-	uint64_t done_up_to; /* all alerts of the class up to this number are; retry queue: 0 */
-	uint64_t serial;     /* of its last message that is done with */
+	/*
+	 * All alerts of the class up to this one are sent, counted as repeats, held or dropped; 0
+	 * for the retry queue.
+	 */
+	uint64_t done_up_to;
+	uint64_t serial; /* of its last message that is done with */
 	uint64_t last_mail_usec;
 	uint64_t tries; /* of the current back-off; 0: none */
 	uint64_t last_try_usec, next_try_usec;
@@ -93,7 +97,7 @@ struct delivery {
 	size_t n_destinations;
 };
 
-/* NULL when out of memory; free takes NULL. */
+/* NULL when out of memory; free accepts NULL. */
 struct delivery *delivery_new(void);
 struct delivery *delivery_free(struct delivery *d);
 
@@ -139,14 +143,13 @@ bool delivery_is_dropped(const struct delivery_destination *dest, enum delivery_
 void delivery_drop_expire(struct delivery_destination *dest);
 
 /*
- * What was given up of one alert is tried again at once, for as long as anything. For how many
- * recipients it was given up, or 0; -ENOMEM.
+ * Makes one given-up alert due at once; it then has the whole of GiveUpAfter= again. Returns the
+ * number of entries that were given up; -ENOMEM.
  */
 int delivery_revive(struct delivery_destination *dest, enum delivery_queue_id class, uint64_t seq,
 		    uint64_t now_usec);
 
-/* The least good state of one alert among the recipients; a kind in Events= is assumed
- * (view_state()). */
+/* The worst state of one alert over the recipients. Does not look at Events=; view_state() does. */
 enum delivery_state delivery_state_of(const struct delivery_destination *dest, enum alert_kind kind,
 				      uint64_t seq);
 

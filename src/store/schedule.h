@@ -28,7 +28,10 @@ bool schedule_normalise(struct delivery_destination *dest, uint64_t now_usec);
 /* When something is due that was last done at @last_usec and is done every @interval_usec. */
 uint64_t schedule_after(uint64_t last_usec, uint64_t interval_usec, uint64_t now_usec);
 
-/* How long it was from the last try until now, at most what was planned. */
+/*
+ * How much of the last wait counts towards GiveUpAfter=: never more than was planned, so that time
+ * in which no sender ran does not.
+ */
 uint64_t schedule_waited(uint64_t last_try_usec, uint64_t next_try_usec, uint64_t now_usec);
 
 struct schedule_queue {

@@ -57,8 +57,8 @@ struct spool_repeat {
 struct spool_message {
 	char ledger_id[LEDGER_ID_MAX];
 	enum delivery_queue_id queue, class;
-	uint64_t serial;     /* the queue's serial once it is done with */
-	uint64_t done_up_to; /* up to where its queue is done then */
+	uint64_t serial;     /* what queue.serial becomes when this message is done with */
+	uint64_t done_up_to; /* what queue.done_up_to becomes then */
 	uint64_t tries;	     /* that failed */
 	uint64_t waited_usec, last_try_usec;
 	uint64_t sequence; /* its number among the destination's messages; 0: none */
@@ -82,7 +82,7 @@ enum spool_e {
 	SPOOL_E_DAMAGED = 2, /* *err says how */
 };
 
-/* NULL when out of memory; free takes NULL. */
+/* NULL when out of memory; free accepts NULL. */
 struct spool_message *spool_new(void);
 struct spool_message *spool_free(struct spool_message *o);
 

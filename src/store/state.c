@@ -1,7 +1,7 @@
 /*
  * Locks are files of mode 0600: flock(2) needs only a descriptor, so whoever may open a lock file
  * may hold it for ever. Who runs is therefore in another file, with the start time and the boot
- * that tell a process from a later one of the same ID.
+ * that distinguish a process from a later one of the same ID.
  *
  * Root becomes the owner of a part before it makes anything there, so that no file of root's stays.
  */

@@ -94,7 +94,7 @@ struct view_entry {
 bool view_next(const struct view_destination *v, const struct alert *a, uint64_t now_usec,
 	       size_t *at, struct view_entry *ret);
 
-/* The least good state of the alert among the destination's recipients. */
+/* The worst state over the recipients. A waiting alert that Events= leaves out is done. */
 enum delivery_state view_state(const struct config_destination *to,
 			       const struct delivery_destination *progress, const struct alert *a);
 

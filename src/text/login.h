@@ -62,7 +62,8 @@ struct login {
 /*
  * A fast test of every record: false if login_parse() would return LOGIN_NONE for sure. Compares
  * the first bytes, and searches for Dropbear's words ("auth succeeded", or "Auth succeeded" with a
- * blank password).
+ * blank password). Log files are searched for these words by source/logfile/lines.c (needles[]): a
+ * new one must be added there.
  */
 bool login_candidate(struct slice message);
 

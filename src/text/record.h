@@ -29,7 +29,7 @@ struct record {
 	bool trimmed;	       /* the source removed blanks from the end of the message */
 	struct slice position; /* opaque; where reading resumes after this record */
 	struct slice identity; /* the same whenever this record is read */
-	uint64_t count;	       /* messages that it stands for, or that were lost; 0: one, unknown */
+	uint64_t count;	       /* messages that it reports, or that were lost; 0: one, unknown */
 	uint64_t from_usec;    /* RECORD_GAP: begin of the interval; 0: unknown */
 	struct slice reason;   /* RECORD_GAP: what happened */
 };

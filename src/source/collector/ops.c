@@ -89,11 +89,15 @@ static void close_host(struct collector *c, struct host *h)
 	host_close(h);
 }
 
+/*
+ * Closing the host loses what was not read of a file that was removed meanwhile. Only that its
+ * files changed is known, so something may be lost.
+ */
 static void close_least_recent(struct collector *c)
 {
 	struct host *h = c->open[c->n_open - 1];
 
-	h->lost |= h->unread && h->changed; /* a removed file can be read only while it is open */
+	h->lost |= h->unread && h->changed;
 	close_host(c, h);
 }
 
@@ -185,6 +189,7 @@ static int next_in_turn(struct collector *c, struct record *ret)
 		if (!c->current)
 			return 0;
 		r = host_next(c->current, ret);
+		/* Before SOURCE_AGAIN many entries were read, which is a whole turn. */
 		c->turn += r == SOURCE_AGAIN ? TURN : 1;
 		if (r > 0)
 			return r;

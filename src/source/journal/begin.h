@@ -50,7 +50,7 @@ struct journal {
 
 	bool ended;		/* until_usec was reached */
 	uint64_t looked_usec;	/* when sd_journal looked for files last; CLOCK_REALTIME */
-	uint64_t n_entries;	/* entries since the journal was opened */
+	uint64_t n_entries;	/* read since the journal was opened */
 	unsigned since_process; /* entries since sd_journal_process(3) */
 	unsigned attempts;	/* to open it, since an entry was read */
 };

@@ -1,5 +1,5 @@
 /*
- * A hint that somebody connects to sshd. sshd is executed anew for each connection, and inotify(7)
+ * A hint that somebody connects to sshd. sshd is executed for each connection, and inotify(7)
  * reports, also to an unprivileged process, that its executable was opened. journald notifies
  * readers up to 250 ms after it wrote an entry, although the entry can be read at once; so the
  * journal is polled often for a short time after a connection.

@@ -1,6 +1,6 @@
 /*
  * All fields are copied in one pass over the entry, because sd_journal_get_data(3) searches the
- * entry anew for each. If a field occurs twice, the first one counts; only journald can write the
+ * entry again for each. If a field occurs twice, the first one counts; only journald can write the
  * trusted fields, whose names begin with "_".
  */
 #include "source/journal/entry.h"

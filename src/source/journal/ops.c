@@ -24,7 +24,7 @@
 #include "source/journal/sigbus.h"
 #include "text/login.h"
 
-#define PROCESS_EVERY	1000		   /* entries of a catch-up between two process() */
+#define PROCESS_EVERY	1000		   /* entries of a catch-up between two looks */
 #define AGAIN_EVERY	16384		   /* entries between two SOURCE_AGAIN; a power of 2 */
 #define REOPEN_AFTER	5000		   /* entries whose mappings are worth unmapping */
 #define POLL_USEC	(3 * USEC_PER_SEC) /* after a connection, poll often as long */
@@ -41,7 +41,10 @@ static struct cursor_reader *current(struct journal *s)
 	return s->record.side ? s->record.side : &s->reader;
 }
 
-/* The current entry's place; if its file is gone, the last place stays. */
+/*
+ * Notes the current entry's place, unless no entry was read yet or the current one is unread. After
+ * a failure the last place remains: the entry's file is gone.
+ */
 static void remember(struct journal *s)
 {
 	if (!s->reader.landing.pending && s->n_entries > 0)
@@ -67,6 +70,10 @@ static int recover_from_sigbus(struct journal *s)
 	return 0;
 }
 
+/*
+ * Lets sd_journal open and close files, after the place was noted; then finds what it lost
+ * (orphans) and what it gained (new files). As sd_journal_process(3); -errno.
+ */
 static int look_for_changes(struct journal *s)
 {
 	int r;

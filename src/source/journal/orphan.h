@@ -28,8 +28,9 @@ struct orphans {
 void orphans_done(struct orphans *o);
 
 /*
- * Looks at the live files, and adds those that became orphans. To be called before sd_journal looks
- * for files, and after. What comes after the place of @r was not read. @now_usec: CLOCK_MONOTONIC.
+ * Looks at the live files, and adds those that became orphans. To be called whenever sd_journal
+ * opens its files (before) or processes changes (after). Each orphan is read on from @r->place.
+ * @now_usec: CLOCK_MONOTONIC.
  */
 void orphans_look(struct orphans *o, struct live *l, const struct cursor_reader *r,
 		  uint64_t now_usec);

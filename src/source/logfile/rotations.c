@@ -49,8 +49,9 @@ static DIR *open_directory(const struct directory *directory)
 }
 
 /*
- * Without a fingerprint that is long enough, a file is known by its inode. If it has none at all,
- * it must have the name of a rotation, or of the path. A compressed file must have none.
+ * A fingerprint of FILE_COPY_MIN bytes decides alone. With a shorter one the inode must agree too,
+ * and a compressed file, which has an inode of its own, does not count. With no fingerprint the
+ * inode decides, if the name is the path's or a rotation's.
  */
 static bool matches(DIR *d, const char *name, const char *base, const struct file_id *id,
 		    bool compressed, struct open_file *file)
@@ -94,7 +95,10 @@ static int find_in(const struct directory *directory, const struct file_id *id, 
 	return best.fd >= 0;
 }
 
-/* Compressed files are tried only once none is missed, because each has to be unpacked. */
+/*
+ * The first half of the rounds looks for the file itself. Only the second half unpacks compressed
+ * ones, and repeats while the directory changes.
+ */
 int rotations_find(const struct path *path, const struct file_id *id, struct open_file *ret)
 {
 	bool changed = false;

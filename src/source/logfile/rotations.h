@@ -13,8 +13,9 @@ int rotations_find(const struct path *path, const struct file_id *id, struct ope
 /* Rotations to leave out. */
 struct rotations_except {
 	const struct file_id *copy_of; /* this file and copies of it; may be NULL */
-	uint64_t inos[2];	       /* 0: none */
-	uint64_t changed_usec;	       /* those that were last changed, or renamed, before */
+	/* Of the file that the path names now, and of the one it was rotated or copied to. */
+	uint64_t inos[2];      /* 0: none */
+	uint64_t changed_usec; /* those that were last changed, or renamed, before */
 };
 
 /* Queues, at the end, rotations that were written at or after @since. -errno. */

@@ -1,7 +1,7 @@
 /*
- * Two things are watched: the open files for writes, and the directory of the path for names that
- * come and go. Writes to other files of the directory wake nobody. If the directory is missing, the
- * nearest parent is watched instead, one step down at a time.
+ * The open files are watched for writes, and the directory of the path for names that come and go.
+ * Writes to other files of the directory wake nobody. If the directory is missing, the nearest
+ * parent is watched instead, one step down at a time.
  *
  * Events are not looked at, because the reader examines the files themselves; so an overflow of the
  * queue costs nothing. Network file systems do not report what other hosts write, and inotify

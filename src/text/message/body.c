@@ -19,9 +19,10 @@
 #define LINE_SHOWN    1000 /* of a log line in a template, after the first alerts */
 
 /*
- * Alerts are described in full, or by the template, while the text is shorter than this. Then even
- * with one more alert (describe.c), threefold growth by encoding and a list of a thousand lines it
- * stays below MESSAGE_MAX.
+ * Alerts are described in full, or by the template, while the text is shorter than this; each of
+ * the others gets a line. With one more alert (describe.c), threefold growth by encoding and a
+ * thousand lines, which is the default MaxPerMail=, the message is below MESSAGE_MAX. A longer one
+ * is -E2BIG, and the sender makes it again of half the alerts.
  */
 #define FULL_TEXT_MAX 262144
 
@@ -237,6 +238,7 @@ static void write_lines(struct writer *w, struct slice text)
 static void write_templated(struct writer *w, const struct summary *s)
 {
 	struct slice template = s->options->body_template;
+	/* Then an empty line separates the alerts. */
 	bool several_lines = memchr(template.p, '\n', template.n - 1);
 
 	for (size_t i = 0; i < s->n && w->error == 0; i++) {

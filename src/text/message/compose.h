@@ -1,6 +1,6 @@
 /*
  * Composes a message from alerts: RFC 5322 and 2045-2047, by hand, since libcurl's MIME interface
- * always makes a multipart. The same input gives the same bytes. Lines have at most 76 bytes of
+ * always makes a multipart. The same input makes the same bytes. Lines have at most 76 bytes of
  * ASCII and end in CRLF, whatever a log contains; only a configured address that is longer than a
  * line stays whole.
  *

@@ -65,7 +65,7 @@ void mime_write_tokens(struct writer *w, const char *name, struct slice value)
 	writer_str(w, "\r\n");
 }
 
-/* RFC 2047, section 4.2: these stand for themselves in unstructured text. */
+/* RFC 2047, section 4.2: these represent themselves in unstructured text. */
 static bool is_q_literal(char c)
 {
 	return c > 0x20 && c < 0x7f && c != '=' && c != '?' && c != '_';
