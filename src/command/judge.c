@@ -200,6 +200,28 @@ static int judge_login(struct judge *j, const struct record *r, const struct log
 	return k;
 }
 
+static void fill_alert(struct judge *j, const struct record *r, uint64_t now_usec, struct alert *a)
+{
+	*a = (struct alert){.kind = ALERT_LOGIN,
+			    .time_usec = r->realtime_usec,
+			    .noted_usec = now_usec,
+			    .position = r->position,
+			    .source = r->source,
+			    .host = r->host,
+			    .program = r->program,
+			    .comm = r->comm,
+			    .pid_known = r->pid_known,
+			    .pid = r->pid,
+			    .uid_known = r->uid_known,
+			    .uid = r->uid,
+			    .trusted = r->trusted,
+			    .count = r->count,
+			    .message = r->message};
+	if (r->identity.n > 0)
+		a->id = slice_of(hash128_hex(
+			hash_fnv_add(hash_fnv_init(), r->identity.p, r->identity.n), j->id));
+}
+
 /* @reading and @login are the results of login_parse(). */
 static int judge_parsed(struct judge *j, const struct record *r, enum login_reading reading,
 			struct login *login, uint64_t now_usec, struct judged *ret)
@@ -207,27 +229,13 @@ static int judge_parsed(struct judge *j, const struct record *r, enum login_read
 	struct alert *a = &ret->alert;
 	int k;
 
-	*ret = (struct judged){.alert = {.kind = ALERT_LOGIN,
-					 .time_usec = r->realtime_usec,
-					 .noted_usec = now_usec,
-					 .position = r->position,
-					 .source = r->source,
-					 .host = r->host,
-					 .program = r->program,
-					 .comm = r->comm,
-					 .pid_known = r->pid_known,
-					 .pid = r->pid,
-					 .uid_known = r->uid_known,
-					 .uid = r->uid,
-					 .trusted = r->trusted,
-					 .count = r->count,
-					 .message = r->message}};
+	*ret = (struct judged){.judgement = JUDGED_NOTHING};
+	fill_alert(j, r, now_usec, a);
 	buffer_clear(&j->reason);
-	if (r->identity.n > 0)
-		a->id = slice_of(hash128_hex(
-			hash_fnv_add(hash_fnv_init(), r->identity.p, r->identity.n), j->id));
-	if (r->kind != RECORD_MESSAGE)
+	if (r->kind != RECORD_MESSAGE) {
 		judge_gap(r, ret);
+		return 0;
+	}
 	if (reading == LOGIN_NONE)
 		return 0;
 	if (reading == LOGIN_ACCEPTED) {
