@@ -102,7 +102,7 @@ static int open_source(struct watch *w)
 
 static void close_source(struct watch *w, int error)
 {
-	log_error("%s: %s; reading goes on from the stored position in %" PRIu64 " s",
+	log_error("%s: %s; reading resumes at the stored position in %" PRIu64 " s",
 		  w->session.source_name, strerror(-error), w->reopen_pause / USEC_PER_SEC);
 	w->session.source = source_free(w->session.source);
 	w->reopen_usec = clock_steady() + w->reopen_pause;

@@ -31,7 +31,7 @@ int config_value_next_word(struct slice *rest, struct slice *ret, struct error *
 	if (s.n == 0)
 		return 0;
 	if (s.p[0] == '#' || s.p[0] == ';')
-		return REFUSE(err, "a comment takes a line of its own");
+		return REFUSE(err, "a comment must be on a line of its own");
 	if (s.p[0] == '"' || s.p[0] == '\'') {
 		end = memchr(s.p + 1, s.p[0], s.n - 1);
 		if (!end)

@@ -347,8 +347,8 @@ static void list_values_may_be_quoted(void **state)
 		"a.conf:3: File=: a quote is not closed\n"
 		"a.conf:4: File=: quotes go around a whole value\n"
 		"a.conf:5: File=: a value in quotes is empty\n"
-		"a.conf:6: File=: a comment takes a line of its own\n"
-		"a.conf:7: File=: a comment takes a line of its own\n");
+		"a.conf:6: File=: a comment must be on a line of its own\n"
+		"a.conf:7: File=: a comment must be on a line of its own\n");
 }
 
 static void what_is_no_line_of_the_syntax_is_refused(void **state)
