@@ -8,26 +8,15 @@ static inline bool ascii_is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
-static inline bool ascii_is_alpha(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
 static inline bool ascii_is_alnum(char c)
 {
-	return ascii_is_digit(c) || ascii_is_alpha(c);
+	return ascii_is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
 /* Space and tab. */
 static inline bool ascii_is_blank(char c)
 {
 	return c == ' ' || c == '\t';
-}
-
-/* Space, tab, newline, vertical tab, form feed, carriage return. */
-static inline bool ascii_is_space(char c)
-{
-	return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
 static inline char ascii_lower(char c)

@@ -1,7 +1,6 @@
 /* Clean-up by attribute: a variable marked AUTO_x is released at the end of its scope. */
 #pragma once
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -18,15 +17,8 @@ static inline void auto_close_cleanup(const int *fd)
 		(void)close(*fd);
 }
 
-static inline void auto_file_cleanup(FILE **f)
-{
-	if (*f)
-		(void)fclose(*f);
-}
-
 #define AUTO_FREE  CLEANUP(auto_free_cleanup)
 #define AUTO_CLOSE CLEANUP(auto_close_cleanup)
-#define AUTO_FILE  CLEANUP(auto_file_cleanup)
 
 /* The pointer; the variable becomes NULL, so that its AUTO_x frees nothing. */
 #define STEAL_PTR(p)                                                                               \

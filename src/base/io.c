@@ -9,12 +9,11 @@
 
 #define READ_STEP 65536
 
-int io_write_all(int fd, const void *p, size_t n)
+/* @offset -1: at the descriptor's own. */
+static int write_all(int fd, const char *at, size_t n, off_t offset)
 {
-	const char *at = p;
-
 	while (n > 0) {
-		ssize_t k = write(fd, at, n);
+		ssize_t k = offset < 0 ? write(fd, at, n) : pwrite(fd, at, n, offset);
 
 		if (k < 0) {
 			if (errno == EINTR)
@@ -23,27 +22,20 @@ int io_write_all(int fd, const void *p, size_t n)
 		}
 		at += k;
 		n -= (size_t)k;
+		if (offset >= 0)
+			offset += k;
 	}
 	return 0;
 }
 
+int io_write_all(int fd, const void *p, size_t n)
+{
+	return write_all(fd, p, n, -1);
+}
+
 int io_pwrite_all(int fd, const void *p, size_t n, long long offset)
 {
-	const char *at = p;
-
-	while (n > 0) {
-		ssize_t k = pwrite(fd, at, n, (off_t)offset);
-
-		if (k < 0) {
-			if (errno == EINTR)
-				continue;
-			return -errno;
-		}
-		at += k;
-		n -= (size_t)k;
-		offset += k;
-	}
-	return 0;
+	return offset < 0 ? -EINVAL : write_all(fd, p, n, (off_t)offset);
 }
 
 int io_read_all(int fd, struct buffer *ret)

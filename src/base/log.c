@@ -56,11 +56,6 @@ void log_set_max_level(int level)
 	state.max_level = level;
 }
 
-int log_max_level(void)
-{
-	return state.max_level;
-}
-
 void log_write(int level, const char *format, ...)
 {
 	char text[1024], safe[2048], line[2304];

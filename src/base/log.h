@@ -17,7 +17,6 @@ void log_to_syslog(void);
 
 /* Messages with a larger level than this are not written. Default: LOG_NOTICE. */
 void log_set_max_level(int level);
-int log_max_level(void);
 
 void log_write(int level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/ascii.h"
 
@@ -30,6 +31,12 @@ static inline bool slice_eq(struct slice a, struct slice b)
 static inline bool slice_eq_str(struct slice a, const char *s)
 {
 	return slice_eq(a, slice_of(s));
+}
+
+/* Whether they differ in the case of letters at most. */
+static inline bool slice_eq_nocase(struct slice a, struct slice b)
+{
+	return a.n == b.n && (a.n == 0 || strncasecmp(a.p, b.p, a.n) == 0);
 }
 
 static inline bool slice_starts_with(struct slice a, const char *prefix)
@@ -73,6 +80,16 @@ static inline struct slice slice_trim(struct slice s)
 	while (s.n > 0 && ascii_is_blank(s.p[s.n - 1]))
 		s.n--;
 	return s;
+}
+
+/* The digits that @s begins with. */
+static inline struct slice slice_digits(struct slice s)
+{
+	size_t n = 0;
+
+	while (n < s.n && ascii_is_digit(s.p[n]))
+		n++;
+	return (struct slice){s.p, n};
 }
 
 /* Removes the first word from @s, with the blank after it, and returns the word. */

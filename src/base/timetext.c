@@ -1,6 +1,5 @@
 /*
- * gmtime_r(3), localtime_r(3) and mktime(3) know the calendar; the forms are added here. Parsers
- * remove from the left of a slice what they read.
+ * gmtime_r(3), localtime_r(3) and civil know the calendar; the forms are added here.
  */
 #include "base/timetext.h"
 
@@ -8,10 +7,9 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "base/civil.h"
 #include "base/cleanup.h"
 #include "base/number.h"
-
-#define SEC_PER_DAY (USEC_PER_DAY / USEC_PER_SEC)
 
 static void broken_down(uint64_t usec, bool local, struct tm *ret)
 {
@@ -19,29 +17,6 @@ static void broken_down(uint64_t usec, bool local, struct tm *ret)
 
 	if (!(local ? localtime_r(&t, ret) : gmtime_r(&t, ret)))
 		memset(ret, 0, sizeof(*ret));
-}
-
-struct day {
-	uint64_t year, month, day; /* from 1 */
-};
-
-/* The day that begins @days after the epoch. Years begin with March here: a leap day is the last.
- */
-static struct day civil_day(uint64_t days)
-{
-	uint64_t era, day, year, month;
-
-	days += 719468; /* from 0000-03-01 on */
-	era = days / 146097;
-	day = days % 146097;
-	year = (day - day / 1460 + day / 36524 - day / 146096) / 365;
-	day -= 365 * year + year / 4 - year / 100;
-	month = (5 * day + 2) / 153; /* 0: March */
-	return (struct day){
-		.year = era * 400 + year + (month > 9),
-		.month = month < 10 ? month + 3 : month - 9,
-		.day = day - (153 * month + 2) / 5 + 1,
-	};
 }
 
 /* strftime(3) returns 0 for a text that does not fit; these always do. */
@@ -63,11 +38,11 @@ static char *put(char *at, size_t n, uint64_t v, char end)
 /* By hand: in a report of many logins, libc took longer for this than everything else together. */
 char *timetext_rfc3339(uint64_t usec, char ret[TIMETEXT_MAX])
 {
-	uint64_t second = usec / USEC_PER_SEC % SEC_PER_DAY;
-	struct day day = civil_day(usec / USEC_PER_DAY);
+	uint64_t second = usec / USEC_PER_SEC % CIVIL_SEC_PER_DAY;
+	struct civil day = civil_of_day(usec / USEC_PER_DAY);
 	char *at = ret;
 
-	at = put(at, day.year > 9999 ? 6 : 4, day.year, '-');
+	at = put(at, day.year > 9999 ? 6 : 4, (uint64_t)day.year, '-');
 	at = put(at, 2, day.month, '-');
 	at = put(at, 2, day.day, 'T');
 	at = put(at, 2, second / 3600, ':');
@@ -86,21 +61,29 @@ char *timetext_local(uint64_t usec, char ret[TIMETEXT_MAX])
 	return format("%Y-%m-%d %H:%M:%S %z %Z", &tm, ret);
 }
 
+static int64_t local_offset(uint64_t usec)
+{
+	char zone[CIVIL_ZONE_MAX];
+
+	return civil_local_offset((int64_t)(usec / USEC_PER_SEC), zone);
+}
+
 bool timetext_local_is_utc(uint64_t usec)
 {
-	struct tm tm;
+	return local_offset(usec) == 0;
+}
 
-	broken_down(usec, true, &tm);
-	return tm.tm_gmtoff == 0;
+/* The day of the zone with @offset since the epoch; -1 before it. */
+static int64_t day_of(uint64_t usec, int64_t offset)
+{
+	int64_t seconds = (int64_t)(usec / USEC_PER_SEC) + offset;
+
+	return seconds < 0 ? -1 : seconds / CIVIL_SEC_PER_DAY;
 }
 
 bool timetext_same_day(uint64_t a_usec, uint64_t b_usec)
 {
-	struct tm a, b;
-
-	broken_down(a_usec, true, &a);
-	broken_down(b_usec, true, &b);
-	return a.tm_year == b.tm_year && a.tm_yday == b.tm_yday;
+	return day_of(a_usec, local_offset(a_usec)) == day_of(b_usec, local_offset(b_usec));
 }
 
 char *timetext_utc(uint64_t usec, char ret[TIMETEXT_MAX])
@@ -160,179 +143,72 @@ char *timetext_duration(uint64_t usec, char ret[TIMETEXT_MAX])
 	return ret;
 }
 
-/* Reads exactly @digits digits. */
-static int read_number(struct slice *s, unsigned digits, int *ret)
-{
-	int v = 0;
-
-	if (s->n < digits)
-		return -EINVAL;
-	for (unsigned i = 0; i < digits; i++) {
-		if (!ascii_is_digit(s->p[i]))
-			return -EINVAL;
-		v = v * 10 + (s->p[i] - '0');
-	}
-	*s = slice_from(*s, digits);
-	*ret = v;
-	return 0;
-}
-
-static bool skip_char(struct slice *s, char c)
-{
-	if (s->n == 0 || s->p[0] != c)
-		return false;
-	*s = slice_from(*s, 1);
-	return true;
-}
-
-/* ".123456": a fraction of a second; digits after the sixth are dropped. */
-static int read_fraction(struct slice *s, uint64_t *ret_usec)
-{
-	uint64_t unit = 100000, usec = 0;
-
-	*ret_usec = 0;
-	if (s->n == 0 || (s->p[0] != '.' && s->p[0] != ','))
-		return 0;
-	*s = slice_from(*s, 1);
-	if (s->n == 0 || !ascii_is_digit(s->p[0]))
-		return -EINVAL;
-	while (s->n > 0 && ascii_is_digit(s->p[0])) {
-		usec += (uint64_t)(s->p[0] - '0') * unit;
-		unit /= 10;
-		*s = slice_from(*s, 1);
-	}
-	*ret_usec = usec;
-	return 0;
-}
-
 /* "HH:MM[:SS[.frac]]" */
-static int read_clock(struct slice *s, struct tm *tm, uint64_t *ret_usec)
+static bool read_clock(struct slice *s, struct civil *ret)
 {
-	*ret_usec = 0;
-	tm->tm_sec = 0;
-	if (read_number(s, 2, &tm->tm_hour) < 0 || !skip_char(s, ':') ||
-	    read_number(s, 2, &tm->tm_min) < 0)
-		return -EINVAL;
-	if (skip_char(s, ':') &&
-	    (read_number(s, 2, &tm->tm_sec) < 0 || read_fraction(s, ret_usec) < 0))
-		return -EINVAL;
-	if (tm->tm_hour > 23 || tm->tm_min > 59 || tm->tm_sec > 60)
-		return -EINVAL;
-	return 0;
+	if (!civil_read_digits(s, 2, 23, &ret->hour) || !slice_skip(s, ":") ||
+	    !civil_read_digits(s, 2, 59, &ret->minute))
+		return false;
+	return !slice_skip(s, ":") || (civil_read_digits(s, 2, 60, &ret->second) &&
+				       civil_read_fraction(s, ".,", &ret->usec));
 }
 
-enum zone { ZONE_LOCAL, ZONE_OFFSET };
-
-static int read_zone(struct slice *s, enum zone *ret, int64_t *ret_offset_sec)
+/* All of @s as a zone. */
+static bool read_zone(struct slice s, int64_t *ret_offset)
 {
-	int hours, minutes = 0, sign;
-
-	*ret = ZONE_OFFSET;
-	*ret_offset_sec = 0;
-	if (s->n == 0) {
-		*ret = ZONE_LOCAL;
-		return 0;
-	}
-	if (slice_eq_str(*s, "Z") || slice_eq_str(*s, "z") || slice_eq_str(*s, " UTC") ||
-	    slice_eq_str(*s, " Z")) {
-		s->n = 0;
-		return 0;
-	}
-	(void)skip_char(s, ' ');
-	sign = skip_char(s, '+') ? 1 : skip_char(s, '-') ? -1 : 0;
-	if (sign == 0 || read_number(s, 2, &hours) < 0)
-		return -EINVAL;
-	if ((skip_char(s, ':') || s->n > 0) && read_number(s, 2, &minutes) < 0)
-		return -EINVAL;
-	if (s->n > 0 || hours > 23 || minutes > 59)
-		return -EINVAL;
-	*ret_offset_sec = sign * (hours * 3600 + minutes * 60);
-	return 0;
-}
-
-static bool is_day(int year, int month, int day)
-{
-	static const char days[12] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-	bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-
-	return year >= 1970 && month >= 1 && month <= 12 && day >= 1 &&
-	       day <= days[month - 1] + (month == 2 && leap);
-}
-
-/*
- * mktime(3), but a time that the clock skips is standard time, and so after the gap: libraries
- * differ there. @local has no seconds, so that only a skipped hour changes hour or minute.
- */
-static time_t from_local(const struct tm *local)
-{
-	struct tm tm = *local;
-	time_t t;
-
-	tm.tm_isdst = -1;
-	t = mktime(&tm);
-	if (tm.tm_hour == local->tm_hour && tm.tm_min == local->tm_min)
-		return t;
-	tm = *local;
-	tm.tm_isdst = 0;
-	return mktime(&tm);
+	*ret_offset = 0;
+	if (slice_eq_str(s, "z") || slice_eq_str(s, " UTC"))
+		return true;
+	(void)slice_skip(&s, " ");
+	return civil_read_offset(&s, ret_offset) && s.n == 0;
 }
 
 static int parse_calendar(struct slice s, uint64_t now_usec, uint64_t *ret)
 {
-	bool has_day = s.n > 4 && s.p[4] == '-', has_clock = !has_day;
-	struct tm tm = {0}, today;
-	int64_t offset, seconds;
-	uint64_t usec = 0;
-	enum zone zone;
-	time_t t;
+	bool has_day = s.n > 4 && s.p[4] == '-', has_clock = !has_day, local;
+	struct civil c = {0}, today;
+	int64_t offset, day, seconds;
 
 	if (has_day) {
-		if (read_number(&s, 4, &tm.tm_year) < 0 || !skip_char(&s, '-') ||
-		    read_number(&s, 2, &tm.tm_mon) < 0 || !skip_char(&s, '-') ||
-		    read_number(&s, 2, &tm.tm_mday) < 0 ||
-		    !is_day(tm.tm_year, tm.tm_mon, tm.tm_mday))
+		if (!civil_read_date(&s, &c) || c.year < 1970)
 			return -EINVAL;
-		tm.tm_year -= 1900;
-		tm.tm_mon--;
 		if (s.n > 1 && (s.p[0] == ' ' || s.p[0] == 'T' || s.p[0] == 't') &&
 		    ascii_is_digit(s.p[1])) {
 			s = slice_from(s, 1);
 			has_clock = true;
 		}
 	}
-	if (has_clock && read_clock(&s, &tm, &usec) < 0)
+	if (has_clock && !read_clock(&s, &c))
 		return -EINVAL;
-	if (read_zone(&s, &zone, &offset) < 0)
+	local = s.n == 0;
+	if (!local && !read_zone(s, &offset))
 		return -EINVAL;
 	if (!has_day) {
 		/* Today in the zone of the given time. */
-		seconds = (int64_t)(now_usec / USEC_PER_SEC) + offset;
-		if (seconds < 0)
+		day = day_of(now_usec, local ? local_offset(now_usec) : offset);
+		if (day < 0)
 			return -EINVAL;
-		broken_down((uint64_t)seconds * USEC_PER_SEC, zone == ZONE_LOCAL, &today);
-		tm.tm_year = today.tm_year;
-		tm.tm_mon = today.tm_mon;
-		tm.tm_mday = today.tm_mday;
+		today = civil_of_day((uint64_t)day);
+		c.year = today.year;
+		c.month = today.month;
+		c.day = today.day;
 	}
-	/* Added at the end: a leap second, 60, is the first second of the next minute. */
-	seconds = tm.tm_sec;
-	tm.tm_sec = 0;
-	t = zone == ZONE_LOCAL ? from_local(&tm) : timegm(&tm);
-	if (t == (time_t)-1 || t < offset)
+	seconds = local ? civil_local_seconds(&c, (struct slice){0}) : civil_seconds(&c) - offset;
+	if (seconds < 0)
 		return -EINVAL;
-	*ret = (uint64_t)(t - offset + seconds) * USEC_PER_SEC + usec;
+	*ret = (uint64_t)seconds * USEC_PER_SEC + c.usec;
 	return 0;
 }
 
 static uint64_t midnight(uint64_t now_usec, int days)
 {
-	struct tm tm;
-	time_t t;
+	int64_t day = day_of(now_usec, local_offset(now_usec)) + days, t;
+	struct civil c;
 
-	broken_down(now_usec, true, &tm);
-	tm.tm_hour = tm.tm_min = tm.tm_sec = 0;
-	tm.tm_mday += days;
-	t = from_local(&tm);
+	if (day < 0)
+		return 0;
+	c = civil_of_day((uint64_t)day);
+	t = civil_local_seconds(&c, (struct slice){0});
 	return t < 0 ? 0 : (uint64_t)t * USEC_PER_SEC;
 }
 
@@ -349,16 +225,12 @@ int timetext_parse(struct slice s, uint64_t now_usec, uint64_t *ret)
 	else if (slice_eq_str(s, "tomorrow"))
 		*ret = midnight(now_usec, 1);
 	else if (s.n > 1 && s.p[0] == '@') {
-		size_t dot = 1;
-		uint64_t usec = 0;
-		struct slice fraction;
+		struct slice digits = slice_digits(slice_from(s, 1));
+		struct slice fraction = slice_from(s, 1 + digits.n);
+		unsigned usec;
 
-		while (dot < s.n && ascii_is_digit(s.p[dot]))
-			dot++;
-		fraction = slice_from(s, dot);
-		if (number_parse_u64((struct slice){s.p + 1, dot - 1}, INT64_MAX / USEC_PER_SEC,
-				     &v) < 0 ||
-		    read_fraction(&fraction, &usec) < 0 || fraction.n > 0)
+		if (number_parse_u64(digits, INT64_MAX / USEC_PER_SEC, &v) < 0 ||
+		    !civil_read_fraction(&fraction, ".,", &usec) || fraction.n > 0)
 			return -EINVAL;
 		*ret = v * USEC_PER_SEC + usec;
 	} else if (s.n > 1 && (s.p[0] == '-' || s.p[0] == '+')) {
@@ -420,21 +292,21 @@ int timetext_parse_duration(struct slice s, uint64_t *ret)
 		return 0;
 	}
 	for (;;) {
-		uint64_t v, unit, fraction, part;
-		size_t n = 0;
+		uint64_t v, unit, part;
+		unsigned fraction;
+		struct slice digits;
+		size_t n;
 		int r;
 
-		while (s.n > 0 && (s.p[0] == ' ' || s.p[0] == '\t'))
-			s = slice_from(s, 1);
+		s = slice_trim(s);
 		if (s.n == 0)
 			break;
-		while (n < s.n && ascii_is_digit(s.p[n]))
-			n++;
-		r = number_parse_u64((struct slice){s.p, n}, INT64_MAX, &v);
+		digits = slice_digits(s);
+		r = number_parse_u64(digits, INT64_MAX, &v);
 		if (r < 0)
 			return r;
-		s = slice_from(s, n);
-		if (read_fraction(&s, &fraction) < 0)
+		s = slice_from(s, digits.n);
+		if (!civil_read_fraction(&s, ".,", &fraction))
 			return -EINVAL;
 		while (s.n > 0 && s.p[0] == ' ')
 			s = slice_from(s, 1);

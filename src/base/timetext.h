@@ -39,8 +39,8 @@ char *timetext_duration(uint64_t usec, char ret[TIMETEXT_MAX]);
  * A point in time as users write it: "2026-11-23 04:05:06[.123456]", "2026-11-23 04:05",
  * "2026-11-23", "04:05[:06]" (today), also with "T", and followed by "Z", " UTC" or "+01:00"
  * (RFC 3339); "now", "today", "yesterday", "tomorrow", "-1h30m", "+5min", "@UNIX". Local time if
- * there is no zone; a time that the clock skips is read as standard time.
- * -EINVAL.
+ * there is no zone: a time that the clock skips is read as standard time, and one that comes twice
+ * is the earlier. -EINVAL.
  */
 int timetext_parse(struct slice s, uint64_t now_usec, uint64_t *ret);
 

@@ -56,7 +56,7 @@ static int look(void *userdata, const struct alert *a)
 	s->found[a->id.n] = '\0';
 	if (s->n++ >= LISTED)
 		return 0;
-	r = buffer_printf(&s->listed, "\n  %s  %s ", s->found, alert_kind_name(a->kind));
+	r = buffer_printf(&s->listed, "\n  %s  %s ", s->found, alert_kind_names[a->kind]);
 	if (r == 0)
 		r = display_append(&s->listed, a->user);
 	if (r == 0)

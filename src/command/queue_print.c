@@ -106,7 +106,7 @@ static int print_row(struct listing *l, const struct alert *a, const struct view
 	} columns[] = {
 		{{a->id.p, a->id.n > ID_SHOWN ? ID_SHOWN : a->id.n}, WIDTH_ID},
 		{short_time(a->noted_usec, when), WIDTH_TIME},
-		{slice_of(alert_kind_name(a->kind)), WIDTH_KIND},
+		{slice_of(alert_kind_names[a->kind]), WIDTH_KIND},
 		{a->user, WIDTH_USER},
 		{a->addr, WIDTH_FROM},
 		{slice_of(delivery_states[e->state]), WIDTH_STATE},
@@ -309,7 +309,7 @@ static int print_one(void *userdata, const struct alert *a)
 	print_field("id", a->id);
 	(void)snprintf(text, sizeof(text), "%" PRIu64, a->seq);
 	print_field("number", slice_of(text));
-	print_field("kind", slice_of(alert_kind_name(a->kind)));
+	print_field("kind", slice_of(alert_kind_names[a->kind]));
 	print_field("time", slice_of(a->time_usec ? timetext_local(a->time_usec, text) : ""));
 	print_field("since", slice_of(a->noted_usec ? timetext_local(a->noted_usec, text) : ""));
 	print_field("host", a->host);

@@ -99,15 +99,15 @@ int reader_position_load(struct reader_position *p, const struct position **ret)
 int reader_position_save(struct reader_position *p, struct source *source, uint64_t until_usec,
 			 struct slice heartbeat)
 {
+	uint64_t time_usec = until_usec > 0 ? until_usec : p->time_usec;
 	struct slice position;
 	int r = source_position(source, until_usec, &position);
 
 	if (r < 0 || position.n == 0)
 		return r;
-	reader_position_note(p, until_usec);
-	r = position_save(p->state->dirfd, position, p->time_usec, heartbeat);
+	r = position_save(p->state->dirfd, position, time_usec, heartbeat);
 	if (recorder_make_room(p->recorder, r))
-		r = position_save(p->state->dirfd, position, p->time_usec, heartbeat);
+		r = position_save(p->state->dirfd, position, time_usec, heartbeat);
 	if (r < 0) {
 		if (!p->retry_usec)
 			log_crit("%s/" POSITION_NAME
@@ -117,6 +117,7 @@ int reader_position_save(struct reader_position *p, struct source *source, uint6
 		return r;
 	}
 	p->retry_usec = 0;
+	p->time_usec = time_usec;
 	p->saved_usec = clock_steady();
 	p->saved_count = recorder_count(p->recorder);
 	r = source_position(source, 0, &position);

@@ -149,7 +149,7 @@ static void log_alert(const struct alert *a)
 {
 	struct slice user = a->user.n < 200 ? a->user : (struct slice){a->user.p, 200};
 
-	log_info("alert %" PRIu64 ": %s%s%.*s%s%.*s", a->seq, alert_kind_name(a->kind),
+	log_info("alert %" PRIu64 ": %s%s%.*s%s%.*s", a->seq, alert_kind_names[a->kind],
 		 user.n ? " of " : "", (int)user.n, user.n ? user.p : "", a->addr.n ? " from " : "",
 		 (int)a->addr.n, a->addr.n ? a->addr.p : "");
 }

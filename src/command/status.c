@@ -96,7 +96,7 @@ static int look_at(void *userdata, const struct alert *a)
 	s->alerts++;
 	s->last_usec = a->noted_usec;
 	buffer_clear(&s->last);
-	(void)buffer_append_str(&s->last, alert_kind_name(a->kind));
+	(void)buffer_append_str(&s->last, alert_kind_names[a->kind]);
 	if (a->user.n > 0 && buffer_append_str(&s->last, " of ") == 0)
 		(void)buffer_append_slice(&s->last, a->user);
 	if (a->addr.n > 0 && buffer_append_str(&s->last, " from ") == 0)

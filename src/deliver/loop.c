@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/timerfd.h>
 #include <sysexits.h>
@@ -26,6 +27,7 @@
 #include "store/request.h"
 #include "store/schedule.h"
 #include "store/state.h"
+#include "text/config_parser.h"
 
 #define LEDGER	    "ledger"
 #define RETRY_USEC  (5 * USEC_PER_SEC) /* after the ledger could not be read */

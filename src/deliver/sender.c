@@ -24,6 +24,7 @@
 #include "store/delivery_file.h"
 #include "store/file.h"
 #include "store/schedule.h"
+#include "text/config_parser.h"
 
 #define STEPS_MAX 1000 /* of a queue in one run; the rest is for the next run */
 

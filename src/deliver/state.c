@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "store/delivery_file.h"
 #include "store/state.h"
+#include "text/config_parser.h"
 
 /* Adding and removing moves the list that they point into. */
 static void find_done(struct sender *s, struct destination *list, size_t n)

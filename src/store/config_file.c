@@ -36,17 +36,14 @@ static int unreadable(const char *path, int r, struct error *err)
 struct loading {
 	struct config_parser *parser;
 	struct last_good *copy; /* NULL: none */
-	config_fault fault;
-	void *userdata;
 };
 
 /* 0 also after faults, which the parser remembers. */
 static int add_text(void *userdata, const char *path, struct slice text)
 {
 	const struct loading *l = userdata;
-	int r = config_parser_add(l->parser, text, path, l->fault, l->userdata, NULL);
 
-	return r == CONFIG_E_INVALID ? 0 : r;
+	return config_parser_add(l->parser, text, path);
 }
 
 static int add_file(struct loading *l, const char *path, struct error *err)
@@ -92,7 +89,6 @@ static int load(struct loading *l, const char *path, bool may_miss, struct error
 		r = last_good_add(l->copy, LAST_GOOD_FOR, path, (struct slice){NULL, 0});
 	if (r == 0)
 		r = add_file(l, path, err);
-
 	if (r < 0 && !(may_miss && r == -ENOENT))
 		return r;
 	if (asprintf(&directory, "%s.d", path) < 0) {
@@ -106,7 +102,7 @@ static int load(struct loading *l, const char *path, bool may_miss, struct error
 static int finish(struct loading *l, int r, struct config **ret, struct error *err)
 {
 	if (r == 0)
-		r = config_parser_finish(l->parser, ret, l->fault, l->userdata, err);
+		r = config_parser_finish(&l->parser, ret, err);
 	if (r == -ENOMEM)
 		error_set(err, NULL, 0, 0, "out of memory for the configuration");
 	(void)config_parser_free(l->parser);
@@ -116,7 +112,7 @@ static int finish(struct loading *l, int r, struct config **ret, struct error *e
 int config_file_load(const char *path, struct last_good *copy, struct config **ret,
 		     config_fault fault, void *userdata, struct error *err)
 {
-	struct loading l = {config_parser_new(), copy, fault, userdata};
+	struct loading l = {config_parser_new(fault, userdata), copy};
 	const char *file = path ? path : CONFIG_FILE_DEFAULT;
 
 	return finish(&l, l.parser ? load(&l, file, !path, err) : -ENOMEM, ret, err);
@@ -134,7 +130,7 @@ int config_file_recover(const char *state, enum state_part part, const struct er
 		error_set(err, NULL, 0, 0, "%s", r < 0 ? strerror(-r) : "damaged");
 		return -EIO;
 	}
-	l.parser = config_parser_new();
+	l.parser = config_parser_new(NULL, NULL);
 	r = l.parser ? last_good_each(copy, LAST_GOOD_CONFIG, add_text, &l) : -ENOMEM;
 	r = finish(&l, r, ret, err);
 	return r > 0 ? -EINVAL : r;

@@ -90,11 +90,25 @@ static uint64_t min_u64(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
+/* Appends a copy. */
+static int append_held(struct delivery_destination *dest, const struct delivery_held *x)
+{
+	AUTO_FREE char *rcpt = x->rcpt ? strdup(x->rcpt) : NULL;
+	struct delivery_held copy = *x, *list;
+
+	if (x->rcpt && !rcpt)
+		return -ENOMEM;
+	list = reallocarray(dest->held, dest->n_held + 1, sizeof(*list));
+	if (!list)
+		return -ENOMEM;
+	copy.rcpt = STEAL_PTR(rcpt);
+	dest->held = list;
+	list[dest->n_held++] = copy;
+	return 0;
+}
+
 int delivery_hold(struct delivery_destination *dest, const struct delivery_held *e)
 {
-	AUTO_FREE char *rcpt = NULL;
-	struct delivery_held *list;
-
 	for (size_t i = 0; i < dest->n_held; i++) {
 		struct delivery_held *x = &dest->held[i];
 
@@ -111,18 +125,7 @@ int delivery_hold(struct delivery_destination *dest, const struct delivery_held 
 		}
 		return 0;
 	}
-	if (e->rcpt) {
-		rcpt = strdup(e->rcpt);
-		if (!rcpt)
-			return -ENOMEM;
-	}
-	list = reallocarray(dest->held, dest->n_held + 1, sizeof(*list));
-	if (!list)
-		return -ENOMEM;
-	dest->held = list;
-	list[dest->n_held] = *e;
-	list[dest->n_held++].rcpt = STEAL_PTR(rcpt);
-	return 0;
+	return append_held(dest, e);
 }
 
 int delivery_release(struct delivery_destination *dest, enum delivery_queue_name class,
@@ -130,6 +133,8 @@ int delivery_release(struct delivery_destination *dest, enum delivery_queue_name
 {
 	for (size_t i = 0; i < dest->n_held;) {
 		struct delivery_held *x = &dest->held[i];
+		struct delivery_held rest = *x;
+		int r;
 
 		if (x->class != class || !same_rcpt(x->rcpt, rcpt) || x->last < first ||
 		    last < x->first) {
@@ -142,22 +147,11 @@ int delivery_release(struct delivery_destination *dest, enum delivery_queue_name
 			continue;
 		}
 		if (x->first < first && last < x->last) {
-			struct delivery_held *list, rest = *x;
-
 			rest.first = last + 1;
-			if (x->rcpt) {
-				rest.rcpt = strdup(x->rcpt);
-				if (!rest.rcpt)
-					return -ENOMEM;
-			}
-			list = reallocarray(dest->held, dest->n_held + 1, sizeof(*list));
-			if (!list) {
-				free(rest.rcpt);
-				return -ENOMEM;
-			}
-			dest->held = list;
-			list[i].last = first - 1;
-			list[dest->n_held++] = rest;
+			r = append_held(dest, &rest);
+			if (r < 0)
+				return r;
+			dest->held[i].last = first - 1;
 		} else if (x->first < first)
 			x->last = first - 1;
 		else

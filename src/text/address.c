@@ -116,20 +116,10 @@ int network_parse(struct slice s, struct network *ret)
 			prefix += MAPPED_BITS;
 	}
 	n.prefix = (uint8_t)prefix;
-	for (size_t i = 0; i < sizeof(n.base.bytes); i++)
-		if (n.base.bytes[i] & ~byte_mask(n.prefix, i))
-			return -EDOM;
 	*ret = n;
-	return 0;
-}
-
-struct address network_first(const struct network *n)
-{
-	struct address a = n->base;
-
-	for (size_t i = 0; i < sizeof(a.bytes); i++)
-		a.bytes[i] &= byte_mask(n->prefix, i);
-	return a;
+	for (size_t i = 0; i < sizeof(n.base.bytes); i++)
+		ret->base.bytes[i] &= byte_mask(n.prefix, i);
+	return address_compare(&ret->base, &n.base) == 0 ? 0 : -EDOM;
 }
 
 struct address network_last(const struct network *n)

@@ -30,13 +30,12 @@ int address_parse(struct slice s, struct address *ret);
 
 /*
  * Takes "ADDRESS" or "ADDRESS/PREFIX"; a prefix of an IPv4 address counts from 0 to 32. Bits set
- * after the prefix are an error (-EDOM), since the author meant another network;
- * a prefix out of range is -ERANGE, everything else -EINVAL.
+ * after the prefix are an error (-EDOM), since the author meant another network; *ret is then the
+ * network that contains the address. A prefix out of range is -ERANGE, everything else -EINVAL.
  */
 int network_parse(struct slice s, struct network *ret);
 
-/* The first and the last address of a network. */
-struct address network_first(const struct network *n);
+/* The last address of a network; n->base is the first. */
 struct address network_last(const struct network *n);
 
 /* As memcmp(3). */

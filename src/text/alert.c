@@ -14,36 +14,24 @@
 
 enum form {
 	FORM_TEXT,
-	FORM_U64,   /* left out when 0 */
-	FORM_KNOWN, /* uint64_t, and a bool that says whether it is known */
-	FORM_PORT,  /* uint32_t, and such a bool */
-	FORM_FLAG,  /* "1"; left out when false */
+	FORM_U64,  /* left out when 0, or, if there is a bool that says so, when not known */
+	FORM_FLAG, /* "1"; left out when false */
 };
 
 struct field {
 	const char *key;
 	enum form form;
 	size_t offset;
-	size_t known; /* offset of the bool */
+	size_t known; /* offset of the bool; 0: none */
 };
 
-#define TEXT(key, name)                                                                            \
-	{                                                                                          \
-		key, FORM_TEXT, offsetof(struct alert, name), 0                                    \
-	}
-#define U64(key, name)                                                                             \
-	{                                                                                          \
-		key, FORM_U64, offsetof(struct alert, name), 0                                     \
-	}
-#define FLAG(key, name)                                                                            \
-	{                                                                                          \
-		key, FORM_FLAG, offsetof(struct alert, name), 0                                    \
-	}
-#define KNOWN(key, name)                                                                           \
-	{                                                                                          \
-		key, FORM_KNOWN, offsetof(struct alert, name),                                     \
-			offsetof(struct alert, name##_known)                                       \
-	}
+/* clang-format off */
+#define TEXT(key, name)  {key, FORM_TEXT, offsetof(struct alert, name), 0}
+#define U64(key, name)   {key, FORM_U64, offsetof(struct alert, name), 0}
+#define FLAG(key, name)  {key, FORM_FLAG, offsetof(struct alert, name), 0}
+#define KNOWN(key, name) \
+	{key, FORM_U64, offsetof(struct alert, name), offsetof(struct alert, name##_known)}
+/* clang-format on */
 
 static const struct field fields[] = {
 	TEXT("ID", id),
@@ -66,7 +54,7 @@ static const struct field fields[] = {
 	TEXT("METHOD", method),
 	TEXT("USER", user),
 	TEXT("ADDR", addr),
-	{"PORT", FORM_PORT, offsetof(struct alert, port), offsetof(struct alert, port_known)},
+	KNOWN("PORT", port),
 	TEXT("KEY_TYPE", key_type),
 	TEXT("FINGERPRINT", fingerprint),
 	TEXT("CERT_ID", cert_id),
@@ -77,20 +65,15 @@ static const struct field fields[] = {
 	TEXT("MESSAGE", message),
 };
 
-static const char *const kind_names[ALERT_KINDS] = {
+const char *const alert_kind_names[ALERT_KINDS + 1] = {
 	[ALERT_LOGIN] = "login",       [ALERT_FORGED] = "forged",	[ALERT_GAP] = "gap",
 	[ALERT_INSTANCE] = "instance", [ALERT_HEARTBEAT] = "heartbeat",
 };
 
-const char *alert_kind_name(enum alert_kind kind)
-{
-	return kind_names[kind];
-}
-
 int alert_kind_parse(struct slice name, enum alert_kind *ret)
 {
 	for (unsigned i = 0; i < ALERT_KINDS; i++)
-		if (slice_eq_str(name, kind_names[i])) {
+		if (slice_eq_str(name, alert_kind_names[i])) {
 			*ret = (enum alert_kind)i;
 			return 0;
 		}
@@ -171,46 +154,32 @@ int alert_unescape(struct slice s, struct buffer *ret)
 	return r;
 }
 
-static int write_number(const char *key, uint64_t v, struct buffer *ret)
-{
-	return buffer_printf(ret, "%s=%llu\n", key, (unsigned long long)v);
-}
-
 static int write_field(const struct field *f, const struct alert *a, struct buffer *ret)
 {
 	const char *base = (const char *)a;
 	const void *at = base + f->offset;
 	const struct slice *text = at;
+	uint64_t v;
 	int r;
 
-	switch (f->form) {
-	case FORM_TEXT:
+	if (f->form == FORM_TEXT) {
 		if (!text->p)
 			return 0;
 		r = buffer_printf(ret, "%s=", f->key);
 		if (r == 0)
 			r = alert_escape(*text, ret);
 		return r < 0 ? r : buffer_append_char(ret, '\n');
-	case FORM_U64:
-		return *(const uint64_t *)at ? write_number(f->key, *(const uint64_t *)at, ret) : 0;
-	case FORM_KNOWN:
-		return *(const bool *)(base + f->known)
-			       ? write_number(f->key, *(const uint64_t *)at, ret)
-			       : 0;
-	case FORM_PORT:
-		return *(const bool *)(base + f->known)
-			       ? write_number(f->key, *(const uint32_t *)at, ret)
-			       : 0;
-	case FORM_FLAG:
-		return *(const bool *)at ? write_number(f->key, 1, ret) : 0;
 	}
-	return -EINVAL;
+	v = f->form == FORM_FLAG ? *(const bool *)at : *(const uint64_t *)at;
+	if (f->known ? !*(const bool *)(base + f->known) : v == 0)
+		return 0;
+	return buffer_printf(ret, "%s=%llu\n", f->key, (unsigned long long)v);
 }
 
 int alert_write(const struct alert *a, struct buffer *ret)
 {
 	size_t start = ret->len;
-	int r = buffer_printf(ret, "KIND=%s\nSEQ=%llu\n", alert_kind_name(a->kind),
+	int r = buffer_printf(ret, "KIND=%s\nSEQ=%llu\n", alert_kind_names[a->kind],
 			      (unsigned long long)a->seq);
 
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(fields); i++)
@@ -248,27 +217,14 @@ static int read_field(const struct field *f, struct slice value, struct buffer *
 				(struct slice){storage->data + start, storage->len - start};
 		return r;
 	}
-	if (number_parse_u64(value,
-			     f->form == FORM_FLAG   ? 1
-			     : f->form == FORM_PORT ? UINT32_MAX
-						    : UINT64_MAX,
-			     &v) < 0)
+	if (number_parse_u64(value, f->form == FORM_FLAG ? 1 : UINT64_MAX, &v) < 0)
 		return -EINVAL;
-	switch (f->form) {
-	case FORM_FLAG:
+	if (f->form == FORM_FLAG)
 		*(bool *)at = v != 0;
-		break;
-	case FORM_PORT:
-		*(uint32_t *)at = (uint32_t)v;
-		*(bool *)(base + f->known) = true;
-		break;
-	case FORM_KNOWN:
+	else
 		*(uint64_t *)at = v;
+	if (f->known)
 		*(bool *)(base + f->known) = true;
-		break;
-	default:
-		*(uint64_t *)at = v;
-	}
 	return 0;
 }
 

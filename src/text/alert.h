@@ -47,7 +47,7 @@ struct alert {
 	struct slice method, user, addr, key_type, fingerprint, cert_id, cert_serial,
 		ca_fingerprint, extra;
 	bool port_known;
-	uint32_t port;
+	uint64_t port;
 
 	/*
 	 * How many records it reports: forged ones, logins that the log or a summary joined, or
@@ -58,8 +58,8 @@ struct alert {
 	uint64_t from_usec; /* begin of the interval of a gap, summary or heartbeat; 0: unknown */
 };
 
-/* "login", "forged", "gap", "instance", "heartbeat". */
-const char *alert_kind_name(enum alert_kind kind);
+/* "login", "forged", "gap", "instance", "heartbeat", NULL. */
+extern const char *const alert_kind_names[ALERT_KINDS + 1];
 /* 0 or -EINVAL. */
 int alert_kind_parse(struct slice name, enum alert_kind *ret);
 

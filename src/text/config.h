@@ -5,6 +5,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -17,7 +18,7 @@ enum config_tls_version { CONFIG_TLS_1_0, CONFIG_TLS_1_1, CONFIG_TLS_1_2, CONFIG
 
 /* A list of texts, NULL-terminated where n > 0. */
 struct config_list {
-	char **items;
+	const char **items;
 	size_t n;
 };
 
@@ -27,34 +28,35 @@ struct config_server {
 	 * "smtp://HOST[:PORT]", "smtps://HOST[:PORT]", "sendmail:/PATH", as config_value_url()
 	 * normalizes them.
 	 */
-	char *url;
+	const char *url;
 	enum config_tls tls; /* never CONFIG_TLS_AUTO */
 	enum config_tls_version tls_minimum;
-	char *ca_file, *pinned_key, *client_cert, *client_key;
-	char *user, *password_file, *auth;
+	const char *ca_file, *pinned_key, *client_cert, *client_key;
+	const char *user, *password_file, *auth;
 };
 
 struct config_destination {
-	char *name; /* "" for [Mail] itself */
+	const char *name; /* "" for [Mail] itself */
 	struct config_list to;
 	struct config_server *servers;
 	size_t n_servers;
-	char *from, *envelope_from; /* NULL: see compose_from() */
-	char *ehlo_name;	    /* NULL: host name */
+	const char *from, *envelope_from; /* NULL: see compose_from() */
+	const char *ehlo_name;		  /* NULL: host name */
 	uint64_t timeout_usec;
-	char *subject;	 /* template; NULL: built in */
-	char *body_file; /* path; NULL: built in */
-	unsigned events; /* 1 << enum alert_kind */
+	const char *subject;   /* template; NULL: built in */
+	const char *body_file; /* path; NULL: built in */
+	unsigned events;       /* 1 << enum alert_kind */
 };
 
 struct config {
+	struct config_parser *parser; /* owns all texts below but the defaults */
 	enum config_source_kind source_kind;
-	char *directory;
-	char *log_file;
+	const char *directory;
+	const char *log_file;
 	struct config_list programs; /* default: sshd sshd-session dropbear */
 	struct config_list methods;  /* empty: all */
-	char *pattern;		     /* NULL: none */
-	char *pattern_file;	     /* its place, for messages */
+	const char *pattern;	     /* NULL: none */
+	const char *pattern_file;    /* its place, for messages */
 	unsigned pattern_line;
 	struct config_list whitelist_files;
 	bool whitelist_is_default;		 /* then the files need not exist */
@@ -68,15 +70,3 @@ struct config {
 
 /* Called for each fault of a configuration. */
 typedef void (*config_fault)(const struct error *fault, void *userdata);
-
-/* Appends a copy of @s, unless the list contains it. 0 or -ENOMEM. */
-int config_list_add(struct config_list *l, struct slice s);
-void config_list_done(struct config_list *l);
-
-struct config *config_free(struct config *c);
-
-#define AUTO_CONFIG CLEANUP(config_auto_free)
-static inline void config_auto_free(struct config **c)
-{
-	(void)config_free(*c);
-}

@@ -14,6 +14,7 @@ enum config_section_kind {
 	CONFIG_SECTION_MAIL,
 	CONFIG_SECTION_SERVER,
 	CONFIG_SECTION_ALERT,
+	CONFIG_SECTION_KINDS, /* their number */
 };
 
 enum config_key {
@@ -52,19 +53,15 @@ enum config_key {
 
 enum config_form { CONFIG_FORM_ONE, CONFIG_FORM_LIST };
 
+/* At most one of words, check and number is set: what a value must be. */
 struct config_key_info {
-	enum config_section_kind section;
-	const char *section_name;
 	const char *name;
-	enum config_key id; /* the same in [Mail] and [Server "URL"] */
+	unsigned sections; /* in which it may be: 1 << enum config_section_kind */
 	enum config_form form;
-	int (*check)(struct slice s,
-		     struct error *err); /* of one value, as in config_value.h; NULL */
-	int (*number)(struct slice s, uint64_t *ret, struct error *err); /* the same; NULL */
+	const char *const *words; /* one of these; its number is the index, that of a list bits */
+	int (*check)(struct slice s, struct error *err);		 /* as in config_value.h */
+	int (*number)(struct slice s, uint64_t *ret, struct error *err); /* the same */
 };
 
-extern const struct config_key_info config_key_table[];
-extern const size_t config_key_table_size;
-
-/* All sections and keys, as "Section.Key"; NULL-terminated. For the test of the man page. */
-extern const char *const config_keys[];
+extern const char *const config_section_names[CONFIG_SECTION_KINDS];
+extern const struct config_key_info config_key_table[CONFIG_KEY_COUNT];

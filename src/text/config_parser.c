@@ -23,9 +23,15 @@ struct config_parser {
 	size_t n_files;
 };
 
-struct config_parser *config_parser_new(void)
+struct config_parser *config_parser_new(config_fault fault, void *userdata)
 {
-	return calloc(1, sizeof(struct config_parser));
+	struct config_parser *p = calloc(1, sizeof(*p));
+
+	if (p) {
+		p->sections.fault = fault;
+		p->sections.userdata = userdata;
+	}
+	return p;
 }
 
 struct config_parser *config_parser_free(struct config_parser *p)
@@ -111,13 +117,12 @@ static int begin_section(struct config_sections *all, const char *file,
 	int r;
 
 	*ret = NULL;
-	for (size_t i = 0; i < config_key_table_size; i++) {
-		if (!slice_eq_str(item->section, config_key_table[i].section_name))
+	for (enum config_section_kind kind = 0; kind < CONFIG_SECTION_KINDS; kind++) {
+		if (!slice_eq_str(item->section, config_section_names[kind]))
 			continue;
-		r = section_name(all, file, item, config_key_table[i].section, &name);
+		r = section_name(all, file, item, kind, &name);
 		if (r == 0)
-			r = config_section_get(all, config_key_table[i].section, name, file,
-					       item->line, ret);
+			r = config_section_get(all, kind, name, file, item->line, ret);
 		return r == -EINVAL ? 0 : r;
 	}
 	if (slice_eq_str(item->section, "Webhook"))
@@ -129,88 +134,86 @@ static int begin_section(struct config_sections *all, const char *file,
 	return 0;
 }
 
-static bool same_but_for_case(struct slice s, const char *name)
+/* CONFIG_KEY_COUNT after a fault. */
+static enum config_key find_key(struct config_sections *all, const char *file,
+				const struct config_syntax_item *item,
+				const struct config_section *section)
 {
-	return s.n == strlen(name) && strncasecmp(s.p, name, s.n) == 0;
-}
-
-static const struct config_key_info *find_key(struct config_sections *all, const char *file,
-					      const struct config_syntax_item *item,
-					      const struct config_section *section)
-{
-	const char *section_name = "";
+	const char *section_name = config_section_names[section->kind];
 	const struct config_key_info *near = NULL;
 
-	for (size_t i = 0; i < config_key_table_size; i++) {
-		bool here = config_key_table[i].section == section->kind;
+	for (enum config_key key = 0; key < CONFIG_KEY_COUNT; key++) {
+		const struct config_key_info *info = &config_key_table[key];
 
-		if (here && slice_eq_str(item->key, config_key_table[i].name))
-			return &config_key_table[i];
-		if (here)
-			section_name = config_key_table[i].section_name;
-		if (same_but_for_case(item->key, config_key_table[i].name) && (here || !near))
-			near = &config_key_table[i];
+		if (info->sections & 1U << section->kind && slice_eq_str(item->key, info->name))
+			return key;
+		if (slice_eq_nocase(item->key, slice_of(info->name)))
+			near = info;
 	}
 	if (near)
 		config_section_fault(all, file, item->line,
 				     "unknown key %.*s= in [%s]; there is %s= in [%s]",
 				     CONFIG_VALUE_SHOWN(item->key), section_name, near->name,
-				     near->section_name);
+				     near->sections & 1U << section->kind
+					     ? section_name
+					     : config_section_names[ffs((int)near->sections) - 1]);
 	else
 		config_section_fault(all, file, item->line, "unknown key %.*s= in [%s]",
 				     CONFIG_VALUE_SHOWN(item->key), section_name);
-	return NULL;
+	return CONFIG_KEY_COUNT;
 }
 
 /* Checks one value and keeps it. 0; -EINVAL with why->text; -ENOMEM. */
-static int keep(const struct config_key_info *key, struct slice s, struct config_value *value,
-		struct error *why)
+static int keep(enum config_key key, struct slice s, struct config_value *value, struct error *why)
 {
+	const struct config_key_info *info = &config_key_table[key];
 	AUTO_BUFFER struct buffer url = BUFFER_INIT(s.n + 64);
 	int r = 0;
 
-	if (key->check)
-		r = key->check(s, why);
-	if (r == 0 && key->number)
-		r = key->number(s, &value->number, why);
-	if (r == 0 && key->id == CONFIG_KEY_SERVER) {
+	if (info->words)
+		r = config_value_choice(s, info->words, why);
+	if (r >= 0 && info->words)
+		value->number = info->form == CONFIG_FORM_LIST ? value->number | UINT64_C(1) << r
+							       : (uint64_t)r;
+	if (info->check)
+		r = info->check(s, why);
+	if (info->number)
+		r = info->number(s, &value->number, why);
+	if (key == CONFIG_KEY_SERVER) {
 		r = config_value_url(s, &url, NULL, NULL, why);
 		s = buffer_slice(&url);
 	}
-	return r < 0 ? r : config_list_add(&value->list, s);
+	return r < 0 ? r : config_section_add_text(value, s);
 }
 
 static int assign(struct config_sections *all, const char *file,
 		  const struct config_syntax_item *item, struct config_section *section)
 {
-	const struct config_key_info *key = find_key(all, file, item, section);
+	enum config_key key = find_key(all, file, item, section);
+	struct slice rest = item->value, word = rest;
+	const struct config_key_info *info;
 	struct config_value *value;
-	struct slice rest = item->value, word;
 	struct error why;
+	int r = 1;
 
-	if (!key)
+	if (key == CONFIG_KEY_COUNT)
 		return 0;
-	value = &section->values[key->id];
-	if (item->value.n == 0 || key->form == CONFIG_FORM_ONE) {
-		config_list_done(&value->list);
-		value->number = 0;
-	}
+	info = &config_key_table[key];
+	value = &section->values[key];
+	if (item->value.n == 0 || info->form == CONFIG_FORM_ONE)
+		config_section_reset(value);
 	value->file = file;
 	value->line = item->line;
-	if (item->value.n == 0)
-		return 0;
-	for (;;) {
-		int r = 1;
-
-		if (key->form == CONFIG_FORM_ONE)
-			word = rest;
+	while (rest.n > 0) {
+		if (info->form == CONFIG_FORM_ONE)
+			rest.n = 0;
 		else
 			r = config_value_next_word(&rest, &word, &why);
 		if (r == 0)
 			return 0;
 		if (value->list.n >= LIST_MAX) {
 			config_section_fault(all, file, item->line, "%s=: more than %d values",
-					     key->name, LIST_MAX);
+					     info->name, LIST_MAX);
 			return 0;
 		}
 		if (r == 1)
@@ -218,12 +221,12 @@ static int assign(struct config_sections *all, const char *file,
 		else
 			rest.n = 0;
 		if (r == -EINVAL)
-			config_section_fault(all, file, item->line, "%s=: %s", key->name, why.text);
+			config_section_fault(all, file, item->line, "%s=: %s", info->name,
+					     why.text);
 		else if (r < 0)
 			return r;
-		if (key->form == CONFIG_FORM_ONE || rest.n == 0)
-			return 0;
 	}
+	return 0;
 }
 
 /* Keeps a copy of a file's name, to which values point. */
@@ -276,57 +279,48 @@ static int read_text(struct config_sections *all, struct slice text, const char 
 	}
 }
 
-int config_parser_add(struct config_parser *p, struct slice text, const char *name,
-		      config_fault fault, void *userdata, struct error *err)
+int config_parser_add(struct config_parser *p, struct slice text, const char *name)
 {
-	struct config_sections *all = &p->sections;
-	struct error first_before = all->first;
-	bool faulty_before = all->faulty, faulty;
 	const char *file;
-	int r;
+	int r = keep_file(p, name, &file);
 
-	r = keep_file(p, name, &file);
 	if (r < 0)
 		return r;
-	all->fault = fault;
-	all->userdata = userdata;
-	all->faulty = false;
-	if (text.n > CONFIG_TEXT_MAX)
-		config_section_fault(all, file, 0, "larger than 1 MiB");
-	else
-		r = read_text(all, text, file);
-	faulty = all->faulty;
-	if (faulty && err)
-		*err = all->first;
-	if (faulty_before) {
-		all->first = first_before;
-		all->faulty = true;
-	}
-	if (r < 0)
-		return r;
-	return faulty ? CONFIG_E_INVALID : 0;
+	if (text.n <= CONFIG_TEXT_MAX)
+		return read_text(&p->sections, text, file);
+	config_section_fault(&p->sections, file, 0, "larger than 1 MiB");
+	return 0;
 }
 
-int config_parser_finish(struct config_parser *p, struct config **ret, config_fault fault,
-			 void *userdata, struct error *err)
+int config_parser_finish(struct config_parser **p, struct config **ret, struct error *err)
 {
-	AUTO_CONFIG struct config *c = NULL;
-	struct config_sections *all = &p->sections;
-	int r;
+	AUTO_CONFIG struct config *c = calloc(1, sizeof(*c));
+	struct config_sections *all = &(*p)->sections;
+	int r = c ? 0 : -ENOMEM;
 
-	all->fault = fault;
-	all->userdata = userdata;
 	/* A faulty line may be why something else is missing: each fault is reported once. */
-	if (!all->faulty) {
-		r = config_resolve(all, &c);
-		if (r < 0)
-			return r;
-	}
+	if (r == 0 && !all->faulty)
+		r = config_resolve(all, c);
+	if (r < 0)
+		return r;
 	if (all->faulty) {
 		if (err)
 			*err = all->first;
 		return CONFIG_E_INVALID;
 	}
+	c->parser = STEAL_PTR(*p);
 	*ret = STEAL_PTR(c);
 	return 0;
+}
+
+struct config *config_free(struct config *c)
+{
+	if (!c)
+		return NULL;
+	for (size_t i = 0; i < c->n_destinations; i++)
+		free(c->destinations[i].servers);
+	free(c->destinations);
+	(void)config_parser_free(c->parser);
+	free(c);
+	return NULL;
 }

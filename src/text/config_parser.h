@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "base/cleanup.h"
 #include "base/error.h"
 #include "base/slice.h"
 #include "text/config.h"
@@ -15,26 +16,31 @@ enum config_e {
 struct config_parser;
 
 /*
- * A parser reads the files one after another; later ones add to and override earlier ones. NULL
- * when out of memory; config_parser_free() accepts NULL and returns NULL.
+ * A parser reads the files one after another; later ones add to and override earlier ones. @fault
+ * (may be NULL) is called for each fault. NULL when out of memory; config_parser_free() accepts
+ * NULL and returns NULL.
  */
-struct config_parser *config_parser_new(void);
+struct config_parser *config_parser_new(config_fault fault, void *userdata);
 struct config_parser *config_parser_free(struct config_parser *p);
 
 #define CONFIG_TEXT_MAX (1U << 20) /* bytes of one file */
 
-/*
- * Reads the text of one file; @name is copied. 0; CONFIG_E_INVALID: *err is the first fault, and
- * @fault (may be NULL) was called for each; -ENOMEM.
- */
-int config_parser_add(struct config_parser *p, struct slice text, const char *name,
-		      config_fault fault, void *userdata, struct error *err);
+/* Reads the text of one file; @name is copied. 0, also after faults; -ENOMEM. */
+int config_parser_add(struct config_parser *p, struct slice text, const char *name);
 
 /*
  * Resolves defaults and what [Mail "NAME"] inherits from [Mail], and checks what only the whole
- * shows (a [Server "URL"] that no destination names, credentials without required TLS). *ret is
- * owned by the caller. Results as of config_parser_add(). After a fault there, *err is that one
- * again, and nothing else is checked.
+ * shows (a [Server "URL"] that no destination names, credentials without required TLS). On 0, *ret
+ * is owned by the caller and owns the parser: *p is NULL. CONFIG_E_INVALID: *err is the first
+ * fault; after one of config_parser_add(), nothing else is checked. -ENOMEM.
  */
-int config_parser_finish(struct config_parser *p, struct config **ret, config_fault fault,
-			 void *userdata, struct error *err);
+int config_parser_finish(struct config_parser **p, struct config **ret, struct error *err);
+
+/* Accepts NULL and returns NULL. */
+struct config *config_free(struct config *c);
+
+#define AUTO_CONFIG CLEANUP(config_auto_free)
+static inline void config_auto_free(struct config **c)
+{
+	(void)config_free(*c);
+}

@@ -14,6 +14,15 @@
 
 #define EVENTS_DEFAULT (1U << ALERT_LOGIN | 1U << ALERT_FORGED | 1U << ALERT_GAP)
 
+static const struct config_list programs_default = {
+	(const char *[]){"sshd", "sshd-session", "dropbear", NULL}, 3};
+static const struct config_list methods_default = {NULL, 0};
+static const struct config_list whitelists_default = {
+	(const char *[]){"/etc/loginbell/whitelist", "/etc/loginbell/whitelist.d/*.rules", NULL},
+	2};
+static const struct config_list to_default = {(const char *[]){"root", NULL}, 1};
+static const struct config_list server_default = {(const char *[]){"smtp://localhost", NULL}, 1};
+
 /* Sections from the nearest to the farthest, NULL-terminated. */
 #define CHAIN_MAX 4
 typedef const struct config_section *const chain[CHAIN_MAX];
@@ -46,39 +55,15 @@ static uint64_t number(const struct config_value *v, uint64_t otherwise)
 	return v ? v->number : otherwise;
 }
 
-/* A copy of the value's one text; *ret stays NULL if @v is NULL. */
-static int copy_text(const struct config_value *v, char **ret)
+/* The value's one text; NULL if @v is NULL. */
+static const char *text(const struct config_value *v)
 {
-	if (!v)
-		return 0;
-	*ret = strdup(v->list.items[0]);
-	return *ret ? 0 : -ENOMEM;
+	return v ? v->list.items[0] : NULL;
 }
 
-static int copy_list(const struct config_value *v, const char *const *otherwise,
-		     struct config_list *ret)
+static struct config_list list(const struct config_value *v, const struct config_list *otherwise)
 {
-	int r = 0;
-
-	for (size_t i = 0; v && i < v->list.n && r == 0; i++)
-		r = config_list_add(ret, slice_of(v->list.items[i]));
-	for (size_t i = 0; !v && otherwise[i] && r == 0; i++)
-		r = config_list_add(ret, slice_of(otherwise[i]));
-	return r;
-}
-
-struct text_key {
-	enum config_key key;
-	char **ret;
-};
-
-static int copy_texts(chain c, const struct text_key *keys, size_t n)
-{
-	int r = 0;
-
-	for (size_t i = 0; i < n && r == 0; i++)
-		r = copy_text(find(c, keys[i].key), keys[i].ret);
-	return r;
+	return v ? v->list : *otherwise;
 }
 
 /* The effective Tls= of one server, and whether that is allowed. */
@@ -119,26 +104,11 @@ static int resolve_server(struct config_sections *all, const struct config_secti
 		find_group(c, auth_group, ARRAY_SIZE(auth_group))};
 	const struct config_section *const client[CHAIN_MAX] = {
 		find_group(c, client_group, ARRAY_SIZE(client_group))};
-	const struct text_key of_chain[] = {
-		{CONFIG_KEY_CA_FILE, &ret->ca_file},
-		{CONFIG_KEY_PINNED_KEY, &ret->pinned_key},
-	};
-	const struct text_key of_client[] = {
-		{CONFIG_KEY_CLIENT_CERT, &ret->client_cert},
-		{CONFIG_KEY_CLIENT_KEY, &ret->client_key},
-	};
-	const struct text_key of_auth[] = {
-		{CONFIG_KEY_USER, &ret->user},
-		{CONFIG_KEY_PASSWORD_FILE, &ret->password_file},
-		{CONFIG_KEY_AUTH, &ret->auth},
-	};
 	enum config_scheme scheme;
 	bool loopback;
 	int r;
 
-	ret->url = strdup(url);
-	if (!ret->url)
-		return -ENOMEM;
+	ret->url = url;
 	r = config_value_url(slice_of(url), NULL, &scheme, &loopback, NULL);
 	if (r < 0)
 		return r;
@@ -152,12 +122,14 @@ static int resolve_server(struct config_sections *all, const struct config_secti
 	}
 	resolve_tls(all, scheme, loopback, find(c, CONFIG_KEY_TLS), find(auth, CONFIG_KEY_USER),
 		    ret);
-	r = copy_texts(c, of_chain, ARRAY_SIZE(of_chain));
-	if (r == 0)
-		r = copy_texts(client, of_client, ARRAY_SIZE(of_client));
-	if (r == 0)
-		r = copy_texts(auth, of_auth, ARRAY_SIZE(of_auth));
-	return r;
+	ret->ca_file = text(find(c, CONFIG_KEY_CA_FILE));
+	ret->pinned_key = text(find(c, CONFIG_KEY_PINNED_KEY));
+	ret->client_cert = text(find(client, CONFIG_KEY_CLIENT_CERT));
+	ret->client_key = text(find(client, CONFIG_KEY_CLIENT_KEY));
+	ret->user = text(find(auth, CONFIG_KEY_USER));
+	ret->password_file = text(find(auth, CONFIG_KEY_PASSWORD_FILE));
+	ret->auth = text(find(auth, CONFIG_KEY_AUTH));
+	return 0;
 }
 
 /* @mail: its own section, NULL if there is no [Mail]; @parent: [Mail] for a named one. */
@@ -165,42 +137,30 @@ static int resolve_destination(struct config_sections *all, const struct config_
 			       const struct config_section *parent, const struct config *config,
 			       struct config_destination *ret)
 {
-	static const char *const to_default[] = {"root", NULL};
-	static const char *const server_default[] = {"smtp://localhost", NULL};
 	chain c = {mail ? mail : parent, mail ? parent : NULL};
-	const struct text_key texts[] = {
-		{CONFIG_KEY_FROM, &ret->from},
-		{CONFIG_KEY_ENVELOPE_FROM, &ret->envelope_from},
-		{CONFIG_KEY_EHLO_NAME, &ret->ehlo_name},
-		{CONFIG_KEY_SUBJECT, &ret->subject},
-		{CONFIG_KEY_BODY_FILE, &ret->body_file},
-	};
-	struct config_list urls = {NULL, 0};
-	int r;
+	struct config_list urls = list(find(c, CONFIG_KEY_SERVER), &server_default);
+	int r = 0;
 
-	ret->name = strdup(mail && mail->name ? mail->name : "");
-	if (!ret->name)
-		return -ENOMEM;
+	ret->name = mail && mail->name ? mail->name : "";
+	ret->to = list(find(c, CONFIG_KEY_TO), &to_default);
+	ret->from = text(find(c, CONFIG_KEY_FROM));
+	ret->envelope_from = text(find(c, CONFIG_KEY_ENVELOPE_FROM));
+	ret->ehlo_name = text(find(c, CONFIG_KEY_EHLO_NAME));
+	ret->subject = text(find(c, CONFIG_KEY_SUBJECT));
+	ret->body_file = text(find(c, CONFIG_KEY_BODY_FILE));
 	ret->timeout_usec = number(find(c, CONFIG_KEY_TIMEOUT), 5 * USEC_PER_MIN);
 	ret->events = (unsigned)number(find(c, CONFIG_KEY_EVENTS), config->events);
 	/* Events= of a further destination lists all that it gets. */
 	if (config->heartbeat && !(parent && value_in(mail, CONFIG_KEY_EVENTS)))
 		ret->events |= 1U << ALERT_HEARTBEAT;
-	r = copy_texts(c, texts, ARRAY_SIZE(texts));
-	if (r == 0)
-		r = copy_list(find(c, CONFIG_KEY_TO), to_default, &ret->to);
-	if (r == 0)
-		r = copy_list(find(c, CONFIG_KEY_SERVER), server_default, &urls);
-	if (r == 0) {
-		ret->servers = calloc(urls.n, sizeof(*ret->servers));
-		if (!ret->servers)
-			r = -ENOMEM;
+	ret->servers = calloc(urls.n, sizeof(*ret->servers));
+	if (!ret->servers)
+		return -ENOMEM;
+	while (ret->n_servers < urls.n && r == 0) {
+		const char *url = urls.items[ret->n_servers];
+
+		r = resolve_server(all, mail, parent, url, &ret->servers[ret->n_servers++]);
 	}
-	for (size_t i = 0; i < urls.n && r == 0; i++) {
-		ret->n_servers++;
-		r = resolve_server(all, mail, parent, urls.items[i], &ret->servers[i]);
-	}
-	config_list_done(&urls);
 	return r;
 }
 
@@ -223,45 +183,34 @@ static int resolve_destinations(struct config_sections *all, struct config *c)
 	return r;
 }
 
-static int resolve_rest(const struct config_sections *all, struct config *c)
+static void resolve_rest(const struct config_sections *all, struct config *c)
 {
-	static const char *const programs[] = {"sshd", "sshd-session", "dropbear", NULL};
-	static const char *const whitelists[] = {"/etc/loginbell/whitelist",
-						 "/etc/loginbell/whitelist.d/*.rules", NULL};
-	static const char *const none[] = {NULL};
 	chain source = {config_section_find(all, CONFIG_SECTION_SOURCE, NULL)};
 	chain match = {config_section_find(all, CONFIG_SECTION_MATCH, NULL)};
 	chain whitelist = {config_section_find(all, CONFIG_SECTION_WHITELIST, NULL)};
 	chain alert = {config_section_find(all, CONFIG_SECTION_ALERT, NULL)};
 	const struct config_value *pattern = find(match, CONFIG_KEY_PATTERN);
-	int r;
+	const struct config_value *heartbeat = find(alert, CONFIG_KEY_HEARTBEAT);
 
 	c->source_kind =
 		(enum config_source_kind)number(find(source, CONFIG_KEY_KIND), CONFIG_SOURCE_AUTO);
+	c->directory = text(find(source, CONFIG_KEY_DIRECTORY));
+	c->log_file = text(find(source, CONFIG_KEY_LOG_FILE));
+	c->programs = list(find(source, CONFIG_KEY_PROGRAMS), &programs_default);
+	c->methods = list(find(match, CONFIG_KEY_METHODS), &methods_default);
+	c->pattern = text(pattern);
+	if (pattern) {
+		c->pattern_file = pattern->file;
+		c->pattern_line = pattern->line;
+	}
+	c->whitelist_files = list(find(whitelist, CONFIG_KEY_FILE), &whitelists_default);
+	c->whitelist_is_default = !find(whitelist, CONFIG_KEY_FILE);
 	c->events = (unsigned)number(find(alert, CONFIG_KEY_EVENTS), EVENTS_DEFAULT);
 	c->interval_usec = number(find(alert, CONFIG_KEY_INTERVAL), USEC_PER_MIN);
 	c->repeat_interval_usec = number(find(alert, CONFIG_KEY_REPEAT_INTERVAL), USEC_PER_HOUR);
 	c->give_up_after_usec = number(find(alert, CONFIG_KEY_GIVE_UP_AFTER), 7 * USEC_PER_DAY);
-	c->heartbeat = number(find(alert, CONFIG_KEY_HEARTBEAT), false);
+	c->heartbeat = heartbeat && strcmp(text(heartbeat), "daily") == 0;
 	c->max_per_mail = number(find(alert, CONFIG_KEY_MAX_PER_MAIL), 1000);
-	c->whitelist_is_default = !find(whitelist, CONFIG_KEY_FILE);
-	r = copy_text(find(source, CONFIG_KEY_DIRECTORY), &c->directory);
-	if (r == 0)
-		r = copy_text(find(source, CONFIG_KEY_LOG_FILE), &c->log_file);
-	if (r == 0)
-		r = copy_list(find(source, CONFIG_KEY_PROGRAMS), programs, &c->programs);
-	if (r == 0)
-		r = copy_list(find(match, CONFIG_KEY_METHODS), none, &c->methods);
-	if (r == 0)
-		r = copy_list(find(whitelist, CONFIG_KEY_FILE), whitelists, &c->whitelist_files);
-	if (r == 0)
-		r = copy_text(pattern, &c->pattern);
-	if (r == 0 && pattern) {
-		c->pattern_line = pattern->line;
-		c->pattern_file = strdup(pattern->file);
-		r = c->pattern_file ? 0 : -ENOMEM;
-	}
-	return r;
 }
 
 /* Keys that mean nothing without another one in the same section. */
@@ -299,20 +248,15 @@ static void check_servers_used(struct config_sections *all)
 	}
 }
 
-int config_resolve(struct config_sections *all, struct config **ret)
+int config_resolve(struct config_sections *all, struct config *c)
 {
-	AUTO_CONFIG struct config *c = calloc(1, sizeof(*c));
 	int r;
 
-	if (!c)
-		return -ENOMEM;
-	r = resolve_rest(all, c);
-	if (r == 0)
-		r = resolve_destinations(all, c);
+	resolve_rest(all, c);
+	r = resolve_destinations(all, c);
 	if (r < 0)
 		return r;
 	check_groups(all);
 	check_servers_used(all);
-	*ret = STEAL_PTR(c);
 	return 0;
 }

@@ -27,10 +27,37 @@ void config_section_fault(struct config_sections *all, const char *file, unsigne
 		all->fault(&fault, all->userdata);
 }
 
+int config_section_add_text(struct config_value *v, struct slice s)
+{
+	AUTO_FREE char *copy = NULL;
+	const char **items;
+
+	for (size_t i = 0; i < v->list.n; i++)
+		if (slice_eq_str(s, v->list.items[i]))
+			return 0;
+	copy = strndup(s.p, s.n);
+	items = reallocarray(v->list.items, v->list.n + 2, sizeof(*items));
+	if (items)
+		v->list.items = items;
+	if (!items || !copy)
+		return -ENOMEM;
+	items[v->list.n++] = STEAL_PTR(copy);
+	items[v->list.n] = NULL;
+	return 0;
+}
+
+void config_section_reset(struct config_value *v)
+{
+	for (size_t i = 0; i < v->list.n; i++)
+		free((void *)v->list.items[i]);
+	free(v->list.items);
+	*v = (struct config_value){0};
+}
+
 static void section_free(struct config_section *s)
 {
 	for (size_t i = 0; i < CONFIG_KEY_COUNT; i++)
-		config_list_done(&s->values[i].list);
+		config_section_reset(&s->values[i]);
 	free(s->name);
 	free(s);
 }

@@ -10,7 +10,7 @@
 
 /* What a key was set to; list.n == 0: not set, or reset. */
 struct config_value {
-	struct config_list list; /* one item for a key that is no list */
+	struct config_list list; /* owned; one item for a key that is no list */
 	uint64_t number;  /* of keys that are a number, a time span or a choice; events: bits */
 	const char *file; /* of the last assignment */
 	unsigned line;
@@ -29,7 +29,7 @@ struct config_sections {
 	struct config_section **items; /* in order of appearance */
 	size_t n;
 
-	config_fault fault; /* of the call under way; NULL */
+	config_fault fault; /* NULL */
 	void *userdata;
 	bool faulty;
 	struct error first; /* fault */
@@ -49,5 +49,10 @@ struct config_section *config_section_find(const struct config_sections *all,
  */
 int config_section_get(struct config_sections *all, enum config_section_kind kind, char *name,
 		       const char *file, unsigned line, struct config_section **ret);
+
+/* Appends a copy of @s, unless the value contains it. 0 or -ENOMEM. */
+int config_section_add_text(struct config_value *v, struct slice s);
+/* Makes it a value that is not set. */
+void config_section_reset(struct config_value *v);
 
 void config_section_done_all(struct config_sections *all);

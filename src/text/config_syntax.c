@@ -9,6 +9,8 @@
 
 #include <limits.h>
 
+#include "text/display.h"
+
 static bool is_space(char c)
 {
 	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
@@ -35,16 +37,6 @@ void config_syntax_done(struct config_syntax *s)
 	buffer_done(&s->joined);
 }
 
-/* False at the end of the text. */
-static bool read_line(struct config_syntax *s, struct slice *ret)
-{
-	if (s->rest.n == 0)
-		return false;
-	*ret = slice_cut_line(&s->rest);
-	s->line++;
-	return true;
-}
-
 static bool is_comment(struct slice line)
 {
 	line = config_syntax_trim(line);
@@ -63,17 +55,17 @@ static bool continues(struct slice line)
 /* Joins lines into s->joined. 1 and the first one's number, 0 at the end, -ENOMEM. */
 static int read_joined(struct config_syntax *s, unsigned *ret_line)
 {
-	struct slice line;
 	bool more = false;
 
 	buffer_clear(&s->joined);
-	while (read_line(s, &line)) {
-		bool first = !more;
+	while (s->rest.n > 0) {
+		struct slice line = slice_cut_line(&s->rest);
 		int r;
 
+		s->line++;
 		if (is_comment(line))
 			continue;
-		if (first)
+		if (!more)
 			*ret_line = s->line;
 		more = continues(line);
 		if (more)
@@ -89,46 +81,19 @@ static int read_joined(struct config_syntax *s, unsigned *ret_line)
 	return more ? 1 : 0;
 }
 
-/* The length of the UTF-8 character that @s begins with (RFC 3629); 0: none. */
-static size_t utf8_length(struct slice s)
-{
-	unsigned char c = (unsigned char)s.p[0];
-	size_t n = c < 0x80 ? 1 : c < 0xc2 ? 0 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : c < 0xf5 ? 4 : 0;
-
-	if (n < 2)
-		return n;
-	if (n > s.n)
-		return 0;
-	for (size_t i = 1; i < n; i++)
-		if (((unsigned char)s.p[i] & 0xc0) != 0x80)
-			return 0;
-	/* Overlong forms, surrogates, beyond U+10FFFF. */
-	c = (unsigned char)s.p[1];
-	switch ((unsigned char)s.p[0]) {
-	case 0xe0:
-		return c >= 0xa0 ? n : 0;
-	case 0xed:
-		return c < 0xa0 ? n : 0;
-	case 0xf0:
-		return c >= 0x90 ? n : 0;
-	case 0xf4:
-		return c < 0x90 ? n : 0;
-	}
-	return n;
-}
-
 static bool check_text(struct slice s, const char *file, unsigned line, struct error *err)
 {
 	while (s.n > 0) {
-		unsigned char c = (unsigned char)s.p[0];
-		size_t n = utf8_length(s);
+		uint32_t c;
+		size_t n = display_decode(s, &c);
 
-		if (n == 0) {
-			error_set(err, file, line, 0, "not valid UTF-8 (byte 0x%02x)", c);
+		if (c == DISPLAY_INVALID) {
+			error_set(err, file, line, 0, "not valid UTF-8 (byte 0x%02x)",
+				  (unsigned char)s.p[0]);
 			return false;
 		}
 		if ((c < 0x20 && c != '\t') || c == 0x7f) {
-			error_set(err, file, line, 0, "control character 0x%02x", c);
+			error_set(err, file, line, 0, "control character 0x%02x", (unsigned)c);
 			return false;
 		}
 		s = slice_from(s, n);

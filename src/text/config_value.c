@@ -24,36 +24,28 @@
 
 int config_value_next_word(struct slice *rest, struct slice *ret, struct error *err)
 {
-	struct slice s = *rest, word;
-	size_t n = 0;
-	char quote;
+	struct slice s = slice_trim(*rest), word = {s.p, 0};
+	const char *end;
 
-	while (s.n > 0 && ascii_is_blank(s.p[0]))
-		s = slice_from(s, 1);
-	if (s.n == 0) {
-		*rest = s;
+	*rest = s;
+	if (s.n == 0)
 		return 0;
-	}
-	quote = s.p[0];
-	if (quote == '#' || quote == ';')
+	if (s.p[0] == '#' || s.p[0] == ';')
 		return REFUSE(err, "a comment takes a line of its own");
-	if (quote == '"' || quote == '\'') {
-		s = slice_from(s, 1);
-		while (n < s.n && s.p[n] != quote)
-			n++;
-		if (n == s.n)
+	if (s.p[0] == '"' || s.p[0] == '\'') {
+		end = memchr(s.p + 1, s.p[0], s.n - 1);
+		if (!end)
 			return REFUSE(err, "a quote is not closed");
-		word = (struct slice){s.p, n};
-		s = slice_from(s, n + 1);
+		word = (struct slice){s.p + 1, (size_t)(end - s.p) - 1};
+		s = slice_from(s, word.n + 2);
 		if (s.n > 0 && !ascii_is_blank(s.p[0]))
 			return REFUSE(err, "quotes go around a whole value");
-		if (n == 0)
+		if (word.n == 0)
 			return REFUSE(err, "a value in quotes is empty");
 	} else {
-		while (n < s.n && !ascii_is_blank(s.p[n]))
-			n++;
-		word = (struct slice){s.p, n};
-		s = slice_from(s, n);
+		while (word.n < s.n && !ascii_is_blank(s.p[word.n]))
+			word.n++;
+		s = slice_from(s, word.n);
 	}
 	*rest = s;
 	*ret = word;
@@ -233,21 +225,9 @@ int config_value_check_method(struct slice s, struct error *err)
 		      CONFIG_VALUE_SHOWN(s));
 }
 
-int config_value_check_event(struct slice s, enum alert_kind *ret, struct error *err)
-{
-	if (alert_kind_parse(s, ret) == 0)
-		return 0;
-	return REFUSE(err, "\"%.*s\" is none of login, forged, gap, instance, heartbeat",
-		      CONFIG_VALUE_SHOWN(s));
-}
-
 int config_value_check_subject(struct slice s, struct error *err)
 {
-	struct error why;
-
-	if (template_check(s, NULL, 0, &why) == 0)
-		return 0;
-	return REFUSE(err, "%s", why.text);
+	return template_check(s, NULL, 0, err) == 0 ? 0 : -EINVAL;
 }
 
 int config_value_choice(struct slice s, const char *const *words, struct error *err)
@@ -362,17 +342,10 @@ static int append_host(const struct authority *a, struct buffer *ret, bool *ret_
 		name.n--;
 	if (!is_host_name(name))
 		return -EINVAL;
-	*ret_loopback = a->host.n == 9 && strncasecmp(a->host.p, "localhost", 9) == 0;
+	*ret_loopback = slice_eq_nocase(a->host, SLICE_LITERAL("localhost"));
 	for (size_t i = 0; i < a->host.n && r == 0; i++)
 		r = buffer_append_char(ret, ascii_lower(a->host.p[i]));
 	return r;
-}
-
-static const char *port_fault(const struct authority *a, uint64_t *ret)
-{
-	if (a->port.p && (number_parse_u64(a->port, 65535, ret) < 0 || *ret == 0))
-		return "a port is a number from 1 to 65535";
-	return NULL;
 }
 
 int config_value_url(struct slice s, struct buffer *ret, enum config_scheme *ret_scheme,
@@ -419,8 +392,8 @@ int config_value_url(struct slice s, struct buffer *ret, enum config_scheme *ret
 	} else {
 		port = schemes[scheme].port;
 		fault = split_authority(rest, &a);
-		if (!fault)
-			fault = port_fault(&a, &port);
+		if (!fault && a.port.p && (number_parse_u64(a.port, 65535, &port) < 0 || port == 0))
+			fault = "a port is a number from 1 to 65535";
 		if (!fault) {
 			r = append_host(&a, &text, &loopback);
 			if (r == -EINVAL)

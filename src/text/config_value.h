@@ -11,7 +11,6 @@
 #include "base/buffer.h"
 #include "base/error.h"
 #include "base/slice.h"
-#include "text/alert.h"
 
 /* For "%.*s" in messages: at most 100 bytes of a value. */
 #define CONFIG_VALUE_SHOWN(s) ((s).n > 100 ? 100 : (int)(s).n), (s).p
@@ -32,8 +31,6 @@ int config_value_check_path(struct slice s, struct error *err);
 int config_value_check_pinned_key(struct slice s, struct error *err);
 int config_value_check_program(struct slice s, struct error *err);
 int config_value_check_method(struct slice s, struct error *err);
-/* *ret is the kind that the word names. */
-int config_value_check_event(struct slice s, enum alert_kind *ret, struct error *err);
 int config_value_check_subject(struct slice s, struct error *err);
 
 /* The index of @s in @words (NULL-terminated); -EINVAL, and err->text names them all. */

@@ -164,6 +164,20 @@ static size_t plain_end(struct slice s, size_t at)
 	return at;
 }
 
+bool display_is_safe(struct slice s)
+{
+	size_t at = 0;
+
+	while ((at = plain_end(s, at)) < s.n) {
+		uint32_t c;
+
+		at += display_decode(slice_from(s, at), &c);
+		if (c == DISPLAY_INVALID || !passes(c))
+			return false;
+	}
+	return true;
+}
+
 int display_append(struct buffer *ret, struct slice s)
 {
 	size_t before = ret->len, run = 0, at = 0;
@@ -183,6 +197,25 @@ int display_append(struct buffer *ret, struct slice s)
 	}
 	if (r == 0)
 		r = buffer_append(ret, s.p + run, s.n - run);
+	if (r < 0)
+		ret->len = before;
+	return r;
+}
+
+int display_append_tabbed(struct buffer *ret, struct slice s)
+{
+	size_t before = ret->len;
+	int r = 0;
+
+	while (r == 0 && s.n > 0) {
+		const char *tab = memchr(s.p, '\t', s.n);
+		size_t n = tab ? (size_t)(tab - s.p) : s.n;
+
+		r = display_append(ret, (struct slice){s.p, n});
+		if (r == 0 && tab)
+			r = buffer_append_char(ret, '\t');
+		s = slice_from(s, n + (tab != NULL));
+	}
 	if (r < 0)
 		ret->len = before;
 	return r;

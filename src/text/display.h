@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/buffer.h"
@@ -21,8 +22,14 @@
  */
 size_t display_decode(struct slice s, uint32_t *ret);
 
+/* Whether display_append() would change nothing of @s. */
+bool display_is_safe(struct slice s);
+
 /* Appends @s as valid UTF-8 on one line; unsafe characters become "\xHH" or "\u{HHHH}". */
 int display_append(struct buffer *ret, struct slice s);
+
+/* The same, but tabs stay. */
+int display_append_tabbed(struct buffer *ret, struct slice s);
 
 /*
  * Writes @s as a JSON string with its quotes (RFC 8259) and returns the end. Invalid UTF-8 becomes

@@ -79,7 +79,7 @@ static void fill_row(const struct alert *a, const struct export_verdict *v, stru
 	add_text(row, NAME("cert_serial", "LOGINBELL_CERT_SERIAL"), a->cert_serial);
 	add_text(row, NAME("ca_fingerprint", "LOGINBELL_CA_FINGERPRINT"), a->ca_fingerprint);
 	add_text(row, NAME("extra", "LOGINBELL_EXTRA"), a->extra);
-	add_text(row, NAME("kind", "LOGINBELL_KIND"), slice_of(alert_kind_name(a->kind)));
+	add_text(row, NAME("kind", "LOGINBELL_KIND"), slice_of(alert_kind_names[a->kind]));
 	add_text(row, NAME("verdict", "LOGINBELL_VERDICT"), verdict);
 	add_text(row, NAME("rule", "LOGINBELL_RULE"), rule);
 	add_number(row, NAME("trusted", "LOGINBELL_TRUSTED"), TYPE_BOOL, claim, a->trusted);

@@ -95,15 +95,6 @@ static struct slice cut_last_word(struct slice *s)
 	return word;
 }
 
-static size_t digits(struct slice s)
-{
-	size_t n = 0;
-
-	while (n < s.n && ascii_is_digit(s.p[n]))
-		n++;
-	return n;
-}
-
 static bool all(struct slice s, bool (*is)(char))
 {
 	for (size_t i = 0; i < s.n; i++) {
@@ -151,11 +142,11 @@ static size_t verbose_prefix(struct slice m)
 	struct slice s = m;
 
 	if (!skip_name(&s) || !slice_skip(&s, ":") || !skip_name(&s) || !slice_skip(&s, "():") ||
-	    digits(s) == 0)
+	    slice_digits(s).n == 0)
 		return 0;
-	s = slice_from(s, digits(s));
+	s = slice_from(s, slice_digits(s).n);
 	if (slice_skip(&s, " (pid=")) {
-		s = slice_from(s, digits(s));
+		s = slice_from(s, slice_digits(s).n);
 		return slice_skip(&s, "): ") ? (size_t)(s.p - m.p) : 0;
 	}
 	if (slice_skip(&s, " (bin=")) {
@@ -163,7 +154,7 @@ static size_t verbose_prefix(struct slice m)
 			struct slice end = slice_from(m, at);
 
 			if (slice_skip(&end, ", pid=")) {
-				end = slice_from(end, digits(end));
+				end = slice_from(end, slice_digits(end).n);
 				if (slice_skip(&end, "): "))
 					return (size_t)(end.p - m.p);
 			}
@@ -190,27 +181,38 @@ bool login_candidate(struct slice message)
 	return find(message, 0, "uth succeeded") != SIZE_MAX;
 }
 
+bool login_is_sha256(struct slice s)
+{
+	return slice_skip(&s, "SHA256:") && s.n == 43 && all(s, is_base64);
+}
+
+bool login_is_md5(struct slice s)
+{
+	if (s.n != 47)
+		return false;
+	for (size_t i = 0; i < s.n; i++)
+		if (i % 3 == 2 ? s.p[i] != ':' : ascii_hex(s.p[i]) < 0)
+			return false;
+	return true;
+}
+
 static bool is_fingerprint(struct slice s)
 {
 	/* Lengths of base64 without padding. */
 	static const struct {
 		const char *name;
 		size_t length;
-	} hashes[] = {{"SHA256:", 43}, {"SHA1:", 27}, {"SHA384:", 64}, {"SHA512:", 86}};
+	} hashes[] = {{"SHA1:", 27}, {"SHA384:", 64}, {"SHA512:", 86}};
 
 	for (size_t i = 0; i < ARRAY_SIZE(hashes); i++) {
 		if (!slice_skip(&s, hashes[i].name))
 			continue;
 		return s.n == hashes[i].length && all(s, is_base64);
 	}
+	if (login_is_sha256(s))
+		return true;
 	(void)slice_skip(&s, "MD5:");
-	if (s.n != 47)
-		return false;
-	for (size_t k = 0; k < s.n; k++) {
-		if (k % 3 == 2 ? s.p[k] != ':' : ascii_hex(s.p[k]) < 0)
-			return false;
-	}
-	return true;
+	return login_is_md5(s);
 }
 
 /* False if @addr is not an address. */
@@ -248,7 +250,7 @@ static bool openssh_origin(struct slice m, size_t at, struct origin *ret)
 	s = slice_from(s, addr.n);
 	if (!slice_skip(&s, " port "))
 		return false;
-	n = digits(head(s, s.n < 6 ? s.n : 6));
+	n = slice_digits(head(s, s.n < 6 ? s.n : 6)).n;
 	if (!read_port(head(s, n), &ret->port) || !read_addr(addr, ret))
 		return false;
 	s = slice_from(s, n);
@@ -349,7 +351,7 @@ static void read_certificate(struct login *l, struct slice s)
 
 	for (size_t at = 0; (at = find(s, at, " (serial ")) != SIZE_MAX; at++) {
 		struct slice behind = slice_from(s, at + strlen(" (serial "));
-		struct slice number = head(behind, digits(behind));
+		struct slice number = slice_digits(behind);
 
 		behind = slice_from(behind, number.n);
 		if (number.n == 0 || !slice_skip(&behind, ") CA "))

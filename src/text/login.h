@@ -83,6 +83,11 @@ enum login_reading login_parse(struct slice message, struct login *ret);
  */
 int login_unescape(struct slice s, struct buffer *ret);
 
+/* Whether @s is "SHA256:" and 32 bytes in base64, as ssh-keygen -l writes a fingerprint. */
+bool login_is_sha256(struct slice s);
+/* Whether @s is "00:11:…:ff": an MD5 fingerprint, as sshd wrote it before 6.8. */
+bool login_is_md5(struct slice s);
+
 /* All authentication methods of OpenSSH and Dropbear; NULL-terminated. */
 extern const char *const login_methods[];
 

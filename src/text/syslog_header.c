@@ -90,10 +90,9 @@ static void skip_message_id(struct slice *message)
 
 	if (!slice_skip(&s, "[ID "))
 		return;
-	for (word = slice_cut_word(&s); word.n > 0; word = slice_from(word, 1)) {
-		if (!ascii_is_digit(word.p[0]))
-			return;
-	}
+	word = slice_cut_word(&s);
+	if (slice_digits(word).n < word.n)
+		return;
 	word = slice_cut_word(&s);
 	if (word.n > 0 && word.p[word.n - 1] == ']')
 		*message = s;
@@ -178,12 +177,11 @@ static bool read_rfc5424(struct slice s, struct syslog_clock *clock, struct sysl
 static void skip_priority(struct slice *s)
 {
 	struct slice rest = *s;
-	size_t n = 0;
+	size_t n;
 
 	if (!slice_skip(&rest, "<"))
 		return;
-	while (n < rest.n && n < 4 && ascii_is_digit(rest.p[n]))
-		n++;
+	n = slice_digits(rest).n;
 	rest = slice_from(rest, n);
 	if (n >= 1 && n <= 3 && slice_skip(&rest, ">"))
 		*s = rest;

@@ -18,15 +18,7 @@
  */
 static bool is_unit(struct slice name)
 {
-	static const char *const suffixes[] = {".service", ".scope"};
-
-	for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++) {
-		size_t n = strlen(suffixes[i]);
-
-		if (name.n > n && memcmp(name.p + name.n - n, suffixes[i], n) == 0)
-			return true;
-	}
-	return false;
+	return (slice_skip_end(&name, ".service") || slice_skip_end(&name, ".scope")) && name.n > 0;
 }
 
 static bool is_program(const char *const *programs, struct slice name)
@@ -40,23 +32,19 @@ static bool is_program(const char *const *programs, struct slice name)
 /* Skips "[12]: " or ": ", which follows a program's name. */
 static bool skip_tag_end(struct slice *s, struct slice *ret_pid)
 {
-	size_t i = 0, from;
+	struct slice rest = *s;
 
 	*ret_pid = (struct slice){NULL, 0};
-	if (i < s->n && s->p[i] == '[') {
-		for (from = ++i; i < s->n && ascii_is_digit(s->p[i]); i++)
-			continue;
-		if (i == from || i == s->n || s->p[i] != ']')
+	if (slice_skip(&rest, "[")) {
+		*ret_pid = slice_digits(rest);
+		rest = slice_from(rest, ret_pid->n);
+		if (ret_pid->n == 0 || !slice_skip(&rest, "]"))
 			return false;
-		*ret_pid = (struct slice){s->p + from, i - from};
-		i++;
 	}
-	if (i == s->n || s->p[i] != ':')
+	if (!slice_skip(&rest, ":"))
 		return false;
-	i++;
-	if (i < s->n && s->p[i] == ' ')
-		i++;
-	*s = slice_from(*s, i);
+	(void)slice_skip(&rest, " ");
+	*s = rest;
 	return true;
 }
 
@@ -96,18 +84,14 @@ static bool guess(struct slice line, const char *const *programs, struct syslog_
 /* Reads "12 times", "1 time" or "twice". */
 static bool read_times(struct slice *s, uint64_t *ret)
 {
-	struct slice rest = *s;
-	size_t digits = 0;
+	struct slice digits = slice_digits(*s), rest = slice_from(*s, digits.n);
 
 	if (slice_skip(s, "twice")) {
 		*ret = 2;
 		return true;
 	}
-	while (digits < rest.n && ascii_is_digit(rest.p[digits]))
-		digits++;
-	if (number_parse_u64((struct slice){rest.p, digits}, REPEATED_MAX, ret) < 0)
+	if (number_parse_u64(digits, REPEATED_MAX, ret) < 0)
 		return false;
-	rest = slice_from(rest, digits);
 	if (!slice_skip(&rest, " times") && !slice_skip(&rest, " time"))
 		return false;
 	*s = rest;

@@ -1,95 +1,11 @@
-/*
- * The first bytes decide which form the time has.
- *
- * The offset of a local time comes from localtime_r(3) a day before and after. mktime(3) would stat
- * /etc/localtime for each line if TZ is unset, and does not define which of two hours it returns
- * when clocks are set back. Here it is the earlier one.
- */
+/* The first bytes decide which form the time has. */
 #include "text/syslog_time.h"
 
-#include <time.h>
-
-#include "base/cleanup.h"
+#include "base/civil.h"
 #include "base/number.h"
 #include "base/timetext.h"
 
-#define SEC_PER_DAY  86400
 #define SEC_PER_YEAR 31556952 /* 365.2425 days */
-
-/* A time as written, before it is known in which zone. */
-struct civil {
-	int64_t year;
-	unsigned month, day; /* from 1 */
-	unsigned hour, minute, second, usec;
-};
-
-/* Reads exactly @n digits, at most 9, of a number up to @max. */
-static bool read_digits(struct slice *s, size_t n, unsigned max, unsigned *ret)
-{
-	unsigned v = 0;
-
-	if (s->n < n)
-		return false;
-	for (size_t i = 0; i < n; i++) {
-		if (!ascii_is_digit(s->p[i]))
-			return false;
-		v = v * 10 + (unsigned)(s->p[i] - '0');
-	}
-	*s = slice_from(*s, n);
-	*ret = v;
-	return v <= max;
-}
-
-static bool read_fraction(struct slice *s, unsigned *ret_usec)
-{
-	unsigned unit = 100000;
-
-	*ret_usec = 0;
-	if (!slice_skip(s, "."))
-		return true;
-	if (s->n == 0 || !ascii_is_digit(s->p[0]))
-		return false;
-	for (; s->n > 0 && ascii_is_digit(s->p[0]); *s = slice_from(*s, 1)) {
-		*ret_usec += (unsigned)(s->p[0] - '0') * unit;
-		unit /= 10;
-	}
-	return true;
-}
-
-/* "04:05:06"; a leap second is allowed. */
-static bool read_clock(struct slice *s, struct civil *ret)
-{
-	return read_digits(s, 2, 23, &ret->hour) && slice_skip(s, ":") &&
-	       read_digits(s, 2, 59, &ret->minute) && slice_skip(s, ":") &&
-	       read_digits(s, 2, 60, &ret->second);
-}
-
-static bool is_leap(int64_t year)
-{
-	return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-}
-
-static bool is_date(const struct civil *c)
-{
-	static const unsigned char lengths[12] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-
-	if (c->month < 1 || c->month > 12 || c->day < 1)
-		return false;
-	return c->day <= lengths[c->month - 1] + (c->month == 2 && is_leap(c->year) ? 1u : 0u);
-}
-
-/* "2026-11-23" */
-static bool read_date(struct slice *s, struct civil *ret)
-{
-	unsigned year;
-
-	if (!read_digits(s, 4, 9999, &year) || !slice_skip(s, "-") ||
-	    !read_digits(s, 2, 12, &ret->month) || !slice_skip(s, "-") ||
-	    !read_digits(s, 2, 31, &ret->day))
-		return false;
-	ret->year = year;
-	return is_date(ret);
-}
 
 /* "Nov  3 04:05:06", also "Nov 03" (journalctl), with a fraction or not. */
 static bool read_month_day_clock(struct slice *s, struct civil *ret)
@@ -106,21 +22,11 @@ static bool read_month_day_clock(struct slice *s, struct civil *ret)
 	*s = slice_from(*s, 3);
 	if (!slice_skip(s, " "))
 		return false;
-	if (slice_skip(s, " ") ? !read_digits(s, 1, 9, &ret->day)
-			       : !read_digits(s, 2, 31, &ret->day))
+	if (slice_skip(s, " ") ? !civil_read_digits(s, 1, 9, &ret->day)
+			       : !civil_read_digits(s, 2, 31, &ret->day))
 		return false;
-	return slice_skip(s, " ") && read_clock(s, ret) && read_fraction(s, &ret->usec);
-}
-
-/* Seconds since the epoch as if @c were UTC: days counted in years that begin with March. */
-static int64_t civil_seconds(const struct civil *c)
-{
-	int64_t year = c->year - (c->month <= 2);
-	int64_t month = (c->month + 9) % 12;
-	int64_t days = 365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 +
-		       c->day - 1 - 719468;
-
-	return days * SEC_PER_DAY + c->hour * 3600 + c->minute * 60 + c->second;
+	return slice_skip(s, " ") && civil_read_clock(s, ret) &&
+	       civil_read_fraction(s, ".", &ret->usec);
 }
 
 /* 0 for a time before the epoch, which no log has. */
@@ -129,82 +35,31 @@ static uint64_t to_usec(int64_t seconds, const struct civil *c)
 	return seconds <= 0 ? 0 : (uint64_t)seconds * USEC_PER_SEC + c->usec;
 }
 
-static long local_offset(int64_t seconds, char zone[16])
-{
-	time_t t = (time_t)seconds;
-	struct tm tm;
-
-	zone[0] = '\0';
-	if (!localtime_r(&t, &tm))
-		return 0;
-	for (size_t i = 0; tm.tm_zone && tm.tm_zone[i] && i < 15; i++) {
-		zone[i] = tm.tm_zone[i];
-		zone[i + 1] = '\0';
-	}
-	return tm.tm_gmtoff;
-}
-
 /* Whether the local zone has one offset all through a day, as on nearly all days; and which. */
 static bool offset_of_day(int64_t day, struct syslog_clock *clock, long *ret)
 {
-	char name[16];
+	char name[CIVIL_ZONE_MAX];
 
 	if (!clock->day_known || clock->day != day) {
 		clock->day = day;
 		clock->day_known = true;
-		clock->offset = local_offset((day - 1) * SEC_PER_DAY, name);
-		clock->one_offset = clock->offset == local_offset((day + 2) * SEC_PER_DAY, name);
+		clock->offset = civil_local_offset((day - 1) * CIVIL_SEC_PER_DAY, name);
+		clock->one_offset =
+			clock->offset == civil_local_offset((day + 2) * CIVIL_SEC_PER_DAY, name);
 	}
 	*ret = clock->offset;
 	return clock->one_offset;
 }
 
-/*
- * Seconds since the epoch of a local time. With @zone, only if the local zone then had that name,
- * else 0.
- */
+/* As civil_local_seconds(). */
 static int64_t local_seconds(const struct civil *c, struct slice zone, struct syslog_clock *clock)
 {
-	int64_t as_utc = civil_seconds(c), t;
-	char name[16];
-	long offsets[2];
+	int64_t as_utc = civil_seconds(c);
+	long offset;
 
-	if (!zone.p && offset_of_day(as_utc / SEC_PER_DAY, clock, &offsets[0]))
-		return as_utc - offsets[0];
-	offsets[0] = local_offset(as_utc - SEC_PER_DAY, name);
-	offsets[1] = local_offset(as_utc + SEC_PER_DAY, name);
-	for (size_t i = 0; i < ARRAY_SIZE(offsets); i++) {
-		t = as_utc - offsets[i];
-		if (local_offset(t, name) == offsets[i] && (!zone.p || slice_eq_str(zone, name)))
-			return t;
-	}
-	/* An hour that the clock skipped. */
-	return zone.p ? 0 : as_utc - offsets[0];
-}
-
-/* "Z", "+01:00", "+0100" or "+01". */
-static bool read_offset(struct slice *s, int64_t *ret_seconds)
-{
-	unsigned hours, minutes = 0;
-	int sign;
-
-	*ret_seconds = 0;
-	if (slice_skip(s, "Z"))
-		return true;
-	if (slice_skip(s, "+"))
-		sign = 1;
-	else if (slice_skip(s, "-"))
-		sign = -1;
-	else
-		return false;
-	if (!read_digits(s, 2, 23, &hours))
-		return false;
-	if (slice_skip(s, ":")
-		    ? !read_digits(s, 2, 59, &minutes)
-		    : s->n > 0 && ascii_is_digit(s->p[0]) && !read_digits(s, 2, 59, &minutes))
-		return false;
-	*ret_seconds = sign * (int64_t)(hours * 3600 + minutes * 60);
-	return true;
+	if (!zone.p && offset_of_day(as_utc / CIVIL_SEC_PER_DAY, clock, &offset))
+		return as_utc - offset;
+	return civil_local_seconds(c, zone);
 }
 
 bool syslog_time_read_rfc3339(struct slice *s, struct syslog_clock *clock, uint64_t *ret)
@@ -212,11 +67,11 @@ bool syslog_time_read_rfc3339(struct slice *s, struct syslog_clock *clock, uint6
 	struct civil c = {0};
 	int64_t offset;
 
-	if (!read_date(s, &c) || !slice_skip(s, "T") || !read_clock(s, &c) ||
-	    !read_fraction(s, &c.usec))
+	if (!civil_read_date(s, &c) || !slice_skip(s, "T") || !civil_read_clock(s, &c) ||
+	    !civil_read_fraction(s, ".", &c.usec))
 		return false;
 	if (s->n > 0 && s->p[0] != ' ') {
-		if (!read_offset(s, &offset))
+		if (!civil_read_offset(s, &offset))
 			return false;
 		*ret = to_usec(civil_seconds(&c) - offset, &c);
 	} else {
@@ -246,11 +101,11 @@ static bool read_full(struct slice *s, struct syslog_clock *clock, uint64_t *ret
 	struct civil c = {0};
 	int64_t offset;
 
-	if (!read_date(s, &c) || !slice_skip(s, " ") || !read_clock(s, &c) ||
-	    !read_fraction(s, &c.usec))
+	if (!civil_read_date(s, &c) || !slice_skip(s, " ") || !civil_read_clock(s, &c) ||
+	    !civil_read_fraction(s, ".", &c.usec))
 		return false;
 	if (s->n > 0 && s->p[0] != ' ') {
-		if (!read_offset(s, &offset) || !slice_skip(s, " "))
+		if (!civil_read_offset(s, &offset) || !slice_skip(s, " "))
 			return false;
 		*ret = to_usec(civil_seconds(&c) - offset, &c);
 		return true;
@@ -261,7 +116,7 @@ static bool read_full(struct slice *s, struct syslog_clock *clock, uint64_t *ret
 	zone = number = slice_cut_word(s);
 	if (slice_eq_str(zone, "UTC") || slice_eq_str(zone, "GMT"))
 		*ret = to_usec(civil_seconds(&c), &c);
-	else if (read_offset(&number, &offset) && number.n == 0)
+	else if (civil_read_offset(&number, &offset) && number.n == 0)
 		*ret = to_usec(civil_seconds(&c) - offset, &c);
 	else if (is_zone_name(zone))
 		*ret = to_usec(local_seconds(&c, zone, clock), &c);
@@ -278,7 +133,7 @@ static bool read_full(struct slice *s, struct syslog_clock *clock, uint64_t *ret
  */
 static uint64_t infer_year(struct civil *c, struct syslog_clock *clock)
 {
-	int64_t limit = (int64_t)(clock->now_usec / USEC_PER_SEC) + SEC_PER_DAY;
+	int64_t limit = (int64_t)(clock->now_usec / USEC_PER_SEC) + CIVIL_SEC_PER_DAY;
 
 	/*
 	 * By the mean length of a year it may already be the next one, and in a zone the one behind
@@ -288,7 +143,7 @@ static uint64_t infer_year(struct civil *c, struct syslog_clock *clock)
 	for (int tries = 0; tries < 11; tries++, c->year--) {
 		int64_t seconds;
 
-		if (!is_date(c) || civil_seconds(c) > limit + SEC_PER_DAY)
+		if (!civil_is_date(c) || civil_seconds(c) > limit + CIVIL_SEC_PER_DAY)
 			continue;
 		seconds = local_seconds(c, (struct slice){0}, clock);
 		if (seconds <= limit)
@@ -328,17 +183,13 @@ static bool skip_monotonic(struct slice *s)
 /* "1795406706.123456 " */
 static bool read_unix(struct slice *s, uint64_t *ret)
 {
-	struct slice word = slice_cut_word(s), number;
+	struct slice word = slice_cut_word(s), digits = slice_digits(word);
+	struct slice fraction = slice_from(word, digits.n);
 	struct civil c = {0};
 	uint64_t seconds;
-	size_t n = 0;
 
-	while (n < word.n && ascii_is_digit(word.p[n]))
-		n++;
-	number = slice_from(word, n);
-	if (number.n == 0 ||
-	    number_parse_u64((struct slice){word.p, n}, UINT32_MAX, &seconds) != 0 ||
-	    !read_fraction(&number, &c.usec) || number.n > 0)
+	if (fraction.n == 0 || number_parse_u64(digits, UINT32_MAX, &seconds) != 0 ||
+	    !civil_read_fraction(&fraction, ".", &c.usec) || fraction.n > 0)
 		return false;
 	*ret = to_usec((int64_t)seconds, &c);
 	return true;
@@ -350,11 +201,11 @@ static bool read_year_first(struct slice *s, struct syslog_clock *clock, uint64_
 	struct civil c = {0};
 	unsigned year;
 
-	if (!read_digits(s, 4, 9999, &year) || !slice_skip(s, " ") ||
+	if (!civil_read_digits(s, 4, 9999, &year) || !slice_skip(s, " ") ||
 	    !read_month_day_clock(s, &c) || !slice_skip(s, " "))
 		return false;
 	c.year = year;
-	if (!is_date(&c))
+	if (!civil_is_date(&c))
 		return false;
 	*ret = to_usec(local_seconds(&c, (struct slice){0}, clock), &c);
 	return true;
@@ -368,12 +219,10 @@ static bool skip_foreign_month(struct slice *s)
 {
 	struct slice month = slice_cut_word(s);
 	struct civil c = {0};
-	size_t digits = 0;
 
-	while (digits < month.n && ascii_is_digit(month.p[digits]))
-		digits++;
-	return digits < month.n && month.n <= 24 && read_digits(s, 2, 31, &c.day) &&
-	       slice_skip(s, " ") && read_clock(s, &c) && read_fraction(s, &c.usec) &&
+	return slice_digits(month).n < month.n && month.n <= 24 &&
+	       civil_read_digits(s, 2, 31, &c.day) && slice_skip(s, " ") &&
+	       civil_read_clock(s, &c) && civil_read_fraction(s, ".", &c.usec) &&
 	       slice_skip(s, " ");
 }
 
@@ -400,10 +249,10 @@ static bool read_known(struct slice *s, struct syslog_clock *clock, uint64_t *re
 		return false;
 	year = *s;
 	/* OpenWrt's logd writes ctime(3): a year after the time, and no host. */
-	if (read_digits(&year, 4, 9999, &number) && slice_skip(&year, " ")) {
+	if (civil_read_digits(&year, 4, 9999, &number) && slice_skip(&year, " ")) {
 		c.year = number;
 		*s = year;
-		if (!is_date(&c))
+		if (!civil_is_date(&c))
 			return false;
 		*ret = to_usec(local_seconds(&c, (struct slice){0}, clock), &c);
 		/* logread -t: the time once more. */

@@ -13,7 +13,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <strings.h>
 
 #include "base/buffer.h"
 #include "base/cleanup.h"
@@ -245,12 +244,6 @@ static bool method_holds(struct slice wanted, struct slice method)
 	return slice_eq(wanted, method);
 }
 
-/* Names of hosts do not differ by case (RFC 4343). */
-static bool host_holds(struct slice wanted, struct slice host)
-{
-	return host.n == wanted.n && strncasecmp(host.p, wanted.p, wanted.n) == 0;
-}
-
 static bool expired(const struct rule *rule, uint64_t now_usec)
 {
 	return rule->keys & 1U << RULE_UNTIL && now_usec > rule->until_usec;
@@ -275,7 +268,7 @@ static bool field_holds(struct judged *j, const struct rule *rule, enum rule_key
 	case RULE_CERT_ID:
 		return cert_id_holds(j, wanted);
 	case RULE_HOST:
-		return host_holds(wanted, j->q->host);
+		return slice_eq_nocase(wanted, j->q->host); /* RFC 4343 */
 	case RULE_UNTIL:
 		return !expired(rule, j->q->now_usec);
 	case RULE_KEYS:
@@ -324,19 +317,16 @@ static int make_searched(struct judged *j)
 
 static enum answer expression_holds(struct judged *j, const struct rule *rule)
 {
+	enum pattern_answer found;
+
 	if (j->q->login->cut)
 		return ANSWER_CUT;
 	if (!j->searched.p && make_searched(j) < 0)
 		return ANSWER_LIMIT;
-	switch (pattern_search(rule->pattern, j->w->memory, j->searched)) {
-	case PATTERN_FOUND:
-		return ANSWER_YES;
-	case PATTERN_ABSENT:
-		return ANSWER_NO;
-	case PATTERN_FAILED:
-		break;
-	}
-	return ANSWER_LIMIT;
+	found = pattern_search(rule->pattern, j->w->memory, j->searched);
+	if (found == PATTERN_FAILED)
+		return ANSWER_LIMIT;
+	return found == PATTERN_FOUND ? ANSWER_YES : ANSWER_NO;
 }
 
 static void allow(const struct whitelist *w, uint32_t number, struct verdict *ret)

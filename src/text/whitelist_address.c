@@ -12,6 +12,7 @@
 
 #include "base/ascii.h"
 #include "base/number.h"
+#include "text/login.h"
 
 #define PLAIN_MAX 128 /* longer than any address with zone and prefix */
 
@@ -53,40 +54,25 @@ static int parse(struct slice s, struct network *ret)
 	return network_parse(s, ret);
 }
 
-/* The network of an address that has bits after its prefix. */
-static void right_network(struct slice s, char ret[ADDRESS_TEXT_MAX])
-{
-	const char *slash = memchr(s.p, '/', s.n);
-	struct slice address = {s.p, (size_t)(slash - s.p)};
-	struct network n;
-	uint64_t prefix;
-
-	if (address_parse(address, &n.base) < 0 ||
-	    number_parse_u64(slice_from(s, address.n + 1), 128, &prefix) < 0) {
-		ret[0] = '\0';
-		return;
-	}
-	n.prefix = (uint8_t)(prefix + (memchr(address.p, ':', address.n) ? 0 : 96));
-	n.base = network_first(&n);
-	(void)network_format(&n, ret);
-}
-
-/* The reason of parse() against @plain, which is @raw in the line. */
-static int fault(int r, struct slice plain, struct slice raw, const char *line, struct error *err)
+/*
+ * Says what parse() found wrong with @plain, which is @raw in the line; @right is as of
+ * network_parse().
+ */
+static int fault(int r, struct slice plain, struct slice raw, const char *line,
+		 const struct network *right, struct error *err)
 {
 	const char *slash = raw.n > 0 ? memchr(raw.p, '/', raw.n) : NULL;
 	unsigned column = (unsigned)(raw.p - line) + 1;
-	char right[ADDRESS_TEXT_MAX];
+	char text[ADDRESS_TEXT_MAX];
 
 	if (r == -ERANGE && slash) {
 		error_set(err, NULL, 0, (unsigned)(slash - line) + 2,
 			  "the prefix is out of range: 0 to %s",
 			  memchr(plain.p, ':', plain.n) ? "128" : "32");
 	} else if (r == -EDOM && slash) {
-		right_network(plain, right);
 		error_set(err, NULL, 0, column,
 			  "%.*s has bits set after its prefix: the network is %s", (int)plain.n,
-			  plain.p, right);
+			  plain.p, network_format(right, text));
 	} else
 		error_set(err, NULL, 0, column,
 			  "not a valid address: write one address, or "
@@ -100,18 +86,7 @@ enum likeness {
 	LIKE,
 };
 
-/* "00:11:…:ff": an MD5 fingerprint, as sshd wrote it before 6.8. */
-static bool is_md5(struct slice s)
-{
-	if (s.n != 47)
-		return false;
-	for (size_t i = 0; i < s.n; i++)
-		if (i % 3 == 2 ? s.p[i] != ':' : ascii_hex(s.p[i]) < 0)
-			return false;
-	return true;
-}
-
-/* "1.2.3.": three numbers, then anything. */
+/* "1.2.3.": three numbers, whatever comes then. */
 static bool begins_dotted(struct slice s)
 {
 	unsigned dots = 0;
@@ -165,7 +140,7 @@ static enum likeness token_likeness(struct slice s, bool escaped)
 		return NEUTRAL;
 	if ((digits > 0 && odd == 0) || begins_dotted(s))
 		return LIKE;
-	if ((s.p[0] != ':' && ascii_hex(s.p[0]) < 0) || is_md5(s))
+	if ((s.p[0] != ':' && ascii_hex(s.p[0]) < 0) || login_is_md5(s))
 		return UNLIKE;
 	return colons > 1 || (colons == 1 && hexes == alnums) ? LIKE : UNLIKE;
 }
@@ -232,7 +207,7 @@ int whitelist_address_line(struct slice line, struct network *ret, struct error 
 		return 0;
 	if (r == -EINVAL && !looks_like_address(s))
 		return -ENOENT;
-	return fault(r, plain, s, line.p, err);
+	return fault(r, plain, s, line.p, ret, err);
 }
 
 int whitelist_address_value(struct slice text, struct network *ret, const char *line,
@@ -240,5 +215,5 @@ int whitelist_address_value(struct slice text, struct network *ret, const char *
 {
 	int r = parse(text, ret);
 
-	return r == 0 ? 0 : fault(r, text, text, line, err);
+	return r == 0 ? 0 : fault(r, text, text, line, ret, err);
 }

@@ -113,16 +113,15 @@ unsigned whitelist_caution_expression(struct slice text, const struct pattern *p
 bool whitelist_caution_wide(const struct network *n)
 {
 	static const struct network ipv4 = {.base = {{[10] = 0xff, [11] = 0xff}}, .prefix = 96};
-	struct address ipv4_last, first, last;
+	struct address ipv4_last, last;
 
 	if (n->prefix >= ipv4.prefix + 8)
 		return false;
 	ipv4_last = network_last(&ipv4);
-	first = network_first(n);
 	last = network_last(n);
-	if (address_compare(&first, &ipv4.base) >= 0 && address_compare(&last, &ipv4_last) <= 0)
+	if (address_compare(&n->base, &ipv4.base) >= 0 && address_compare(&last, &ipv4_last) <= 0)
 		return true;
-	return n->prefix < 16 || (address_compare(&first, &ipv4.base) <= 0 &&
+	return n->prefix < 16 || (address_compare(&n->base, &ipv4.base) <= 0 &&
 				  address_compare(&last, &ipv4.base) >= 0);
 }
 

@@ -13,9 +13,6 @@
 #include "text/login.h"
 #include "text/whitelist_address.h"
 
-#define FINGERPRINT_PREFIX "SHA256:"
-#define FINGERPRINT_BASE64 43 /* 32 bytes without padding */
-
 static const char *const key_names[RULE_KEYS] = {
 	[RULE_USER] = "user", [RULE_FROM] = "from",   [RULE_METHOD] = "method",
 	[RULE_KEY] = "key",   [RULE_CA] = "ca",	      [RULE_CERT_ID] = "cert-id",
@@ -125,20 +122,6 @@ static int read_networks(struct fields *f, struct rule *rule)
 	return netset_build(rule->from);
 }
 
-static bool fingerprint_valid(struct slice s)
-{
-	static const char base64[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	size_t prefix = strlen(FINGERPRINT_PREFIX);
-
-	if (!slice_starts_with(s, FINGERPRINT_PREFIX) || s.n != prefix + FINGERPRINT_BASE64)
-		return false;
-	for (size_t i = prefix; i < s.n; i++)
-		if (!memchr(base64, s.p[i], strlen(base64)))
-			return false;
-	return true;
-}
-
 /*
  * A day alone lasts to its end. The text must name a day: "tomorrow" would move each time the file
  * is read.
@@ -177,11 +160,10 @@ static int read_single(struct fields *f, enum rule_key key, struct rule *rule)
 		break;
 	case RULE_KEY:
 	case RULE_CA:
-		if (!fingerprint_valid(s))
+		if (!login_is_sha256(s))
 			return FAULT(f, s.p,
-				     "a fingerprint is %s and %d characters of base64, as "
-				     "ssh-keygen -l writes it",
-				     FINGERPRINT_PREFIX, FINGERPRINT_BASE64);
+				     "a fingerprint is SHA256: and 43 characters of base64, as "
+				     "ssh-keygen -l writes it");
 		break;
 	case RULE_UNTIL:
 		if (until_parse(s, &rule->until_usec) < 0)
@@ -230,10 +212,9 @@ static int fields_parse(struct slice line, size_t allow, struct rule *rule, stru
 	struct fields f = {.err = err};
 
 	rule->kind = RULE_FIELDS;
-	rule->text = malloc(line.n + 1);
+	rule->text = strndup(line.p, line.n); /* no NUL: see parse() */
 	if (!rule->text)
 		return -ENOMEM;
-	memcpy(rule->text, line.p, line.n);
 	f.begin = rule->text;
 	f.at = slice_from((struct slice){rule->text, line.n}, allow);
 	if (f.at.n > 0 && !ascii_is_blank(f.at.p[0]))
@@ -361,10 +342,8 @@ int rule_parse(struct slice line, struct pattern_memory *memory, struct rule *re
 
 void rule_done(struct rule *r)
 {
-	r->pattern = pattern_free(r->pattern);
-	r->from = netset_free(r->from);
+	(void)pattern_free(r->pattern);
+	(void)netset_free(r->from);
 	free(r->users);
 	free(r->text);
-	r->users = NULL;
-	r->text = NULL;
 }

@@ -6,8 +6,11 @@
 
 int main(void)
 {
-	for (const char *const *k = config_keys; *k; k++)
-		printf("key %s\n", *k);
+	for (size_t s = 0; s < CONFIG_SECTION_KINDS; s++)
+		for (size_t k = 0; k < CONFIG_KEY_COUNT; k++)
+			if (config_key_table[k].sections & 1U << s)
+				printf("key %s.%s\n", config_section_names[s],
+				       config_key_table[k].name);
 	for (const char *const *m = login_methods; *m; m++)
 		printf("method %s\n", *m);
 	return 0;

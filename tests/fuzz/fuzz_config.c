@@ -20,10 +20,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct slice first = {(const char *)data, size}, second = {"", 0};
 	const char *divider = size > 0 ? memchr(data, '\0', size) : NULL;
-	struct config_parser *p = config_parser_new();
 	AUTO_CONFIG struct config *c = NULL;
 	struct error err;
 	size_t faults = 0;
+	struct config_parser *p = config_parser_new(count, &faults);
 	int r;
 
 	if (!p)
@@ -32,9 +32,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		first.n = (size_t)(divider - first.p);
 		second = (struct slice){divider + 1, size - first.n - 1};
 	}
-	(void)config_parser_add(p, first, "first", count, &faults, &err);
-	(void)config_parser_add(p, second, "second", count, &faults, &err);
-	r = config_parser_finish(p, &c, count, &faults, &err);
+	(void)config_parser_add(p, first, "first");
+	(void)config_parser_add(p, second, "second");
+	r = config_parser_finish(&p, &c, &err);
 	if ((r == 0) != (faults == 0) || (r == 0) != (c != NULL))
 		abort();
 	/* What the sender relies on. */

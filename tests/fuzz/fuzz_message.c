@@ -119,7 +119,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static char root[] = "root", admin[] = "admin@example.org", from[] = "bell@example.org";
 	static char subject[] = "${user} ${addr} ${method} ${message}";
 	static char whitelist[] = "/etc/loginbell/whitelist";
-	static char *to[] = {root, admin, NULL}, *whitelists[] = {whitelist, NULL};
+	static const char *to[] = {root, admin, NULL}, *whitelists[] = {whitelist, NULL};
 	const struct config config = {.whitelist_files = {whitelists, 1}};
 	struct config_destination destination = {.to = {to, 2}};
 	AUTO_BUFFER struct buffer mail = BUFFER_INIT(MESSAGE_MAX);

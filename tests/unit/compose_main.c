@@ -16,8 +16,8 @@ struct composition {
 	struct alert alerts[ALERTS_MAX];
 	struct buffer storage[ALERTS_MAX];
 	size_t n;
-	char *to[64];
-	char *whitelist;
+	const char *to[64];
+	const char *whitelist;
 	struct config config;
 	struct config_destination destination;
 	struct message_options options;

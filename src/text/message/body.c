@@ -4,6 +4,8 @@
  */
 #include "text/message/body.h"
 
+#include <stdio.h>
+
 #include "base/cleanup.h"
 #include "base/timetext.h"
 #include "text/display.h"
@@ -36,27 +38,31 @@ static void write_where(struct writer *w, const struct summary *s)
 	writer_str(w, "] ");
 }
 
+/* Writes "3 gaps", after *separator, unless @n is 0. */
+static bool write_total(struct writer *w, uint64_t n, const char *singular, const char **separator)
+{
+	if (n == 0)
+		return false;
+	writer_str(w, *separator);
+	writer_count(w, n, singular);
+	*separator = ", ";
+	return true;
+}
+
 /* "12 SSH logins, 3 users, 4 addresses, 1 gap in the log" */
 static void write_totals(struct writer *w, const struct summary *s)
 {
 	const char *separator = "";
 
-	if (s->of_kind[ALERT_LOGIN] > 0) {
-		writer_count(w, s->of_kind[ALERT_LOGIN], "SSH login");
-		if (s->users.n > 0) {
-			writer_str(w, ", ");
-			writer_count(w, s->users.n, "user");
-		}
+	if (write_total(w, s->of_kind[ALERT_LOGIN], "SSH login", &separator)) {
+		(void)write_total(w, s->users.n, "user", &separator);
 		if (s->addresses.n > 0)
 			writer_format(w, ", %zu %s", s->addresses.n,
 				      s->addresses.n == 1 ? "address" : "addresses");
 		if (s->unreadable > 0)
 			writer_format(w, ", %llu not readable", (unsigned long long)s->unreadable);
-		separator = ", ";
 	}
-	if (s->of_kind[ALERT_FORGED] > 0) {
-		writer_str(w, separator);
-		writer_count(w, s->of_kind[ALERT_FORGED], "forged SSH login record");
+	if (write_total(w, s->of_kind[ALERT_FORGED], "forged SSH login record", &separator)) {
 		if (s->uids.n == 1) {
 			uint64_t uid;
 
@@ -66,24 +72,12 @@ static void write_totals(struct writer *w, const struct summary *s)
 			writer_str(w, " by ");
 			writer_count(w, s->uids.n, "user");
 		}
-		separator = ", ";
 	}
-	if (s->of_kind[ALERT_GAP] > 0) {
-		writer_str(w, separator);
-		writer_count(w, s->of_kind[ALERT_GAP], "gap");
+	if (write_total(w, s->of_kind[ALERT_GAP], "gap", &separator))
 		writer_str(w, " in the log");
-		separator = ", ";
-	}
-	if (s->of_kind[ALERT_INSTANCE] > 0) {
-		writer_str(w, separator);
-		writer_count(w, s->of_kind[ALERT_INSTANCE], "event");
+	if (write_total(w, s->of_kind[ALERT_INSTANCE], "event", &separator))
 		writer_str(w, " of loginbell itself");
-		separator = ", ";
-	}
-	if (s->of_kind[ALERT_HEARTBEAT] > 0) {
-		writer_str(w, separator);
-		writer_count(w, s->of_kind[ALERT_HEARTBEAT], "heartbeat");
-	}
+	(void)write_total(w, s->of_kind[ALERT_HEARTBEAT], "heartbeat", &separator);
 }
 
 static void write_title(struct writer *w, const struct summary *s)
@@ -104,66 +98,37 @@ struct expansion {
 	size_t shown; /* bytes of a value, about */
 };
 
-static void write_variable(struct writer *w, enum template_variable variable,
-			   const struct expansion *e)
+static int expand_template(struct slice template, const struct expansion *e, struct buffer *ret)
 {
 	const struct slice unknown = SLICE_LITERAL("unknown");
 	const struct alert *a = e->alert;
 	bool known = describe_shows_fields(a, e->options);
-	char time[TIMETEXT_MAX] = "unknown";
-
-	switch (variable) {
-	case TEMPLATE_USER:
-		writer_shown(w, known ? a->user : unknown, e->shown);
-		break;
-	case TEMPLATE_ADDR:
-		writer_shown(w, known ? a->addr : unknown, e->shown);
-		break;
-	case TEMPLATE_PORT:
-		if (known && a->port_known)
-			writer_format(w, "%u", (unsigned)a->port);
-		break;
-	case TEMPLATE_METHOD:
-		writer_shown(w, known ? a->method : unknown, e->shown);
-		break;
-	case TEMPLATE_HOST:
-		writer_shown(w, describe_host(a, e->options), e->shown);
-		break;
-	case TEMPLATE_TIME:
-		if (describe_time(a) > 0)
-			(void)timetext_local(describe_time(a), time);
-		writer_str(w, time);
-		break;
-	case TEMPLATE_KEY:
-		if (known)
-			writer_shown(w, a->fingerprint, e->shown);
-		break;
-	case TEMPLATE_MESSAGE:
-		if (e->options->style == MESSAGE_FULL)
-			writer_shown(w, a->message, e->shown);
-		else
-			writer_str(w, "(log line left out)");
-		break;
-	case TEMPLATE_COUNT:
-		writer_format(w, "%llu", (unsigned long long)e->count);
-		break;
-	case TEMPLATE_EVENT:
-		writer_str(w, alert_kind_name(a->kind));
-		break;
-	case TEMPLATE_VARIABLES:
-		break;
-	}
-}
-
-static int expand_template(struct slice template, const struct expansion *e, struct buffer *ret)
-{
+	bool with_log = e->options->style == MESSAGE_FULL;
+	char time[TIMETEXT_MAX] = "unknown", port[24] = "", count[24];
+	struct slice values[TEMPLATE_VARIABLES] = {
+		[TEMPLATE_USER] = known ? a->user : unknown,
+		[TEMPLATE_ADDR] = known ? a->addr : unknown,
+		[TEMPLATE_METHOD] = known ? a->method : unknown,
+		[TEMPLATE_HOST] = describe_host(a, e->options),
+		[TEMPLATE_MESSAGE] = with_log ? a->message : SLICE_LITERAL("(log line left out)"),
+		[TEMPLATE_EVENT] = slice_of(alert_kind_names[a->kind]),
+	};
 	AUTO_BUFFER struct buffer storage = BUFFER_INIT(MESSAGE_MAX);
 	struct writer w = {&storage, 0};
-	struct slice values[TEMPLATE_VARIABLES];
 	size_t ends[TEMPLATE_VARIABLES], begin = 0;
 
+	if (describe_time(a) > 0)
+		(void)timetext_local(describe_time(a), time);
+	values[TEMPLATE_TIME] = slice_of(time);
+	(void)snprintf(count, sizeof(count), "%llu", (unsigned long long)e->count);
+	values[TEMPLATE_COUNT] = slice_of(count);
+	if (known && a->port_known)
+		(void)snprintf(port, sizeof(port), "%llu", (unsigned long long)a->port);
+	values[TEMPLATE_PORT] = slice_of(port);
+	if (known)
+		values[TEMPLATE_KEY] = a->fingerprint;
 	for (size_t i = 0; i < TEMPLATE_VARIABLES; i++) {
-		write_variable(&w, (enum template_variable)i, e);
+		writer_shown(&w, values[i], e->shown);
 		ends[i] = storage.len;
 	}
 	if (w.error < 0)
@@ -261,18 +226,11 @@ static void write_digest(struct writer *w, const struct summary *s)
 static void write_lines(struct writer *w, struct slice text)
 {
 	while (text.n > 0) {
-		size_t n = 0;
-		struct slice part;
+		struct slice line = slice_cut_line(&text);
 
-		while (n < text.n && text.p[n] != '\n' && text.p[n] != '\t')
-			n++;
-		part = (struct slice){text.p, n};
-		if (n > 0 && n < text.n && text.p[n] == '\n' && text.p[n - 1] == '\r')
-			part.n--;
 		if (w->error == 0)
-			w->error = display_append(w->to, part);
-		writer_str(w, n < text.n && text.p[n] == '\t' ? "\t" : "\n");
-		text = slice_from(text, n < text.n ? n + 1 : n);
+			w->error = display_append_tabbed(w->to, line);
+		writer_str(w, "\n");
 	}
 }
 
@@ -304,8 +262,8 @@ static void write_test(struct writer *w, const struct summary *s)
 {
 	char time[TIMETEXT_MAX];
 
-	writer_str(w, "This is a test message of loginbell on ");
-	writer_shown(w, slice_of(s->options->host), NAME_SHOWN);
+	writer_around(w, "This is a test message of loginbell on ", slice_of(s->options->host),
+		      NAME_SHOWN, "");
 	writer_format(w, ".\nWhoever reads it will read its alerts too.\n\ntime: %s\n",
 		      timetext_local(s->options->now_usec, time));
 }

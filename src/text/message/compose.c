@@ -55,11 +55,10 @@ static struct hash128 hash_add_slice(struct hash128 h, struct slice s)
 static void format_id(struct hash128 h, const struct message_options *options,
 		      char ret[MESSAGE_ID_MAX])
 {
-	char domain[DOMAIN_MAX + 1];
+	char domain[DOMAIN_MAX + 1], hex[HASH128_HEX];
 
 	domain_of(options, ID_DOMAIN_MAX, domain);
-	(void)snprintf(ret, MESSAGE_ID_MAX, "<%016llx%016llx@%.40s>", (unsigned long long)h.high,
-		       (unsigned long long)h.low, domain);
+	(void)snprintf(ret, MESSAGE_ID_MAX, "<%s@%.40s>", hash128_hex(h, hex), domain);
 }
 
 static void message_id(const struct alert *alerts, size_t n, const struct message_options *options,
@@ -91,55 +90,59 @@ static void thread_id(const struct summary *s, char ret[MESSAGE_ID_MAX])
 	format_id(h, s->options, ret);
 }
 
-static int append_from(struct buffer *ret, const struct message_options *options)
+static void write_from(struct writer *w, const struct message_options *options)
 {
 	AUTO_BUFFER struct buffer from = BUFFER_INIT(MESSAGE_MAX);
-	int r = compose_from(options->destination, options->fqdn, &from);
 
-	return r < 0 ? r : mime_append_tokens(ret, "From", buffer_slice(&from));
+	if (w->error == 0)
+		w->error = compose_from(options->destination, options->fqdn, &from);
+	mime_write_tokens(w, "From", buffer_slice(&from));
 }
 
-static int append_to(struct buffer *ret, const struct message_options *options)
+static void write_to(struct writer *w, const struct message_options *options)
 {
 	const struct config_list *all = &options->destination->to;
 	AUTO_BUFFER struct buffer list = BUFFER_INIT(MESSAGE_MAX);
-	struct writer w = {&list, 0};
+	struct writer value = {&list, w->error};
 	char domain[DOMAIN_MAX + 1];
 
 	domain_of(options, DOMAIN_MAX, domain);
 	for (size_t i = 0; i < (options->only_to ? 1 : all->n); i++) {
 		const char *to = options->only_to ? options->only_to : all->items[i];
 
-		writer_format(&w, "%s%s", i > 0 ? ", " : "", to);
+		writer_format(&value, "%s%s", i > 0 ? ", " : "", to);
 		/* RFC 5322 has no bare local part; it means a mailbox of this host. */
 		if (!strchr(to, '@'))
-			writer_format(&w, "@%s", domain);
+			writer_format(&value, "@%s", domain);
 	}
-	return w.error < 0 ? w.error : mime_append_tokens(ret, "To", buffer_slice(&list));
+	w->error = value.error;
+	mime_write_tokens(w, "To", buffer_slice(&list));
 }
 
-static int append_subject(struct buffer *ret, const struct summary *s)
+static void write_subject(struct writer *w, const struct summary *s)
 {
 	AUTO_BUFFER struct buffer text = BUFFER_INIT(SUBJECT_MAX);
-	struct writer w = {&text, 0};
+	struct writer value = {&text, w->error};
 
-	body_write_subject(&w, s);
-	return w.error < 0 ? w.error : mime_append_header(ret, "Subject", buffer_slice(&text));
+	body_write_subject(&value, s);
+	w->error = value.error;
+	mime_write_header(w, "Subject", buffer_slice(&text));
 }
 
-static int append_filter(struct buffer *ret, const char *name, struct slice value)
+static void write_filter(struct writer *w, const char *name, struct slice s)
 {
 	AUTO_BUFFER struct buffer text = BUFFER_INIT(SUBJECT_MAX);
-	struct writer w = {&text, 0};
+	struct writer value = {&text, w->error};
 
-	if (value.n == 0)
-		return 0;
-	writer_shown(&w, value, FILTER_SHOWN);
-	return w.error < 0 ? w.error : mime_append_header(ret, name, buffer_slice(&text));
+	if (s.n == 0)
+		return;
+	writer_shown(&value, s, FILTER_SHOWN);
+	w->error = value.error;
+	mime_write_header(w, name, buffer_slice(&text));
 }
 
 /* For filters of mail clients: what all alerts have in common. */
-static int append_filters(struct buffer *ret, const struct summary *s)
+static void write_filters(struct writer *w, const struct summary *s)
 {
 	static const struct {
 		const char *name;
@@ -150,64 +153,55 @@ static int append_filters(struct buffer *ret, const struct summary *s)
 		{"X-Loginbell-Key", summary_key},
 	};
 	AUTO_BUFFER struct buffer events = BUFFER_INIT(SUBJECT_MAX);
-	struct writer w = {&events, 0};
+	struct writer value = {&events, w->error};
 	uint64_t count = 0;
-	int r;
 
 	for (int kind = 0; kind < ALERT_KINDS; kind++) {
 		if (s->of_kind[kind] > 0)
-			writer_format(&w, "%s%s", events.len > 0 ? ", " : "",
-				      alert_kind_name((enum alert_kind)kind));
+			writer_format(&value, "%s%s", events.len > 0 ? ", " : "",
+				      alert_kind_names[kind]);
 		count += s->of_kind[kind];
 	}
 	if (s->n == 0)
-		writer_str(&w, "test");
-	r = w.error < 0 ? w.error : append_filter(ret, "X-Loginbell-Event", buffer_slice(&events));
-	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(filters); i++)
-		r = append_filter(ret, filters[i].name, summary_common(s, filters[i].field));
-	if (r == 0)
-		r = buffer_printf(ret, "X-Loginbell-Count: %llu\r\n", (unsigned long long)count);
-	if (r == 0 && s->of_kind[ALERT_LOGIN] > 0)
-		r = buffer_append_str(ret, "X-Loginbell-Verdict: alert\r\n");
-	return r;
+		writer_str(&value, "test");
+	w->error = value.error;
+	write_filter(w, "X-Loginbell-Event", buffer_slice(&events));
+	for (size_t i = 0; i < ARRAY_SIZE(filters); i++)
+		write_filter(w, filters[i].name, summary_common(s, filters[i].field));
+	writer_format(w, "X-Loginbell-Count: %llu\r\n", (unsigned long long)count);
+	if (s->of_kind[ALERT_LOGIN] > 0)
+		writer_str(w, "X-Loginbell-Verdict: alert\r\n");
 }
 
-static int append_headers(struct buffer *ret, const struct summary *s, const char *id)
+static void write_headers(struct writer *w, const struct summary *s, const char *id)
 {
 	const struct message_options *options = s->options;
 	char date[TIMETEXT_MAX], root[MESSAGE_ID_MAX];
-	int r;
 
-	r = buffer_printf(ret, "Date: %s\r\n", timetext_rfc5322(options->now_usec, date));
-	if (r == 0)
-		r = append_from(ret, options);
-	if (r == 0)
-		r = append_to(ret, options);
-	if (r == 0)
-		r = mime_append_tokens(ret, "Message-ID", slice_of(id));
-	if (r == 0 && s->n > 0) {
+	writer_format(w, "Date: %s\r\n", timetext_rfc5322(options->now_usec, date));
+	write_from(w, options);
+	write_to(w, options);
+	mime_write_tokens(w, "Message-ID", slice_of(id));
+	if (s->n > 0) {
 		thread_id(s, root);
-		r = mime_append_tokens(ret, "In-Reply-To", slice_of(root));
-		if (r == 0)
-			r = mime_append_tokens(ret, "References", slice_of(root));
+		mime_write_tokens(w, "In-Reply-To", slice_of(root));
+		mime_write_tokens(w, "References", slice_of(root));
 	}
-	if (r == 0)
-		r = append_subject(ret, s);
-	if (r == 0)
-		r = buffer_append_str(ret,
-				      "Auto-Submitted: auto-generated\r\n"
-				      "X-Auto-Response-Suppress: All\r\n");
-	if (r == 0 && options->sequence)
-		r = mime_append_tokens(ret, "X-Loginbell-Sequence", slice_of(options->sequence));
-	return r < 0 ? r : append_filters(ret, s);
+	write_subject(w, s);
+	writer_str(w,
+		   "Auto-Submitted: auto-generated\r\n"
+		   "X-Auto-Response-Suppress: All\r\n");
+	if (options->sequence)
+		mime_write_tokens(w, "X-Loginbell-Sequence", slice_of(options->sequence));
+	write_filters(w, s);
 }
 
 int compose_message(const struct alert *alerts, size_t n, const struct message_options *options,
 		    struct buffer *ret, char ret_id[MESSAGE_ID_MAX])
 {
 	AUTO_BUFFER struct buffer text = BUFFER_INIT(MESSAGE_MAX);
+	struct writer body = {&text, 0}, message = {ret, 0};
 	AUTO_SUMMARY struct summary s;
-	struct writer w = {&text, 0};
 	size_t before = ret->len;
 	char id[MESSAGE_ID_MAX];
 	int r;
@@ -217,16 +211,14 @@ int compose_message(const struct alert *alerts, size_t n, const struct message_o
 	r = summary_init(&s, alerts, n, options);
 	if (r < 0)
 		return r;
-	body_write(&w, &s);
-	if (w.error < 0)
-		return w.error;
+	body_write(&body, &s);
 	message_id(alerts, n, options, id);
-	r = append_headers(ret, &s, id);
-	if (r == 0)
-		r = mime_append_body(ret, buffer_slice(&text));
-	if (r < 0) {
+	message.error = body.error;
+	write_headers(&message, &s, id);
+	mime_write_body(&message, buffer_slice(&text));
+	if (message.error < 0) {
 		ret->len = before;
-		return r;
+		return message.error;
 	}
 	memcpy(ret_id, id, sizeof(id));
 	return 0;

@@ -94,8 +94,7 @@ static void write_interval(struct writer *w, const struct alert *a)
 static void write_who(struct writer *w, const struct alert *a)
 {
 	writer_shown(w, a->user, TITLE_SHOWN);
-	writer_str(w, " from ");
-	writer_shown(w, a->addr, ADDRESS_SHOWN);
+	writer_around(w, " from ", a->addr, ADDRESS_SHOWN, "");
 	if (a->ambiguous)
 		writer_str(w, " (ambiguous)");
 }
@@ -148,8 +147,7 @@ void describe_title(struct writer *w, const struct alert *a, const struct messag
 		instance_title(w, a);
 		break;
 	case ALERT_HEARTBEAT:
-		writer_str(w, "still watching: ");
-		writer_shown(w, a->reason, 3 * TITLE_SHOWN);
+		writer_around(w, "still watching: ", a->reason, 3 * TITLE_SHOWN, "");
 		break;
 	case ALERT_KINDS:
 		break;
@@ -164,20 +162,15 @@ void describe_line(struct writer *w, const struct alert *a, const struct message
 	if (describe_time(a) > 0)
 		(void)timetext_local(describe_time(a), time);
 	writer_format(w, "%.19s ", time);
-	if (hosts == DESCRIBE_SEVERAL_HOSTS) {
-		writer_shown(w, describe_host(a, options), TITLE_SHOWN);
-		writer_str(w, ": ");
-	}
+	if (hosts == DESCRIBE_SEVERAL_HOSTS)
+		writer_around(w, "", describe_host(a, options), TITLE_SHOWN, ": ");
 	if (describe_shows_fields(a, options)) {
 		if (describe_is_summary(a) || is_repetition(a))
 			writer_format(w, "%llu further: ", (unsigned long long)a->count);
 		write_who(w, a);
-		writer_str(w, " by ");
-		writer_shown(w, a->method, TITLE_SHOWN);
-		if (a->fingerprint.n > 0) {
-			writer_str(w, " ");
-			writer_shown(w, a->fingerprint, ADDRESS_SHOWN);
-		}
+		writer_around(w, " by ", a->method, TITLE_SHOWN, "");
+		if (a->fingerprint.n > 0)
+			writer_around(w, " ", a->fingerprint, ADDRESS_SHOWN, "");
 	} else {
 		describe_title(w, a, options);
 	}
@@ -188,9 +181,8 @@ static void write_field(struct writer *w, const char *name, struct slice value)
 {
 	if (value.n == 0)
 		return;
-	writer_format(w, "%s: ", name);
-	writer_shown(w, value, FIELD_SHOWN);
-	writer_str(w, "\n");
+	writer_str(w, name);
+	writer_around(w, ": ", value, FIELD_SHOWN, "\n");
 }
 
 static void write_time(struct writer *w, const char *name, uint64_t usec)
@@ -235,12 +227,9 @@ static void write_how(struct writer *w, const struct alert *a,
 	write_field(w, "method", a->method);
 	if (a->fingerprint.n > 0) {
 		writer_str(w, "key: ");
-		if (a->key_type.n > 0) {
-			writer_shown(w, a->key_type, TITLE_SHOWN);
-			writer_str(w, " ");
-		}
-		writer_shown(w, a->fingerprint, FIELD_SHOWN);
-		writer_str(w, "\n");
+		if (a->key_type.n > 0)
+			writer_around(w, "", a->key_type, TITLE_SHOWN, " ");
+		writer_around(w, "", a->fingerprint, FIELD_SHOWN, "\n");
 	} else {
 		write_field(w, "key", a->key_type);
 	}
@@ -259,8 +248,7 @@ static void write_source(struct writer *w, const struct alert *a)
 	else
 		writer_str(w, "not known");
 	if (a->program.n > 0) {
-		writer_str(w, ", ");
-		writer_shown(w, a->program, TITLE_SHOWN);
+		writer_around(w, ", ", a->program, TITLE_SHOWN, "");
 		if (a->pid_known)
 			writer_format(w, "[%llu]", (unsigned long long)a->pid);
 	}
@@ -269,11 +257,8 @@ static void write_source(struct writer *w, const struct alert *a)
 
 static void write_reason(struct writer *w, const struct alert *a)
 {
-	if (a->reason.n == 0 || a->kind == ALERT_HEARTBEAT) /* its title is the reason */
-		return;
-	writer_str(w, "why: ");
-	writer_shown(w, a->reason, FIELD_SHOWN);
-	writer_str(w, ".\n");
+	if (a->reason.n > 0 && a->kind != ALERT_HEARTBEAT) /* its title is the reason */
+		writer_around(w, "why: ", a->reason, FIELD_SHOWN, ".\n");
 }
 
 static void write_log_line(struct writer *w, const struct alert *a,
@@ -310,10 +295,8 @@ static void write_permit(struct writer *w, const struct alert *a,
 		return;
 	}
 	writer_str(w, "\nTo allow this");
-	if (file) {
-		writer_str(w, ", add to ");
-		writer_shown(w, slice_of(file), FIELD_SHOWN);
-	}
+	if (file)
+		writer_around(w, ", add to ", slice_of(file), FIELD_SHOWN, "");
 	writer_str(w, ":\n");
 	permit_write(w, a, slice_of(options->host));
 	writer_str(w, "\n");
@@ -329,7 +312,7 @@ void describe_full(struct writer *w, const struct alert *a, const struct message
 		write_field(w, "user", a->user);
 		write_field(w, "from", a->addr);
 		if (a->port_known)
-			writer_format(w, "port: %u\n", (unsigned)a->port);
+			writer_format(w, "port: %llu\n", (unsigned long long)a->port);
 	}
 	write_field(w, "host", describe_host(a, options));
 	write_times(w, a, options);

@@ -51,23 +51,18 @@ static bool survives_folding(struct slice value)
 	return word > 0;
 }
 
-int mime_append_tokens(struct buffer *ret, const char *name, struct slice value)
+void mime_write_tokens(struct writer *w, const char *name, struct slice value)
 {
-	int r = buffer_printf(ret, "%s:", name);
+	writer_format(w, "%s:", name);
+	while (w->error == 0 && value.n > 0) {
+		struct slice token = slice_cut_word(&value);
 
-	for (size_t at = 0; r == 0 && at < value.n;) {
-		const char *space = memchr(value.p + at, ' ', value.n - at);
-		size_t n = space ? (size_t)(space - value.p) - at : value.n - at;
-
-		if (column(ret) + 1 + n > MIME_LINE_MAX)
-			r = buffer_append_str(ret, "\r\n");
-		if (r == 0)
-			r = buffer_append_char(ret, ' ');
-		if (r == 0)
-			r = buffer_append(ret, value.p + at, n);
-		at += n + 1;
+		if (column(w->to) + 1 + token.n > MIME_LINE_MAX)
+			writer_str(w, "\r\n");
+		writer_str(w, " ");
+		writer_slice(w, token);
 	}
-	return r < 0 ? r : buffer_append_str(ret, "\r\n");
+	writer_str(w, "\r\n");
 }
 
 /* RFC 2047, section 4.2: these stand for themselves in unstructured text. */
@@ -90,35 +85,31 @@ static size_t base64_length(struct slice s)
 	return (s.n + 2) / 3 * 4;
 }
 
-static int append_hex(struct buffer *ret, char c)
+static void write_hex(struct writer *w, char c)
 {
 	char text[3] = {'=', hex[(unsigned char)c >> 4], hex[(unsigned char)c & 15]};
 
-	return buffer_append(ret, text, sizeof(text));
+	writer_slice(w, (struct slice){text, sizeof(text)});
 }
 
-static int append_q(struct buffer *ret, struct slice s)
+static void write_q(struct writer *w, struct slice s)
 {
-	int r = 0;
-
-	for (size_t i = 0; r == 0 && i < s.n; i++) {
+	for (size_t i = 0; i < s.n; i++) {
 		if (s.p[i] == ' ')
-			r = buffer_append_char(ret, '_');
+			writer_str(w, "_");
 		else if (is_q_literal(s.p[i]))
-			r = buffer_append_char(ret, s.p[i]);
+			writer_slice(w, (struct slice){s.p + i, 1});
 		else
-			r = append_hex(ret, s.p[i]);
+			write_hex(w, s.p[i]);
 	}
-	return r;
 }
 
-static int append_base64(struct buffer *ret, struct slice s)
+static void write_base64(struct writer *w, struct slice s)
 {
 	static const char digits[] =
 		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < s.n; i += 3) {
+	for (size_t i = 0; i < s.n; i += 3) {
 		size_t n = s.n - i < 3 ? s.n - i : 3;
 		uint32_t v = 0;
 		char text[4];
@@ -127,19 +118,18 @@ static int append_base64(struct buffer *ret, struct slice s)
 			v = v << 8 | (k < n ? (unsigned char)s.p[i + k] : 0);
 		for (size_t k = 0; k < 4; k++)
 			text[k] = k <= n ? digits[v >> (18 - 6 * k) & 63] : '=';
-		r = buffer_append(ret, text, sizeof(text));
+		writer_slice(w, (struct slice){text, sizeof(text)});
 	}
-	return r;
 }
 
 struct encoding {
 	const char *open;
 	size_t (*length)(struct slice s);
-	int (*append)(struct buffer *ret, struct slice s);
+	void (*write)(struct writer *w, struct slice s);
 };
 
-static const struct encoding encoding_q = {WORD_OPEN, q_length, append_q};
-static const struct encoding encoding_base64 = {WORD_OPEN_BASE64, base64_length, append_base64};
+static const struct encoding encoding_q = {WORD_OPEN, q_length, write_q};
+static const struct encoding encoding_base64 = {WORD_OPEN_BASE64, base64_length, write_base64};
 
 /* How much of @s from @at fits one encoded word with @room bytes inside. */
 static struct slice fitting(const struct encoding *e, struct slice s, size_t at, size_t room)
@@ -157,42 +147,33 @@ static struct slice fitting(const struct encoding *e, struct slice s, size_t at,
 	return word;
 }
 
-static int append_encoded_words(struct buffer *ret, struct slice value)
+static void write_encoded_words(struct writer *w, struct slice value)
 {
 	const struct encoding *e =
 		base64_length(value) < q_length(value) ? &encoding_base64 : &encoding_q;
-	int r = 0;
 
-	for (size_t at = 0; r == 0 && at < value.n;) {
-		size_t room;
+	for (size_t at = 0; w->error == 0 && at < value.n;) {
 		struct slice word;
 
 		if (at > 0)
-			r = buffer_append_str(ret, "\r\n ");
-		if (r < 0)
-			break;
-		room = MIME_LINE_MAX - column(ret) - WORD_FRAME;
-		word = fitting(e, value, at, room);
+			writer_str(w, "\r\n ");
+		word = fitting(e, value, at, MIME_LINE_MAX - column(w->to) - WORD_FRAME);
 		at += word.n;
-		r = buffer_append_str(ret, e->open);
-		if (r == 0)
-			r = e->append(ret, word);
-		if (r == 0)
-			r = buffer_append_str(ret, WORD_CLOSE);
+		writer_str(w, e->open);
+		e->write(w, word);
+		writer_str(w, WORD_CLOSE);
 	}
-	return r;
 }
 
-int mime_append_header(struct buffer *ret, const char *name, struct slice value)
+void mime_write_header(struct writer *w, const char *name, struct slice value)
 {
-	int r;
-
-	if (value.n == 0 || survives_folding(value))
-		return mime_append_tokens(ret, name, value);
-	r = buffer_printf(ret, "%s: ", name);
-	if (r == 0)
-		r = append_encoded_words(ret, value);
-	return r < 0 ? r : buffer_append_str(ret, "\r\n");
+	if (value.n == 0 || survives_folding(value)) {
+		mime_write_tokens(w, name, value);
+		return;
+	}
+	writer_format(w, "%s: ", name);
+	write_encoded_words(w, value);
+	writer_str(w, "\r\n");
 }
 
 /*
@@ -235,69 +216,48 @@ static bool is_quoted_literal(struct slice line, size_t at, bool starts_line)
 }
 
 /* RFC 2045, section 6.7. Only the last part of a line needs no room for a '=' at its end. */
-static int append_quoted_line(struct buffer *ret, struct slice line)
+static void write_quoted_line(struct writer *w, struct slice line)
 {
 	size_t used = 0;
-	int r = 0;
 
-	for (size_t at = 0; r == 0 && at < line.n;) {
+	for (size_t at = 0; at < line.n;) {
 		struct slice c = character(line, at);
 		size_t limit = at + c.n < line.n ? MIME_LINE_MAX - 1 : MIME_LINE_MAX;
 		bool literal = is_quoted_literal(line, at, used == 0);
 
 		if (used + (literal ? 1 : 3 * c.n) > limit) {
-			r = buffer_append_str(ret, "=\r\n");
+			writer_str(w, "=\r\n");
 			used = 0;
 			continue;
 		}
-		for (size_t i = 0; r == 0 && i < c.n; i++)
-			r = literal ? buffer_append_char(ret, c.p[i]) : append_hex(ret, c.p[i]);
+		if (literal)
+			writer_slice(w, c);
+		for (size_t i = 0; i < c.n && !literal; i++)
+			write_hex(w, c.p[i]);
 		used += literal ? 1 : 3 * c.n;
 		at += c.n;
 	}
-	return r < 0 ? r : buffer_append_str(ret, "\r\n");
 }
 
-int mime_append_body(struct buffer *ret, struct slice text)
+void mime_write_body(struct writer *w, struct slice text)
 {
 	bool plain = text_is_7bit(text);
-	int r;
 
-	r = buffer_printf(ret,
-			  "MIME-Version: 1.0\r\n"
-			  "Content-Type: text/plain; charset=UTF-8\r\n"
-			  "Content-Transfer-Encoding: %s\r\n"
-			  "\r\n",
-			  plain ? "7bit" : "quoted-printable");
-	while (r == 0 && text.n > 0) {
+	writer_format(w,
+		      "MIME-Version: 1.0\r\n"
+		      "Content-Type: text/plain; charset=UTF-8\r\n"
+		      "Content-Transfer-Encoding: %s\r\n"
+		      "\r\n",
+		      plain ? "7bit" : "quoted-printable");
+	while (text.n > 0) {
 		struct slice line = slice_cut_line(&text);
 
-		if (plain) {
-			r = buffer_append_slice(ret, line);
-			if (r == 0)
-				r = buffer_append_str(ret, "\r\n");
-		} else {
-			r = append_quoted_line(ret, line);
-		}
+		if (plain)
+			writer_slice(w, line);
+		else
+			write_quoted_line(w, line);
+		writer_str(w, "\r\n");
 	}
-	return r;
-}
-
-/* Appends a line, of which tabs alone are not escaped. */
-static int append_safe(struct buffer *ret, struct slice line)
-{
-	int r = 0;
-
-	while (r == 0 && line.n > 0) {
-		const char *tab = memchr(line.p, '\t', line.n);
-		size_t n = tab ? (size_t)(tab - line.p) : line.n;
-
-		r = display_append(ret, (struct slice){line.p, n});
-		if (r == 0 && tab)
-			r = buffer_append_char(ret, '\t');
-		line = slice_from(line, n + (tab != NULL));
-	}
-	return r;
 }
 
 /* Appends the text of a quoted-printable line; *ret_soft: the next line continues it. */
@@ -335,7 +295,7 @@ int mime_append_readable(struct buffer *ret, struct slice message)
 			r = buffer_append_slice(&text, line);
 		if (r < 0 || (soft && message.n > 0))
 			continue;
-		r = append_safe(ret, buffer_slice(&text));
+		r = display_append_tabbed(ret, buffer_slice(&text));
 		if (r == 0)
 			r = buffer_append_char(ret, '\n');
 		buffer_clear(&text);

@@ -10,36 +10,10 @@
 #include "text/display.h"
 #include "text/login.h"
 
-static bool is_fingerprint(struct slice s)
-{
-	const size_t prefix = strlen("SHA256:"), base64 = 43;
-
-	if (s.n != prefix + base64 || !slice_starts_with(s, "SHA256:"))
-		return false;
-	for (size_t i = prefix; i < s.n; i++) {
-		if (!ascii_is_alnum(s.p[i]) && s.p[i] != '+' && s.p[i] != '/')
-			return false;
-	}
-	return true;
-}
-
 /* Whether whitelist(5) can say @s, which has no escapes, and a mail can show it. */
 static bool is_sayable(struct slice s)
 {
-	if (s.n == 0 || memchr(s.p, '"', s.n))
-		return false;
-	for (size_t at = 0; at < s.n;) {
-		char storage[16];
-		struct buffer b = {storage, 0, sizeof(storage), sizeof(storage)};
-		struct slice c = {s.p + at, 0};
-		uint32_t code;
-
-		c.n = display_decode(slice_from(s, at), &code);
-		if (display_append(&b, c) < 0 || !slice_eq(buffer_slice(&b), c))
-			return false;
-		at += c.n;
-	}
-	return true;
+	return s.n > 0 && !memchr(s.p, '"', s.n) && display_is_safe(s);
 }
 
 const char *permit_refusal(const struct alert *a)
@@ -82,11 +56,11 @@ void permit_write(struct writer *w, const struct alert *a, struct slice local_ho
 	write_field(w, "user", a->user);
 	write_field(w, "from", without_zone(a->addr));
 	/* No rule allows a cut message by fields that are read from its end. */
-	if (!a->cut && is_fingerprint(a->ca_fingerprint)) {
+	if (!a->cut && login_is_sha256(a->ca_fingerprint)) {
 		write_field(w, "ca", a->ca_fingerprint);
 		if (is_sayable(a->cert_id))
 			write_field(w, "cert-id", a->cert_id);
-	} else if (is_fingerprint(a->fingerprint)) {
+	} else if (login_is_sha256(a->fingerprint)) {
 		write_field(w, "key", a->fingerprint);
 	} else if (login_method_known(a->method)) {
 		write_field(w, "method", a->method);

@@ -22,4 +22,3 @@ typedef struct slice (*tally_field)(const struct alert *a, const void *userdata)
 int tally_make(const struct alert *alerts, size_t n, tally_field field, const void *userdata,
 	       uint64_t (*weight)(const struct alert *a), struct tally *ret);
 void tally_done(struct tally *t);
-#define AUTO_TALLY CLEANUP(tally_done)

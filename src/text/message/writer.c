@@ -7,10 +7,15 @@
 
 #include "text/display.h"
 
-void writer_str(struct writer *w, const char *s)
+void writer_slice(struct writer *w, struct slice s)
 {
 	if (w->error == 0)
-		w->error = buffer_append_str(w->to, s);
+		w->error = buffer_append_slice(w->to, s);
+}
+
+void writer_str(struct writer *w, const char *s)
+{
+	writer_slice(w, slice_of(s));
 }
 
 void writer_format(struct writer *w, const char *format, ...)
@@ -47,6 +52,14 @@ void writer_shown(struct writer *w, struct slice s, size_t limit)
 		}
 		at += c.n;
 	}
+}
+
+void writer_around(struct writer *w, const char *before, struct slice s, size_t limit,
+		   const char *after)
+{
+	writer_str(w, before);
+	writer_shown(w, s, limit);
+	writer_str(w, after);
 }
 
 void writer_count(struct writer *w, uint64_t n, const char *singular)

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -198,6 +199,7 @@ static void local_time_follows_the_rules_of_the_zone(void **state)
 	assert_time("2026-03-29 03:00:00", UINT64_C(1774746000000000));
 	/* Around the hour that comes twice. */
 	assert_time("2026-10-25 01:59:59", UINT64_C(1792886399000000));
+	assert_time("2026-10-25 02:30:00", UINT64_C(1792888200000000));
 	assert_time("2026-10-25 03:00:00", UINT64_C(1792893600000000));
 	/* Before the epoch in this zone. */
 	assert_no_time(slice_of("1970-01-01 00:59:59"));

@@ -158,7 +158,7 @@ static void assert_ledger(const char *want)
 
 	assert_int_equal(ledger_reader_open(dirfd, 0, &reader, NULL), 0);
 	while ((r = ledger_reader_next(reader, &a)) > 0)
-		assert_int_equal(buffer_printf(&b, "%s %.*s %u\n", alert_kind_name(a.kind),
+		assert_int_equal(buffer_printf(&b, "%s %.*s %u\n", alert_kind_names[a.kind],
 					       (int)a.user.n, a.user.n ? a.user.p : "",
 					       (unsigned)a.count),
 				 0);

@@ -22,8 +22,8 @@
 #define SEQ   5
 #define NEVER SCHEDULE_NEVER
 
-static char admin[] = "a@b", other[] = "b@c", unnamed[] = "", second[] = "second";
-static char *rcpts[] = {admin, other};
+static char other[] = "b@c", unnamed[] = "", second[] = "second";
+static const char *rcpts[] = {"a@b", other};
 static struct config_destination destinations[] = {
 	{.name = unnamed, .events = 1U << ALERT_LOGIN, .to = {rcpts, 2}},
 	{.name = second, .events = 1U << ALERT_LOGIN, .to = {rcpts, 1}},

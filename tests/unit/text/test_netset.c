@@ -10,6 +10,17 @@
 #include "base/cleanup.h"
 #include "text/netset.h"
 
+/* The base without the bits after the prefix. */
+static struct address network_first(const struct network *n)
+{
+	const struct network zero = {.prefix = n->prefix};
+	struct address tail = network_last(&zero), a = n->base;
+
+	for (size_t i = 0; i < sizeof(a.bytes); i++)
+		a.bytes[i] &= (uint8_t)~tail.bytes[i];
+	return a;
+}
+
 static inline void netset_auto_free(struct netset **s)
 {
 	(void)netset_free(*s);

@@ -14,6 +14,12 @@
 #include "base/timetext.h"
 #include "text/whitelist.h"
 
+static void close_file(FILE **f)
+{
+	if (*f)
+		(void)fclose(*f);
+}
+
 static struct whitelist *load(struct slice text)
 {
 	struct whitelist *w = whitelist_new();
@@ -200,7 +206,7 @@ static void cases_of_the_data_file_come_out_as_written(void **state)
 		.expected_warnings = BUFFER_INIT(1 << 16),
 	};
 	AUTO_FREE char *line = NULL;
-	AUTO_FILE FILE *f = NULL;
+	CLEANUP(close_file) FILE *f = NULL;
 	char path[1000];
 	size_t cap = 0;
 	ssize_t n;

@@ -1051,11 +1051,47 @@ static void the_latest_forged_time_of_a_uid_is_remembered(void **state)
 	assert_true(ledger_forged_until(w, 2) == 1002);
 }
 
+static int add_seq(void *userdata, const struct alert *a)
+{
+	uint64_t *sum = userdata;
+
+	*sum = *sum * 10 + a->seq;
+	return a->seq == 3 && *sum == 123 ? -EIO : 0;
+}
+
+static void each_alert_is_visited_in_order_over_a_rotation(void **state)
+{
+	AUTO_WRITER struct ledger_writer *w = NULL;
+	uint64_t sum = 0, damaged = 1;
+
+	(void)state;
+	assert_int_equal(ledger_each(dirfd, add_seq, &sum, &damaged), 0);
+	assert_int_equal(sum, 0);
+	assert_int_equal(damaged, 0);
+	assert_int_equal(ledger_first_seq(dirfd), 0);
+	w = open_writer(NULL);
+	assert_int_equal(strlen(ledger_id(w)), LEDGER_ID_MAX - 1);
+	append(w, 1);
+	append(w, 2);
+	assert_int_equal(ledger_first_seq(dirfd), 1);
+	assert_int_equal(ledger_rotate(w), 0);
+	assert_int_equal(ledger_first_seq(dirfd), 3);
+	append(w, 3);
+	append(w, 4);
+	sum = 5;
+	assert_int_equal(ledger_each(dirfd, add_seq, &sum, NULL), 0);
+	assert_int_equal(sum, 51234);
+	sum = 0; /* the callback ends it */
+	assert_int_equal(ledger_each(dirfd, add_seq, &sum, NULL), -EIO);
+	assert_int_equal(sum, 123);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_root, remove_root)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(each_alert_is_visited_in_order_over_a_rotation),
 		TEST(a_new_ledger_is_a_header),
 		TEST(appended_alerts_are_read_in_order),
 		TEST(known_ids_are_not_appended_again),

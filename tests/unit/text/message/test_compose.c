@@ -29,7 +29,8 @@
 static char recipient[] = "admin@example.org", from[] = "loginbell@web1.example.org";
 static char whitelist_glob[] = "/etc/loginbell/whitelist.d/*.rules";
 static char whitelist[] = "/etc/loginbell/whitelist";
-static char *recipients[] = {recipient, NULL}, *whitelists[] = {whitelist_glob, whitelist, NULL};
+static const char *recipients[] = {recipient, NULL},
+		  *whitelists[] = {whitelist_glob, whitelist, NULL};
 
 static const struct config config = {.whitelist_files = {whitelists, 2}};
 static const struct config_destination destination = {.to = {recipients, 1}, .from = from};

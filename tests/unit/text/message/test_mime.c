@@ -14,16 +14,20 @@
 static void assert_header(const char *value, const char *expected)
 {
 	AUTO_BUFFER struct buffer b = BUFFER_INIT(1 << 16);
+	struct writer w = {&b, 0};
 
-	assert_int_equal(mime_append_header(&b, "Subject", slice_of(value)), 0);
+	mime_write_header(&w, "Subject", slice_of(value));
+	assert_int_equal(w.error, 0);
 	assert_string_equal(buffer_cstr(&b), expected);
 }
 
 static void assert_body(const char *text, const char *encoding, const char *expected)
 {
 	AUTO_BUFFER struct buffer b = BUFFER_INIT(1 << 16), whole = BUFFER_INIT(1 << 16);
+	struct writer w = {&b, 0};
 
-	assert_int_equal(mime_append_body(&b, slice_of(text)), 0);
+	mime_write_body(&w, slice_of(text));
+	assert_int_equal(w.error, 0);
 	assert_int_equal(buffer_printf(&whole,
 				       "MIME-Version: 1.0\r\n"
 				       "Content-Type: text/plain; charset=UTF-8\r\n"
@@ -87,9 +91,11 @@ static void an_encoded_word_never_splits_a_character(void **state)
 static void tokens_are_never_encoded(void **state)
 {
 	AUTO_BUFFER struct buffer b = BUFFER_INIT(1 << 16);
+	struct writer w = {&b, 0};
 
 	(void)state;
-	assert_int_equal(mime_append_tokens(&b, "To", slice_of("a@b, " X60 X60 "@c, d@e")), 0);
+	mime_write_tokens(&w, "To", slice_of("a@b, " X60 X60 "@c, d@e"));
+	assert_int_equal(w.error, 0);
 	assert_string_equal(buffer_cstr(&b), "To: a@b,\r\n " X60 X60 "@c,\r\n d@e\r\n");
 }
 
@@ -133,11 +139,14 @@ static void readable_undoes_the_encoding_of_the_body(void **state)
 		"and ends in a blank \n"
 		"From here\n";
 	AUTO_BUFFER struct buffer b = BUFFER_INIT(4096), readable = BUFFER_INIT(4096);
+	struct writer w = {&b, 0};
 	const char *body;
 
 	(void)state;
-	assert_int_equal(mime_append_header(&b, "Subject", SLICE_LITERAL("caf\xc3\xa9")), 0);
-	assert_int_equal(mime_append_body(&b, SLICE_LITERAL(text)), 0);
+	mime_write_header(&w, "Subject", SLICE_LITERAL("caf\xc3\xa9"));
+	assert_int_equal(w.error, 0);
+	mime_write_body(&w, SLICE_LITERAL(text));
+	assert_int_equal(w.error, 0);
 	assert_int_equal(mime_append_readable(&readable, buffer_slice(&b)), 0);
 	body = strstr(buffer_cstr(&readable), "\n\n");
 	assert_non_null(body);
