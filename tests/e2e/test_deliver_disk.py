@@ -171,7 +171,8 @@ def kill_once(call, when):
                 return tracer.p.poll() is not None or marks(state).get(("", "forged")) == 3
             wait_for(over, "the end")
             if tracer.p.poll() is None:
-                os.kill(sender_pid(state), signal.SIGTERM)
+                with contextlib.suppress(ProcessLookupError):  # it was killed just now
+                    os.kill(sender_pid(state), signal.SIGTERM)
             tracer.p.wait(DEADLINE)
         line = next((l for l in trace_of(state).splitlines() if "killed by SIGKILL" in l), None)
         mailed = len(server.mails)
