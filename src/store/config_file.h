@@ -9,10 +9,10 @@
 
 /*
  * Reads @path (NULL: the default file, which may be missing), then the files of PATH.d that end in
- * ".conf", sorted by strcmp(3), without hidden ones (PATH.d may be missing). The path, and each file
- * that was read, are added to @copy (may be NULL), also if there are faults. 0 and *ret, owned by the
- * caller; CONFIG_E_INVALID with the first fault in *err and each passed to @fault (may be NULL);
- * -errno of a file that cannot be read, named in *err.
+ * ".conf", sorted by strcmp(3), without hidden ones (PATH.d may be missing). The path, and each
+ * file that was read, are added to @copy (may be NULL), also if there are faults. 0 and *ret, owned
+ * by the caller; CONFIG_E_INVALID with the first fault in *err and each passed to @fault (may be
+ * NULL); -errno of a file that cannot be read, named in *err.
  */
 int config_file_load(const char *path, struct last_good *copy, struct config **ret,
 		     config_fault fault, void *userdata, struct error *err);

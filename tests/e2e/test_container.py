@@ -151,6 +151,7 @@ def what_a_user_may_not_read_is_named(host):
     expect_equal(done.returncode, 1, done.stderr)
     expect(re.search(rf"{WORK}/password\.0 .*Permission denied", done.stderr), done.stderr)
     os.chmod(host.config, 0o600)
+    shutil.rmtree(f"{WORK}/alice/loginbell")  # and with it the copy of the last good configuration
     for command in ("check", "watch", "scan", "report", "test-mail"):
         done = run(*as_member(host, command), check=False)
         expect_equal((done.returncode, done.stdout), (2, ""), f"{command}: {done.stderr}")

@@ -213,7 +213,7 @@ def scans_that_are_killed_while_logs_are_rotated_and_compressed_find_each_login_
         process.kill()
         process.wait()
     # What a killed one had just started may hold its lock for a moment.
-    harness.await_true(lambda: "recorded" in run(*scan).stdout, "a whole scan")
+    harness.await_true(lambda: "recorded" in harness.run(*scan).stdout, "a whole scan")
     found = re.findall(r" for u(\d+)\. from ", host.ledger())
     expect_equal(sorted(found, key=int), [str(n + 1) for n in range(number)])
 
