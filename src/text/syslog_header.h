@@ -26,10 +26,10 @@ enum syslog_header_e {
  * ("2026-11-23T04:05:06.123456+01:00 host prog[pid]: "), RFC 5424 ("<38>1 … - [sd] "), busybox
  * ("Nov  3 04:05:06 host auth.info prog[pid]: ", also without the host), OpenWrt ("Mon Nov  3
  * 04:05:06 2026 auth.info prog[pid]: "), FreeBSD and syslog-ng ("<auth.info>", "<4.6>" before or
- * behind the host, a year before the month), socklog ("auth.info: " before it, and svlogd's time),
+ * after the host, a year before the month), socklog ("auth.info: " before it, and svlogd's time),
  * metalog ("Nov  3 04:05:06 [prog] "), and what journalctl prints with -o short, short-*, and
  * with-unit (there @program is the unit: "ssh.service"). A "<PRI>" before any of them is skipped,
- * so is Solaris' "[ID 800047 auth.notice] " behind them. @clock serves to infer the year of
+ * so is Solaris' "[ID 800047 auth.notice] " after them. @clock serves to infer the year of
  * RFC 3164, which is never later than a day from now. Times without a zone are local
  * (localtime_r(3); who changes TZ calls tzset(3)); a zone by name is known if it is UTC or the
  * local one, else the time is not; nor is it where the month is in another language.

@@ -136,7 +136,7 @@ static uint64_t infer_year(struct civil *c, struct syslog_clock *clock)
 	int64_t limit = (int64_t)(clock->now_usec / USEC_PER_SEC) + CIVIL_SEC_PER_DAY;
 
 	/*
-	 * By the mean length of a year it may already be the next one, and in a zone the one behind
+	 * By the mean length of a year it may already be the next one, and in a zone the one after
 	 * that. The 29 February comes after 8 years at most.
 	 */
 	c->year = 1970 + limit / SEC_PER_YEAR + 2;

@@ -196,7 +196,7 @@ size_t whitelist_size(const struct whitelist *w)
 	return w->n_places;
 }
 
-/* The login being judged; copies are made when a rule first needs them. */
+/* The login that the rules are compared with; copies are made when a rule first needs them. */
 struct matching {
 	struct whitelist *w;
 	const struct whitelist_query *q;
