@@ -225,7 +225,7 @@ static bool must_stop(const struct session *s)
 static int read_records(struct intake *in, bool *ret_stopped)
 {
 	struct record next;
-	int r;
+	int r = 0;
 
 	while (!*ret_stopped && (r = source_next(in->session->source, &next)) > 0) {
 		if (r == SOURCE_AGAIN) {
