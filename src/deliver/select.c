@@ -315,7 +315,9 @@ int select_find(int dirfd, const char *id, struct alert *ret)
 	if (r < 0)
 		return r;
 	while ((r = ledger_reader_next(reader, &a)) > 0) {
-		/* All alerts of the new ledger follow, so the search need not begin again. */
+		/* All alerts of the new ledger follow; numbers of the old one mean nothing now. */
+		if (r == LEDGER_E_REPLACED)
+			found = -ENOENT;
 		if (r == LEDGER_E_REPLACED || !slice_eq_str(a.id, id))
 			continue;
 		*ret = (struct alert){.kind = a.kind, .seq = a.seq};
