@@ -38,7 +38,7 @@ def uninstalled_only_the_administrators_files_stay(scene):
     found = host.run("find", "/usr", "/etc", "-name", "*loginbell*").stdout.split()
     expect_equal(sorted(found), ["/etc/loginbell", "/etc/loginbell/loginbell.conf",
                                  "/etc/loginbell/loginbell.conf.d"])
-    expect_in(f"{STATE}/position", host.run("find", STATE).stdout)
+    expect_in(f"{STATE}/reader/position", host.run("find", STATE).stdout)
 
 
 @case
@@ -152,7 +152,7 @@ def what_waits_when_loginbell_is_upgraded_is_mailed_once(scene):
     host.run("systemctl", "try-restart", READER, SENDER)
     waiting += [meanwhile, scene.login()]
     host.run("systemctl", "start", "postfix")
-    host.run("systemctl", "kill", "-s", "USR1", SENDER)
+    host.run("loginbell", "queue", "--flush", check=False)
     for port in waiting + [scene.login()]:
         scene.told(port)
         expect_equal(scene.times_told(port), 1)
@@ -173,7 +173,7 @@ def over_a_reboot_without_a_mail_server_alerts_wait_and_come_late(scene):
     host.run("systemctl", "restart", SENDER)
     expect_equal([scene.times_told(port) for port in waiting], [0, 0])
     host.run("systemctl", "enable", "--now", "postfix")
-    host.run("systemctl", "kill", "-s", "USR1", SENDER)
+    host.run("loginbell", "queue", "--flush", check=False)
     for port in waiting:
         expect_in("[delayed]", scene.told(port)["Subject"])
     host.run("rm", f"/run/systemd/system/{SENDER}.service.d/later.conf")
