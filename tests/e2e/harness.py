@@ -181,6 +181,11 @@ class Watch(Process):
         """That of the reader."""
         return await_true(lambda: self._child("loginbell"), "the reader")
 
+    @property
+    def sender(self):
+        """The sender's process ID."""
+        return await_true(lambda: self._child("loginbell-deliver"), "the sender")
+
     def _child(self, name):
         parent = self.process.pid
         with open(f"/proc/{parent}/task/{parent}/children", encoding="ascii") as file:
