@@ -24,7 +24,7 @@ static inline char ascii_lower(char c)
 	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
 }
 
-/* The value of a hexadecimal digit of either case; -1: it is none. */
+/* The value of a hexadecimal digit of either case; -1 for any other byte. */
 static inline int ascii_hex(char c)
 {
 	if (ascii_is_digit(c))

@@ -1,6 +1,7 @@
 /*
  * Times as people and logs write them, before their zone is known, and the parts that such texts
- * have in common. The readers remove from the left of @s what they read; false: it is none.
+ * have in common. The readers remove from the left of @s what they read; false: it has another
+ * form.
  */
 #pragma once
 

@@ -14,7 +14,7 @@
 #include "store/config_file.h"
 #include "store/state.h"
 
-/* A part that is missing is none. */
+/* A part that is missing is no error: *ret stays -1. */
 static int open_part(const char *path, enum state_part part, int *ret, struct error *err)
 {
 	int r = state_open(path, part, STATE_SHOW, ret, err);

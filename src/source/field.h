@@ -12,7 +12,7 @@ static inline bool field_cut(struct slice *text, const char *key, struct slice *
 	return true;
 }
 
-/* The same of a number up to @max; false also if it is none. */
+/* The same of a number up to @max; false also if it is not a number. */
 static inline bool field_cut_number(struct slice *text, const char *key, uint64_t max,
 				    uint64_t *ret)
 {

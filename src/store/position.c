@@ -77,7 +77,7 @@ int position_load(int dirfd, struct position *ret, struct error *err)
 		r = fields_open(&f, buffer_slice(&file), MAGIC, NULL);
 		if (r != 0)
 			return damaged(ret, err,
-				       r == FIELDS_E_OTHER ? "it is none of this version"
+				       r == FIELDS_E_OTHER ? "not of this version"
 							   : "its checksum is wrong");
 		while (r == 0 && (r = fields_next(&f, &key, &value)) > 0)
 			r = read_field(key, value, ret);

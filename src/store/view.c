@@ -319,7 +319,8 @@ static int load_delivery(const struct loading *l)
 	int r = delivery_load(l->delivery_dirfd, &l->v->delivery, &err);
 
 	if (r < 0)
-		error_set(&err, DELIVERY_FILE, 0, 0, "%s", strerror(-r));
+		error_set(&err, DELIVERY_FILE, 0, 0, "%s",
+			  r == -EINVAL ? "not a regular file" : strerror(-r));
 	if (r != 0 && r != DELIVERY_E_NONE)
 		report(l, &err);
 	if (r < 0)
@@ -350,7 +351,8 @@ static void load_frozen(const struct loading *l, struct view_destination *d,
 	spool_name(d->to->name, queue, file);
 	r = spool_load(l->delivery_dirfd, file, &o, &err);
 	if (r < 0)
-		error_set(&err, file, 0, 0, "%s", strerror(-r));
+		error_set(&err, file, 0, 0, "%s",
+			  r == -EINVAL ? "not a regular file" : strerror(-r));
 	if (r != 0 && r != SPOOL_E_NONE)
 		report(l, &err);
 	/* One that is done with is left over from a crash. */
